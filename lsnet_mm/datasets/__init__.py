@@ -1,0 +1,27 @@
+from .ct_slice_dataset import CTSliceDataset
+from .pancreas_ct import PancreasCTDataset
+from .slice_folder import SliceFolderDataset
+from .transforms import (
+    BoxesFromMask,
+    HUWindow,
+    LoadCTMask,
+    LoadCTSlice,
+    PackLSNetInputs,
+    RandomCTAffine,
+    RandomIntensity,
+)
+from .worker_init import epoch_worker_init_fn
+
+__all__ = [
+    'BoxesFromMask',
+    'CTSliceDataset',
+    'HUWindow',
+    'LoadCTMask',
+    'LoadCTSlice',
+    'PackLSNetInputs',
+    'PancreasCTDataset',
+    'RandomCTAffine',
+    'RandomIntensity',
+    'SliceFolderDataset',
+    'epoch_worker_init_fn',
+]

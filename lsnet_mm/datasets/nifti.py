@@ -1,0 +1,80 @@
+"""Slices out of uncompressed NIfTI volumes, one contiguous read each."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+
+
+def open_nifti(path: str | Path) -> nib.Nifti1Image:
+    """Open a 3D NIfTI volume without reading its voxels.
+
+    Args:
+        path: An uncompressed ``.nii`` file. A compressed one cannot be read slice by slice: every
+            slice would cost the decompression of the whole volume.
+
+    Returns:
+        nib.Nifti1Image: Axis 0 is x (columns), axis 1 is y (rows), axis 2 the slices.
+
+    Raises:
+        ValueError: If the file is compressed, unreadable or not 3D.
+        FileNotFoundError: If there is no such file.
+    """
+    path = Path(path)
+    if path.suffix == '.gz':
+        raise ValueError(
+            f'{path} is compressed and cannot be read slice by slice. '
+            'Prepare the data uncompressed (.nii).'
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist. Prepare the data again.')
+    try:
+        image = nib.load(path)
+    except ImageFileError as error:
+        raise ValueError(f'{path} is not a NIfTI file ({error}). Prepare it again.') from error
+    if len(image.shape) != 3:
+        raise ValueError(f'{path} must hold a 3D volume (x, y, slices), got shape {image.shape}.')
+    return image
+
+
+def slice_spacing(image: nib.Nifti1Image) -> tuple[float, float, float]:
+    """Voxel size of a volume as (row, column, slice) in mm, the order of a slice's axes."""
+    x, y, z = (float(size) for size in image.header.get_zooms())
+    return y, x, z
+
+
+def read_slice(path: str | Path, index: int) -> np.ndarray:
+    """Read one slice, in the units of the file (slope and intercept applied).
+
+    NIfTI is stored in Fortran order, so slice ``[:, :, index]`` is one contiguous block and
+    nothing else is read from the file.
+
+    Args:
+        path: An uncompressed ``.nii`` file, see :func:`open_nifti`.
+        index: Slice number, from 0.
+
+    Returns:
+        np.ndarray: (H, W) = (y, x), in the dtype of the file.
+
+    Raises:
+        ValueError: If the volume has no such slice.
+    """
+    image = open_nifti(path)
+    if not 0 <= index < image.shape[2]:
+        raise ValueError(f'{path} has slices 0 to {image.shape[2] - 1}, there is no {index}.')
+    return np.asarray(image.dataobj[..., index]).T
+
+
+def foreground_slices(path: str | Path) -> list[int]:
+    """Numbers of the slices of a label volume that hold any label.
+
+    Args:
+        path: An uncompressed ``.nii`` file, see :func:`open_nifti`.
+
+    Returns:
+        list[int]: Increasing, from 0.
+    """
+    # A memory map: the volume passes through memory slice by slice, never whole.
+    voxels = np.asanyarray(open_nifti(path).dataobj)
+    return [k for k in range(voxels.shape[2]) if voxels[..., k].any()]

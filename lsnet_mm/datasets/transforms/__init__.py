@@ -1,0 +1,17 @@
+from .boxes_from_mask import BoxesFromMask
+from .hu_window import HUWindow
+from .load_ct_mask import LoadCTMask
+from .load_ct_slice import LoadCTSlice
+from .pack_lsnet_inputs import PackLSNetInputs
+from .random_ct_affine import RandomCTAffine
+from .random_intensity import RandomIntensity
+
+__all__ = [
+    'BoxesFromMask',
+    'HUWindow',
+    'LoadCTMask',
+    'LoadCTSlice',
+    'PackLSNetInputs',
+    'RandomCTAffine',
+    'RandomIntensity',
+]
