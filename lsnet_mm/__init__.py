@@ -1,0 +1,17 @@
+"""L-SNet and its rivals for two-stage medical image segmentation, as an OpenMMLab plugin.
+
+Importing this package registers nothing: configs do that, by `custom_imports`.
+"""
+
+from importlib.util import find_spec
+
+from .version import __version__
+
+__all__ = ['__version__']
+
+_missing = [name for name in ('mmengine', 'mmcv', 'mmseg') if find_spec(name) is None]
+if _missing:
+    raise ImportError(
+        f'lsnet_mm needs OpenMMLab, and {", ".join(_missing)} cannot be found. Install torch first, '
+        "then: pip install 'lsnet_mm[openmmlab]'"
+    )

@@ -1,0 +1,80 @@
+"""Packaging. Everything a build needs is here; nothing here imports torch or lsnet_mm itself."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = 'lsnet_mm'
+SHIPPED = ('configs', 'tools', 'model-index.yml')
+
+# OpenMMLab is an extra, not a requirement: the maintained forks (onedl-*) install into the same
+# folders as the originals, and would silently overwrite a working mmcv.
+OPENMMLAB = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2']
+METRICS = ['monai>=1.4']
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=64', 'wheel', *METRICS]
+
+
+class BuildWithMim(build_py):
+    """Put configs and tools into `lsnet_mm/.mim`, where mim and `_base_ = 'pkg::...'` look.
+
+    A wheel gets copies, made in the build folder only. An editable install gets links in the
+    source tree, so that a config edited there is the config in use.
+    """
+
+    def run(self):
+        super().run()
+        base = ROOT if self.editable_mode else Path(self.build_lib)
+        mim = base / PACKAGE / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)  # a build folder may be left from an older tree
+        mim.mkdir(parents=True)
+        for name in SHIPPED:
+            self._place(ROOT / name, mim / name)
+
+    def _place(self, source, target):
+        if self.editable_mode:
+            target.symlink_to(Path('..', '..', source.name))
+        elif source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '.*'))
+        else:
+            shutil.copy2(source, target)
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding='utf-8')
+
+
+setup(
+    name=PACKAGE,
+    version=re.search(r"__version__ = '(.+)'", read(f'{PACKAGE}/version.py')).group(1),
+    description='L-SNet, differentiable two-stage medical image segmentation, for MMSegmentation',
+    long_description=read('README.md') if (ROOT / 'README.md').exists() else '',
+    long_description_content_type='text/markdown',
+    author='The lsnet_mm authors',
+    license='Apache-2.0',
+    keywords='medical image segmentation, pancreas, computed tomography, OpenMMLab',
+    classifiers=[
+        'Development Status :: 3 - Alpha',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Topic :: Scientific/Engineering :: Medical Science Apps.',
+    ],
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    cmdclass={'build_py': BuildWithMim},
+    python_requires='>=3.10',
+    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=2.4', 'rich', 'matplotlib'],
+    extras_require={
+        'openmmlab': OPENMMLAB,
+        'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
+        'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
+        'metrics': METRICS,
+        'test': TEST,
+        'dev': [*TEST, 'ruff', 'pre-commit'],
+    },
+    zip_safe=False,
+)
