@@ -12,6 +12,6 @@ __all__ = ['__version__']
 _missing = [name for name in ('mmengine', 'mmcv', 'mmseg') if find_spec(name) is None]
 if _missing:
     raise ImportError(
-        f'lsnet_mm needs OpenMMLab, and {", ".join(_missing)} cannot be found. Install torch first, '
-        "then: pip install 'lsnet_mm[openmmlab]'"
+        f'lsnet_mm needs OpenMMLab, and {", ".join(_missing)} cannot be found. '
+        "Install torch, then: pip install 'lsnet_mm[openmmlab]'"
     )

@@ -1,0 +1,59 @@
+"""What tools/train.py and tools/test.py share: MMSegmentation's arguments, read one way."""
+
+import argparse
+import os
+import os.path as osp
+
+import torch
+from mmengine.config import Config, DictAction
+
+from .checkpoint import refuse_unsafe_checkpoints
+from .openmmlab import allow_external_configs
+
+
+def build_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments that every tool takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='where to write; default: ./work_dirs/<config name>')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, such as train_cfg.max_epochs=2 or key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--unsafe-checkpoint',
+        action='store_true',
+        help='let checkpoints run code when they are loaded; only for files that you trust',
+    )
+    return parser
+
+
+def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
+    """Read the config and apply the shared arguments to it and to this process."""
+    if not osp.isfile(args.config):
+        parser.error(f'config not found: {args.config}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not args.unsafe_checkpoint:
+        refuse_unsafe_checkpoints()
+
+    allow_external_configs()
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    name = osp.splitext(osp.basename(args.config))[0]
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
+    if args.launcher == 'pytorch' and not torch.cuda.is_available():
+        # mmengine's own start needs a GPU per process; it steps aside for a group that exists.
+        torch.distributed.init_process_group('gloo')
+    return cfg

@@ -1,0 +1,43 @@
+"""Train a model from a config."""
+
+import torch
+from mmengine.runner import Runner
+
+from lsnet_mm.utils.cli import build_parser, load_config
+
+
+def parse_args(argv=None):
+    parser = build_parser(__doc__)
+    parser.add_argument(
+        '--resume', action='store_true', help='go on from the last checkpoint in the work folder'
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
+    parser.add_argument('--seed', type=int, help='overrides randomness.seed of the config')
+    args = parser.parse_args(argv)
+    if args.amp and not torch.cuda.is_available():
+        parser.error('--amp needs a CUDA device, and torch finds none here')
+    return parser, args
+
+
+def apply_options(parser, args, cfg):
+    if args.resume:
+        cfg.resume = True
+    if args.seed is not None:
+        cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
+    if args.amp:
+        wrapper = cfg.optim_wrapper
+        if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
+            parser.error(f'--amp goes with an OptimWrapper; this config has a {wrapper.type}')
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+    return cfg
+
+
+def main():
+    parser, args = parse_args()
+    cfg = load_config(parser, args)
+    Runner.from_cfg(apply_options(parser, args, cfg)).train()
+
+
+if __name__ == '__main__':
+    main()
