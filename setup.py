@@ -15,7 +15,7 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 # folders as the originals, and would silently overwrite a working mmcv.
 OPENMMLAB = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2']
 METRICS = ['monai>=1.4']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=64', 'wheel', *METRICS]
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS]
 
 
 class BuildWithMim(build_py):

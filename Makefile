@@ -1,0 +1,68 @@
+# `make help` lists the targets. Variables, all optional:
+#   PYTHON       the Python (3.10 to 3.12) that makes .venv; default python3
+#   TORCH_INDEX  where else pip may look for torch. Without it a PC gets the CUDA build, which is
+#                gigabytes; for the CPU build: make TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#   PYTEST       more arguments for pytest, such as PYTEST='-n 2 -k phantom'
+PYTHON ?= python3
+TORCH_INDEX ?=
+PYTEST ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CONSTRAINTS := requirements/constraints.txt
+
+CONFIG := configs/lsnet/lsnet_small_phantom.py
+PHANTOM := data/phantom
+RUN := work_dirs/lsnet_small_phantom
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean venv
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@sed -n 's/^#   /  /p' Makefile
+
+demo: $(READY) $(PHANTOM)/dataset.json  ## make a phantom, train on it for minutes, test, draw
+	$(BIN)/python tools/train.py $(CONFIG)
+	$(BIN)/python tools/test.py $(CONFIG) "$$(cat $(RUN)/last_checkpoint)"
+	@echo
+	@echo "scores and pictures of this run:"
+	@find results $(RUN) \( -name result.json -o -name panel.png \) -newer $(RUN)/last_checkpoint \
+	    2>/dev/null | sed 's/^/  /'
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -q $(PYTEST) tests
+
+lint: $(READY)  ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## remove what builds and tests leave behind; keeps .venv, data and runs
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+venv: $(READY)  ## make .venv and install into it (the others do this when needed)
+
+$(PHANTOM)/dataset.json: | $(READY)
+	$(BIN)/python tools/make_phantom.py $(PHANTOM) --cases 12
+
+# The stamp is touched last: an install that stopped half-way is taken up again.
+$(READY): setup.py $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "lsnet_mm needs Python 3.10 or newer, and $(PYTHON) is older (or missing)." \
+	         "Name another: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments." \
+	         "On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	$(PIP) install -c $(CONSTRAINTS) -e '.[openmmlab,dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	    echo "opencv-python cannot load here (often: no libGL); taking opencv-python-headless."; \
+	    version=$$($(PIP) show opencv-python | sed -n 's/^Version: //p'); \
+	    $(PIP) uninstall -q -y opencv-python; \
+	    $(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$version"; \
+	    $(BIN)/python -c 'import cv2'; }
+	@touch $@
