@@ -46,8 +46,7 @@ class BoxesFromMask(BaseTransform):
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(min_area={self.min_area}, '
-            f'merge_distance={self.merge_distance})'
+            f'{type(self).__name__}(min_area={self.min_area}, merge_distance={self.merge_distance})'
         )
 
 

@@ -1,0 +1,116 @@
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from .case import make_case
+
+LAYOUT = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
+FOLDS = 4
+
+
+def write_prepared(
+    out: str | Path,
+    n_cases: int = 12,
+    shape: tuple[int, int, int] = (128, 128, 24),
+    seed: int = 0,
+    overwrite: bool = False,
+    on_case: Callable[[str], None] | None = None,
+) -> Path:
+    """Write phantoms in the prepared layout that ``PancreasCTDataset`` and nnU-Net read.
+
+    Everything is written into a neighbouring folder that takes the place of ``out`` at the end, so
+    an interrupted run leaves no half data set behind.
+
+    Args:
+        out: Folder to make; its parents are made too.
+        n_cases: At least 4, one for each fold.
+        shape: (X, Y, Z) voxels of a volume.
+        seed: Of the whole set.
+        overwrite: Replace ``out`` where it holds a prepared data set and nothing else.
+        on_case: Called with the name of each case when it is written, for a progress bar.
+
+    Returns:
+        Path: ``out``.
+
+    Raises:
+        ValueError: If there are too few cases or the shape is too small.
+        FileExistsError: If ``out`` is not empty and may not be replaced.
+    """
+    if n_cases < FOLDS:
+        raise ValueError(f'write_prepared: {FOLDS} folds need {FOLDS} cases, got {n_cases}.')
+    out = Path(out).resolve()
+    _check_free(out, overwrite)
+    partial = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder in ('imagesTr', 'labelsTr'):
+        (partial / folder).mkdir(parents=True)
+
+    cases = [f'PANCREAS_{number:04d}' for number in range(1, n_cases + 1)]
+    for number, case in enumerate(cases, start=1):
+        volume, label, spacing = make_case(seed, number, shape)
+        _save(partial / 'imagesTr' / f'{case}_0000.nii', volume, spacing)
+        _save(partial / 'labelsTr' / f'{case}.nii', label, spacing)
+        if on_case is not None:
+            on_case(case)
+    _save_json(partial / 'splits_final.json', contiguous_folds(cases))
+    _save_json(
+        partial / 'dataset.json',
+        {
+            'name': 'phantom',
+            'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
+            'channel_names': {'0': 'CT'},
+            'labels': {'background': 0, 'pancreas': 1},
+            'numTraining': n_cases,
+            'file_ending': '.nii',
+        },
+    )
+    if out.exists():
+        shutil.rmtree(out)
+    os.replace(partial, out)
+    return out
+
+
+def contiguous_folds(cases: list[str], folds: int = FOLDS) -> list[dict[str, list[str]]]:
+    """Cross-validation in contiguous blocks of the sorted cases, as coarse-to-fine work does it.
+
+    Args:
+        cases: Names of all cases.
+        folds: Number of blocks.
+
+    Returns:
+        list[dict[str, list[str]]]: nnU-Net's ``splits_final.json``: each block is ``val`` once.
+    """
+    cases = sorted(cases)
+    blocks = [block.tolist() for block in np.array_split(cases, folds)]
+    return [{'train': [c for c in cases if c not in val], 'val': val} for val in blocks]
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f'{out} is a file. Name a folder.')
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if found and not overwrite:
+        raise FileExistsError(f'{out} is not empty. Name another folder or pass --overwrite.')
+    if not found <= LAYOUT:
+        raise FileExistsError(
+            f'{out} holds more than a prepared data set ({sorted(found - LAYOUT)[0]}) and is not '
+            'overwritten. Name another folder.'
+        )
+
+
+def _save(path: Path, array: np.ndarray, spacing: tuple[float, float, float]) -> None:
+    # Columns run to the patient's left and rows to the front, as in Pancreas-CT; NIfTI's axes
+    # point to the right, the front and up.
+    affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units('mm')
+    nib.save(image, path)
+
+
+def _save_json(path: Path, content: dict | list) -> None:
+    path.write_text(json.dumps(content, indent=2) + '\n')

@@ -1,0 +1,48 @@
+"""Make a data set of procedural abdominal CT, for tests and demonstrations."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lsnet_mm.phantom import write_prepared
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('out', type=Path, help='folder to write; it must be empty or not exist')
+    parser.add_argument('--cases', type=int, default=12, help='number of volumes (12)')
+    parser.add_argument('--size', type=int, default=128, help='rows and columns (128)')
+    parser.add_argument('--slices', type=int, default=24, help='slices of a volume (24)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the whole set (0)')
+    parser.add_argument('--overwrite', action='store_true', help='replace an earlier data set')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task('phantoms', total=args.cases)
+        write_prepared(
+            args.out,
+            n_cases=args.cases,
+            shape=(args.size, args.size, args.slices),
+            seed=args.seed,
+            overwrite=args.overwrite,
+            on_case=lambda case: progress.advance(task),
+        )
+    print(f'Wrote {args.cases} cases to {args.out}')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, FileExistsError) as error:
+        sys.exit(f'make_phantom: {error}')
