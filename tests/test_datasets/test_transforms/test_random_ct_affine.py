@@ -1,0 +1,100 @@
+import cv2
+import numpy as np
+import pytest
+
+from lsnet_mm.datasets import RandomCTAffine
+from lsnet_mm.datasets.transforms.boxes_from_mask import component_boxes
+from lsnet_mm.datasets.transforms.random_ct_affine import affine_matrix
+
+NONE = dict(rotation=0, scale=0, shift=0)
+
+
+def sample(height=60, width=80, channels=3, dtype=np.float32):
+    rng = np.random.default_rng(0)
+    img = rng.uniform(0, 255, (height, width, channels)).astype(dtype)
+    mask = np.zeros((height, width), np.uint8)
+    mask[20:35, 25:55] = 1
+    return dict(img=img, gt_seg_map=mask, seg_fields=['gt_seg_map'])
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('dtype', [np.float32, np.uint8])
+def test_identity_is_exact(channels, dtype):
+    before, after = (sample(channels=channels, dtype=dtype) for _ in range(2))
+    RandomCTAffine(**NONE)(after)
+    for key in ('img', 'gt_seg_map'):
+        assert after[key].dtype == before[key].dtype
+        np.testing.assert_array_equal(after[key], before[key])
+
+
+def test_probability_zero_is_identity():
+    after = RandomCTAffine(prob=0)(sample())
+    np.testing.assert_array_equal(after['img'], sample()['img'])
+
+
+def test_whole_pixel_shift(monkeypatch):
+    draws = iter([0.0, 1.0, np.array([0.1, -0.05])])
+    monkeypatch.setattr(np.random, 'uniform', lambda *args, **kwargs: next(draws))
+    after = RandomCTAffine(pad_value=7)(sample())
+    before = sample()
+    np.testing.assert_array_equal(after['img'][:-3, 8:], before['img'][3:, :-8])
+    np.testing.assert_array_equal(after['gt_seg_map'][:-3, 8:], before['gt_seg_map'][3:, :-8])
+    assert (after['img'][-3:] == 7).all() and (after['img'][:, :8] == 7).all()
+    assert not after['gt_seg_map'][-3:].any()
+
+
+def test_quarter_turn_is_rot90(monkeypatch):
+    # About the image's centre, half a pixel off the central pixel's centre: any slip shows.
+    draws = iter([90.0, 1.0, np.zeros(2)])
+    monkeypatch.setattr(np.random, 'uniform', lambda *args, **kwargs: next(draws))
+    before, after = sample(64, 64), sample(64, 64)
+    RandomCTAffine()(after)
+    np.testing.assert_array_equal(after['gt_seg_map'], np.rot90(before['gt_seg_map'], -1))
+    np.testing.assert_allclose(after['img'], np.rot90(before['img'], -1), atol=1e-3)
+
+
+def test_matrix_keeps_the_centre_and_agrees_with_opencv():
+    matrix = affine_matrix(30, 1.2, (0, 0), (80, 60))
+    np.testing.assert_allclose(matrix @ (40, 30, 1), (40, 30))
+    # OpenCV's positive angle turns the other way.
+    np.testing.assert_allclose(matrix, cv2.getRotationMatrix2D((40, 30), -30, 1.2))
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_mask_image_and_box_move_together(seed):
+    results = sample(120, 160)
+    results['gt_seg_map'][:] = 0
+    results['gt_seg_map'][45:70, 60:105] = 1
+    results['img'] = np.repeat(results['gt_seg_map'][..., None] * np.float32(255), 3, axis=2)
+    np.random.seed(seed)
+    RandomCTAffine()(results)
+
+    np.random.seed(seed)  # the same draws, by hand
+    np.random.rand()
+    angle, factor = np.random.uniform(-10, 10), np.random.uniform(0.8, 1.2)
+    shift = np.random.uniform(-0.1, 0.1, size=2) * (160, 120)
+    corners = np.array([(60, 45, 1), (105, 45, 1), (60, 70, 1), (105, 70, 1)])
+    moved = corners @ affine_matrix(angle, factor, shift, (160, 120)).T
+    expected = np.concatenate([moved.min(0), moved.max(0)])
+    box = component_boxes(results['gt_seg_map'], 1)
+    assert len(box) == 1
+    np.testing.assert_allclose(box[0], expected, atol=1.5)
+
+    thresholded = results['img'][..., 0] > 127.5
+    assert np.mean(thresholded != results['gt_seg_map']) < 0.003  # pixels of the outline
+
+
+def test_seed_repeats_the_draw():
+    outputs = []
+    for seed in (1, 1, 2):
+        np.random.seed(seed)
+        outputs.append(RandomCTAffine()(sample())['img'])
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[0], outputs[2])
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match=r'scale must lie in \[0, 1\), got 1'):
+        RandomCTAffine(scale=1)
+    with pytest.raises(ValueError, match=r'prob must lie in \[0, 1\], got 2'):
+        RandomCTAffine(prob=2)
