@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from rich.console import Console
+
+from ...evaluation import TwoStageSegMetric, complexity, results
+from ...evaluation.curve import read_curve
+from ...evaluation.functional import PROTOCOLS
+from ...evaluation.provenance import config_sha256, environment
+from ...evaluation.selection import select_slices, slice_title
+from ...visualization import SliceView, draw_panel, input_image
+from ...visualization.draw import save_png
+from .metric_table import metric_table
+
+
+@HOOKS.register_module()
+class ResultHook(Hook):
+    """Leaves the run folder behind after a test; see :mod:`lsnet_mm.evaluation.results`.
+
+    The minutes of training travel in the checkpoint, added up over resumes, so that a test that
+    starts from a file knows them too; they include validation.
+
+    Args:
+        out_dir: The run folder, ``runner.work_dir`` by default. It may name ``{data}``,
+            ``{config}`` and ``{seed}``: ``results/{data}/{config}/seed{seed}``.
+        panel: Slices in ``panel.png``; 0 draws none.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, out_dir: str | None = None, panel: int = 12) -> None:
+        self.out_dir = out_dir
+        self.panel = panel
+        self._minutes = 0.0
+        self._start: float | None = None
+        self._meta: dict = {}
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        meta = checkpoint.get('meta', {})
+        self._meta = {key: meta[key] for key in ('epoch', 'iter', 'seed') if key in meta}
+        self._minutes = meta.get('train_minutes', 0.0)
+
+    def before_train(self, runner) -> None:
+        if runner.iter == 0:  # fine-tuning starts its own clock, only a resume goes on
+            self._minutes = 0.0
+        self._start = time.monotonic()
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['meta']['train_minutes'] = self._minutes + self._elapsed()
+
+    def after_train(self, runner) -> None:
+        self._minutes += self._elapsed()
+        self._start = None
+        self._meta = {'epoch': runner.epoch, 'iter': runner.iter, 'seed': runner.seed}
+
+    def before_test(self, runner) -> None:
+        _find_metric(runner)  # its absence should not wait for the end of the test
+
+    @master_only
+    def after_test_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the numbers first, then the picture: a failure to draw costs no test."""
+        metric = _find_metric(runner)
+        result = self._describe(runner, metric, metrics or {})
+        folder = self._folder(runner, result)
+        results.write_slices(folder, metric.rows)
+        results.write_curve(folder, read_curve(runner.work_dir))
+        results.write_result(folder, result)
+        if self.panel:
+            picture = self._draw_panel(runner, metric.rows)
+            if picture is not None:
+                results.write_atomic(folder / 'panel.png', lambda path: save_png(picture, path))
+        console = Console()
+        console.print(metric_table(result))
+        console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
+
+    def _describe(self, runner, metric: TwoStageSegMetric, metrics: dict) -> dict:
+        dataset = runner.test_dataloader.dataset
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        sha256 = getattr(dataset, 'sha256', None)
+        return {
+            'config': Path(runner.cfg.filename).stem if runner.cfg.filename else None,
+            'config_sha256': config_sha256(runner.cfg.to_dict()),
+            'seed': self._meta.get('seed', runner.seed),
+            'data': {
+                'name': getattr(dataset, 'name', None),
+                'split': getattr(dataset, 'split', None),
+                'fold': getattr(dataset, 'fold', None),
+                'sha256': sha256() if sha256 else None,
+            },
+            'protocol': {name: PROTOCOLS[name] for name in metric.protocols},
+            'metrics': {key: float(value) for key, value in metrics.items()},
+            'params': complexity.count_params(model),
+            'gflops': _gflops(runner, model, dataset),
+            'train': {
+                'epochs': self._meta.get('epoch'),
+                'iters': self._meta.get('iter'),
+                'minutes': round(self._minutes, 2),
+            },
+            'env': environment(next(model.parameters()).device),
+        }
+
+    def _draw_panel(self, runner, rows: list[dict]):
+        """Predict the chosen slices again, one at a time: nothing else was kept of them."""
+        chosen = select_slices(rows, self.panel)
+        dataset = runner.test_dataloader.dataset
+        index = _index(dataset)
+        views = []
+        for _, *key in chosen:
+            batch = pseudo_collate([dataset[index[tuple(key)]]])
+            image = batch['inputs'][0]
+            sample = runner.model.test_step(batch)[0]
+            views.append(SliceView.from_sample(input_image(image, sample.ori_shape[:2]), sample))
+        titles = [slice_title(rows, case, number) for _, case, number in chosen]
+        return draw_panel(views, titles, [group for group, *_ in chosen]) if chosen else None
+
+    def _folder(self, runner, result: dict) -> Path:
+        if self.out_dir is None:
+            return Path(runner.work_dir)
+        names = {'data': result['data']['name'], 'config': result['config']}
+        return Path(self.out_dir.format(seed=result['seed'], **names))
+
+    def _elapsed(self) -> float:
+        return 0.0 if self._start is None else (time.monotonic() - self._start) / 60
+
+
+def _find_metric(runner) -> TwoStageSegMetric:
+    for metric in runner.test_loop.evaluator.metrics:
+        if isinstance(metric, TwoStageSegMetric):
+            return metric
+    raise ValueError('ResultHook needs a TwoStageSegMetric in test_evaluator, found none')
+
+
+def _gflops(runner, model, dataset) -> float | None:
+    inputs = model.data_preprocessor(pseudo_collate([dataset[0]]), False)['inputs']
+    try:
+        return round(complexity.count_gflops(model, inputs), 4)
+    except (NotImplementedError, TypeError) as error:
+        # A model without a tensor mode still has scores worth keeping.
+        runner.logger.warning(f'gflops not counted: {error}')
+        return None
+
+
+def _index(dataset) -> dict[tuple[str, int], int]:
+    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
+    return {(str(info['case']), int(info['slice_index'])): i for i, info in enumerate(infos)}

@@ -1,0 +1,32 @@
+"""The size and the cost of a model."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_params(model: nn.Module) -> int:
+    """The number of parameters, trained or frozen, shared ones once."""
+    return sum(p.numel() for p in model.parameters())
+
+
+@torch.no_grad()
+def count_gflops(model: nn.Module, inputs: Tensor) -> float:
+    """The cost of one ``model(inputs, mode='tensor')`` in units of 1e9 multiply-adds.
+
+    One multiply-add counts as one, as mmengine's ``get_model_complexity_info`` and the papers
+    count "FLOPs"; torch's counter has two. Convolutions and matrix products are counted, the
+    rest is not. What ``tensor`` runs is the model's own word; LSNet runs one RoI an image.
+
+    Args:
+        model: A model of mmengine's ``forward`` convention; its mode is left as it was.
+        inputs: (N, C, H, W), preprocessed.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with FlopCounterMode(display=False) as counter:
+            model(inputs, mode='tensor')
+    finally:
+        model.train(training)
+    return counter.get_total_flops() / 2 / 1e9

@@ -1,0 +1,141 @@
+"""Scores from counts: pure functions, in percent, from one slice to the whole test set.
+
+A *row* is what is known of one slice (and class), a plain dict with the keys ``case``, ``slice``,
+``area`` (pixels of ground truth), ``tp``, ``fp``, ``fn`` (pixels) and, for two-stage models,
+``box_iou`` (in [0, 1]), ``n_boxes``, ``oracle_tp``, ``oracle_fp``, ``oracle_fn``; ``class`` only
+where there are several foreground classes. Every metric is a function of the rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+
+Row = Mapping[str, object]
+
+#: The four readings of "the DSC of a test set"; papers rarely say which one is theirs.
+PROTOCOLS = {
+    'case': 'counts summed over the slices of a case, then the mean over cases (3D, the headline)',
+    'slice_fg': 'mean over the slices that have foreground in the ground truth',
+    'slice_all': 'mean over all slices; empty against empty scores 100',
+    'pooled': 'counts summed over everything',
+}
+
+
+def counts(
+    pred: Tensor, target: Tensor, label: int = 1, ignore_index: int = 255
+) -> tuple[int, int, int]:
+    """Count the true positive, false positive and false negative pixels of one class.
+
+    Args:
+        pred: Predicted labels, any shape.
+        target: Ground truth labels, the same shape; ``ignore_index`` is left out of all counts.
+        label: The class that counts as positive.
+        ignore_index: The label of pixels without ground truth.
+
+    Returns:
+        tuple: ``tp, fp, fn`` in pixels.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if pred.shape != target.shape:
+        raise ValueError(
+            f'prediction and ground truth must have the same shape, '
+            f'got {tuple(pred.shape)} and {tuple(target.shape)}'
+        )
+    p = (pred == label) & (target != ignore_index)
+    t = target == label
+    tp = int((p & t).sum())
+    return tp, int(p.sum()) - tp, int(t.sum()) - tp
+
+
+def scores(tp: int, fp: int, fn: int) -> dict[str, float]:
+    """Dice similarity coefficient, precision and recall in percent.
+
+    Empty against empty is 100 for all three. Where only one side is empty all three are 0: to
+    predict nothing is not precise, and to find something that is not there recalls nothing.
+
+    Returns:
+        dict: ``dsc``, ``precision``, ``recall``.
+    """
+    if tp + fp + fn == 0:
+        return {'dsc': 100.0, 'precision': 100.0, 'recall': 100.0}
+    return {
+        'dsc': 200.0 * tp / (2 * tp + fp + fn),
+        'precision': 100.0 * tp / max(tp + fp, 1),
+        'recall': 100.0 * tp / max(tp + fn, 1),
+    }
+
+
+def aggregate(
+    rows: Sequence[Row], prefix: str = '', protocols: Iterable[str] = tuple(PROTOCOLS)
+) -> dict[str, float]:
+    """Score the rows by several protocols; several classes are averaged at the end.
+
+    Args:
+        rows: One for each slice (and class).
+        prefix: Which counts to read: ``''`` or ``'oracle_'``.
+        protocols: Names out of :data:`PROTOCOLS`.
+
+    Returns:
+        dict: ``<protocol>/<dsc | precision | recall>`` in percent; NaN where there is nothing to
+        average, as for ``slice_fg`` without any foreground.
+    """
+    unknown = set(protocols) - set(PROTOCOLS)
+    if unknown:
+        raise ValueError(f'unknown protocols {sorted(unknown)}, choose from {list(PROTOCOLS)}')
+    out = {}
+    for protocol in protocols:
+        by_class = [
+            _mean_scores(_units(group, protocol, prefix)) for group in _split(rows, 'class')
+        ]
+        for key in ('dsc', 'precision', 'recall'):
+            out[f'{protocol}/{key}'] = nanmean(s[key] for s in by_class)
+    return out
+
+
+def box_scores(rows: Sequence[Row]) -> dict[str, float]:
+    """How well the boxes fit, over the slices with foreground.
+
+    Returns:
+        dict: ``box/miou``, the mean IoU of the union boxes, a miss counting 0, and ``box/miss``,
+        the share of slices without any box; both in percent.
+    """
+    # Boxes belong to a slice, not to a class: one row is enough for each slice.
+    slices = {(r['case'], r['slice']): r for r in rows if r['area'] > 0}.values()
+    return {
+        'box/miou': nanmean(100.0 * r['box_iou'] for r in slices),
+        'box/miss': nanmean(100.0 * (r['n_boxes'] == 0) for r in slices),
+    }
+
+
+def nanmean(values: Iterable[float]) -> float:
+    """The mean of the values that are not NaN; NaN, without a warning, if there are none."""
+    known = [v for v in values if v == v]
+    return float(np.mean(known)) if known else float('nan')
+
+
+def _units(rows: Sequence[Row], protocol: str, prefix: str) -> list[tuple[int, int, int]]:
+    """The counts of the units that a protocol averages over."""
+    groups = {
+        'case': lambda: _split(rows, 'case'),
+        'slice_fg': lambda: [[r] for r in rows if r['area'] > 0],
+        'slice_all': lambda: [[r] for r in rows],
+        'pooled': lambda: [rows],
+    }[protocol]()
+    names = [prefix + name for name in ('tp', 'fp', 'fn')]
+    return [tuple(sum(r[name] for r in group) for name in names) for group in groups]
+
+
+def _mean_scores(units: list[tuple[int, int, int]]) -> dict[str, float]:
+    each = [scores(*unit) for unit in units]
+    return {key: nanmean(s[key] for s in each) for key in ('dsc', 'precision', 'recall')}
+
+
+def _split(rows: Sequence[Row], key: str) -> list[list[Row]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.get(key)].append(row)
+    return list(groups.values())

@@ -1,0 +1,132 @@
+"""The folder that one run leaves behind, and the only source of tables, statistics and plots.
+
+==============  ==================================================================================
+``result.json`` what was run, on which data, with which code, and what came out (``SCHEMA``)
+``slices.csv``  one row a slice, as :mod:`lsnet_mm.evaluation.functional` describes them
+``curve.json``  losses of training and metrics of validation over time
+``panel.png``   the best, the median and the worst slices
+==============  ==================================================================================
+"""
+
+import csv
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+from .provenance import is_absolute
+
+SCHEMA = 'lsnet_mm.result/1'
+
+_COUNTS = ('slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes')
+_ORACLE = ('oracle_tp', 'oracle_fp', 'oracle_fn')
+_INTEGERS = {*_COUNTS, *_ORACLE}
+
+
+def write_result(folder: str | Path, result: Mapping[str, object]) -> Path:
+    """Write ``result.json``; numbers that are not finite become null.
+
+    Raises:
+        ValueError: If a text in it is an absolute path: results are published.
+    """
+    document = _finite({'schema': SCHEMA, **result})
+    leaks = [text for text in _texts(document) if is_absolute(text)]
+    if leaks:
+        raise ValueError(f'result.json must not hold absolute paths, got {leaks}')
+    text = json.dumps(document, indent=2, allow_nan=False) + '\n'
+    return write_atomic(Path(folder) / 'result.json', text.encode())
+
+
+def write_slices(folder: str | Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    """Write ``slices.csv``; what does not apply to a model is left blank."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = StringIO(newline='')
+    writer = csv.DictWriter(buffer, columns, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return write_atomic(Path(folder) / 'slices.csv', buffer.getvalue().encode())
+
+
+def write_curve(folder: str | Path, curve: Mapping[str, list]) -> Path:
+    """Write ``curve.json`` as :func:`lsnet_mm.evaluation.curve.read_curve` gives it."""
+    text = json.dumps(_finite(curve), indent=1, allow_nan=False) + '\n'
+    return write_atomic(Path(folder) / 'curve.json', text.encode())
+
+
+def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
+    """Read ``result.json`` and ``slices.csv`` back.
+
+    Returns:
+        tuple: The result, and the rows with the types that the metric gave them.
+
+    Raises:
+        ValueError: If the schema is not this version's.
+    """
+    folder = Path(folder)
+    result = json.loads((folder / 'result.json').read_text())
+    if result.get('schema') != SCHEMA:
+        raise ValueError(f'expected schema {SCHEMA}, {folder.name} has {result.get("schema")}')
+    with (folder / 'slices.csv').open(newline='') as file:
+        return result, [_typed(row) for row in csv.DictReader(file)]
+
+
+def write_atomic(path: str | Path, content: bytes | Callable[[Path], object]) -> Path:
+    """Write a file whole or not at all: a failure leaves the old one as it was.
+
+    Args:
+        path: The file; missing folders are made.
+        content: Its bytes, or a function that writes them to the path it is given.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last, since writers of pictures choose their format by it.
+    handle, name = tempfile.mkstemp(prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            if isinstance(content, bytes):
+                file.write(content)
+        if callable(content):
+            content(temporary)
+        temporary.chmod(0o644)  # mkstemp's 0600 would hide results from the group
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _typed(row: dict[str, str]) -> dict[str, object]:
+    def value(key: str, text: str):
+        if key == 'case':
+            return text
+        if text == '':
+            return None
+        return int(text) if key in _INTEGERS else float(text)
+
+    return {key: value(key, text) for key, text in row.items()}
+
+
+def _finite(node):
+    if isinstance(node, Mapping):
+        return {str(key): _finite(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_finite(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return None
+    return node
+
+
+def _texts(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node

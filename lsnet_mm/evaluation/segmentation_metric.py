@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from torch import Tensor
+
+from .boxes import mask_box, union_box_iou
+from .functional import PROTOCOLS, aggregate, box_scores, counts, nanmean
+from .surface import check_volume, hd95, nsd
+
+
+@METRICS.register_module()
+class TwoStageSegMetric(BaseMetric):
+    """Masks and boxes of one- and two-stage segmentors, under every protocol at once.
+
+    Keys, in percent: ``{case,slice_fg,slice_all,pooled}/{dsc,precision,recall}``; for two-stage
+    models also ``box/miou`` and ``box/miss`` (see :func:`box_scores`) and, where the model
+    predicts with ground-truth boxes too, the first set again under ``oracle/``. With ``surface``
+    also ``case/hd95`` in mm and ``case/nsd`` (tolerance 2 mm) in percent.
+
+    The box of the ground truth is the box of its mask, so that all slices with foreground count,
+    whatever minimum area the pipeline asks of an object.
+
+    After :meth:`compute_metrics`, ``rows`` holds what the metrics were computed from, sorted by
+    case and slice (see :mod:`lsnet_mm.evaluation.functional` for the columns).
+
+    Args:
+        surface: Score surfaces too. Needs MONAI, contiguous slices and a known voxel spacing.
+        protocols: Names out of ``PROTOCOLS``.
+        ignore_index: The label of pixels left out of all counts.
+        collect_device: See ``BaseMetric``.
+        collect_dir: See ``BaseMetric``.
+    """
+
+    def __init__(
+        self,
+        surface: bool = False,
+        protocols: Sequence[str] = tuple(PROTOCOLS),
+        ignore_index: int = 255,
+        collect_device: str = 'cpu',
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
+        aggregate(
+            [], protocols=protocols
+        )  # an unknown protocol should not wait for the first epoch
+        self.surface = surface
+        self.protocols = tuple(protocols)
+        self.ignore_index = ignore_index
+        self.rows: list[dict] = []
+
+    @property
+    def num_classes(self) -> int:
+        """The number of foreground classes; one where the dataset does not name its classes."""
+        return max(len((self.dataset_meta or {}).get('classes', ())) - 1, 1)
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Reduce each sample to its rows, one item a sample as ``collect_results`` counts them."""
+        for sample in data_samples:
+            labels = range(1, self.num_classes + 1)
+            item = {'rows': [self._row(sample, label) for label in labels]}
+            if self.surface:
+                item['spacing'] = sample.get('spacing')
+                item['masks'] = [self._packed_masks(sample, label) for label in labels]
+            self.results.append(item)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Score all samples; a sample that a sampler repeated to fill a batch counts once."""
+        unique = {(i['rows'][0]['case'], i['rows'][0]['slice']): i for i in results}
+        items = [unique[key] for key in sorted(unique)]
+        self.rows = [row for item in items for row in item['rows']]
+
+        metrics = aggregate(self.rows, protocols=self.protocols)
+        if self.surface:
+            metrics.update(_surface_scores(items))
+        if _all_or_none(self.rows, 'n_boxes', 'pred_instances'):
+            metrics.update(box_scores(self.rows))
+        if _all_or_none(self.rows, 'oracle_tp', 'oracle_sem_seg'):
+            oracle = aggregate(self.rows, 'oracle_', self.protocols)
+            metrics.update({f'oracle/{key}': value for key, value in oracle.items()})
+        return metrics
+
+    def _row(self, sample: dict, label: int) -> dict:
+        missing = [key for key in ('case', 'slice_index') if sample.get(key) is None]
+        if missing:
+            raise ValueError(
+                f'a sample lacks {missing}: name them in the meta_keys of the pipeline that packs it'
+            )
+        target = sample['gt_sem_seg']['data']
+        count = {'ignore_index': self.ignore_index, 'label': label}
+        tp, fp, fn = counts(_labels(sample, 'pred_sem_seg'), target, **count)
+        row = {'case': str(sample['case']), 'slice': int(sample['slice_index'])}
+        if self.num_classes > 1:
+            row['class'] = label
+        row.update(area=tp + fn, tp=tp, fp=fp, fn=fn, box_iou=None, n_boxes=None)
+        if 'pred_instances' in sample:
+            boxes = sample['pred_instances']['bboxes']
+            row['n_boxes'] = len(boxes)
+            truth = mask_box(((target > 0) & (target != self.ignore_index))[0])
+            row['box_iou'] = union_box_iou(boxes, truth) if len(truth) else None
+        if 'oracle_sem_seg' in sample:
+            oracle = counts(_labels(sample, 'oracle_sem_seg'), target, **count)
+            row.update(zip(('oracle_tp', 'oracle_fp', 'oracle_fn'), oracle, strict=True))
+        return row
+
+    def _packed_masks(self, sample: dict, label: int) -> list[tuple[bytes, tuple[int, int]]]:
+        """Prediction and ground truth of one class; a few hundred bytes each instead of 256 KiB."""
+        target = sample['gt_sem_seg']['data']
+        pred = _labels(sample, 'pred_sem_seg')
+        return [_pack((pred == label) & (target != self.ignore_index)), _pack(target == label)]
+
+
+def _surface_scores(items: list[dict]) -> dict[str, float]:
+    """``case/hd95`` and ``case/nsd`` of items sorted by case and slice."""
+    cases = defaultdict(list)
+    for item in items:
+        cases[item['rows'][0]['case']].append(item)
+    scores = []
+    for case, group in cases.items():
+        spacing = group[0]['spacing']
+        check_volume(case, [item['rows'][0]['slice'] for item in group], spacing)
+        for masks in zip(*(item['masks'] for item in group), strict=True):
+            pred, target = (
+                torch.stack([_unpack(*m) for m in side], dim=-1)
+                for side in zip(*masks, strict=True)
+            )
+            scores.append((hd95(pred, target, spacing), nsd(pred, target, spacing)))
+    return {
+        'case/hd95': nanmean(distance for distance, _ in scores),
+        'case/nsd': nanmean(dice for _, dice in scores),
+    }
+
+
+def _all_or_none(rows: Sequence[dict], key: str, field: str) -> bool:
+    known = sum(row.get(key) is not None for row in rows)
+    if known not in (0, len(rows)):
+        raise ValueError(f'{field} must be in all samples or in none, got {known} of {len(rows)}')
+    return known > 0
+
+
+def _labels(sample: dict, field: str) -> Tensor:
+    return sample[field]['data'].to(sample['gt_sem_seg']['data'].device)
+
+
+def _pack(mask: Tensor) -> tuple[bytes, tuple[int, int]]:
+    mask = mask[0].cpu().numpy()
+    return zlib.compress(np.packbits(mask).tobytes()), mask.shape
+
+
+def _unpack(data: bytes, shape: tuple[int, int]) -> Tensor:
+    bits = np.frombuffer(zlib.decompress(data), dtype=np.uint8)
+    return torch.from_numpy(np.unpackbits(bits, count=shape[0] * shape[1])).bool().view(shape)

@@ -1,0 +1,7 @@
+"""Pictures of slices: the image, the ground truth, the boxes and the masks."""
+
+from .panel import draw_panel, draw_slice
+from .slice_view import SliceView, input_image
+from .two_stage_visualizer import TwoStageVisualizer
+
+__all__ = ['SliceView', 'TwoStageVisualizer', 'draw_panel', 'draw_slice', 'input_image']

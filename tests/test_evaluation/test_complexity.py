@@ -1,0 +1,22 @@
+import torch
+from torch import nn
+
+from lsnet_mm.evaluation.complexity import count_gflops, count_params
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+
+    def forward(self, inputs, mode):
+        assert mode == 'tensor'
+        assert not self.training
+        return self.conv(inputs)
+
+
+def test_multiply_adds_count_once():
+    net = Net().train()
+    assert count_gflops(net, torch.rand(1, 3, 10, 10)) == 8 * 3 * 9 * 100 / 1e9
+    assert net.training
+    assert count_params(net) == 8 * 3 * 9

@@ -1,0 +1,115 @@
+import math
+
+import pytest
+import torch
+from monai.metrics import compute_dice
+
+from lsnet_mm.evaluation.functional import aggregate, box_scores, counts, scores
+
+
+def row(case, index, tp, fp, fn, **kwargs):
+    return {
+        'case': case,
+        'slice': index,
+        'area': tp + fn,
+        'tp': tp,
+        'fp': fp,
+        'fn': fn,
+        'box_iou': None,
+        'n_boxes': None,
+        **kwargs,
+    }
+
+
+@pytest.mark.parametrize(
+    ('pred', 'target', 'expected'),
+    [
+        ([0, 0, 0], [0, 0, 0], (0, 0, 0)),
+        ([1, 1, 0], [1, 0, 1], (1, 1, 1)),
+        ([1, 1, 1], [1, 255, 255], (1, 0, 0)),
+        ([0, 0, 0], [1, 1, 255], (0, 0, 2)),
+        ([2, 1, 0], [2, 2, 1], (0, 1, 1)),
+    ],
+)
+def test_counts(pred, target, expected):
+    assert counts(torch.tensor(pred), torch.tensor(target)) == expected
+
+
+def test_counts_of_another_class_and_of_bytes():
+    pred = torch.tensor([2, 1, 0], dtype=torch.uint8)
+    assert counts(pred, torch.tensor([2, 2, 1]), label=2) == (1, 0, 1)
+
+
+def test_counts_refuse_other_shapes():
+    with pytest.raises(ValueError, match=r'same shape, got \(1, 2\) and \(2, 1\)'):
+        counts(torch.zeros(1, 2), torch.zeros(2, 1))
+
+
+@pytest.mark.parametrize(
+    ('unit', 'dsc', 'precision', 'recall'),
+    [
+        ((0, 0, 0), 100, 100, 100),
+        ((0, 5, 0), 0, 0, 0),
+        ((0, 0, 5), 0, 0, 0),
+        ((3, 1, 2), 100 * 6 / 9, 75, 60),
+        ((7, 0, 0), 100, 100, 100),
+    ],
+)
+def test_scores(unit, dsc, precision, recall):
+    expected = {'dsc': dsc, 'precision': precision, 'recall': recall}
+    assert scores(*unit) == pytest.approx(expected)
+
+
+def test_dsc_is_monais():
+    generator = torch.Generator().manual_seed(0)
+    pred, target = (torch.rand(2, 1, 1, 16, 16, generator=generator) > 0.5).int()
+    expected = 100 * float(compute_dice(pred, target))
+    assert scores(*counts(pred, target))['dsc'] == pytest.approx(expected)
+
+
+def test_protocols_differ_as_they_should():
+    rows = [
+        row('a', 0, 10, 0, 0),
+        row('a', 1, 0, 0, 10),
+        row('a', 2, 0, 0, 0),
+        row('b', 0, 6, 2, 2),
+    ]
+    out = aggregate(rows)
+    assert list(out)[:3] == ['case/dsc', 'case/precision', 'case/recall']
+    assert out['case/dsc'] == pytest.approx((100 * 20 / 30 + 75) / 2)
+    assert out['slice_fg/dsc'] == pytest.approx((100 + 0 + 75) / 3)
+    assert out['slice_all/dsc'] == pytest.approx((100 + 0 + 100 + 75) / 4)
+    assert out['pooled/dsc'] == pytest.approx(100 * 32 / 46)
+    assert out['case/precision'] == pytest.approx((100 + 75) / 2)
+    assert out['case/recall'] == pytest.approx((50 + 75) / 2)
+
+
+def test_oracle_counts_are_read_by_their_prefix():
+    rows = [row('a', 0, 0, 0, 4, oracle_tp=4, oracle_fp=0, oracle_fn=0)]
+    assert aggregate(rows, 'oracle_', ['case'])['case/dsc'] == 100
+    assert aggregate(rows, '', ['case'])['case/dsc'] == 0
+
+
+def test_classes_are_averaged():
+    rows = [row('a', 0, 4, 0, 0, **{'class': 1}), row('a', 0, 0, 4, 4, **{'class': 2})]
+    assert aggregate(rows)['pooled/dsc'] == 50
+
+
+def test_nothing_to_average_is_nan():
+    out = aggregate([row('a', 0, 0, 0, 0)])
+    assert out['case/dsc'] == 100
+    assert math.isnan(out['slice_fg/dsc'])
+
+
+def test_unknown_protocol():
+    with pytest.raises(ValueError, match=r"unknown protocols \['slice'\]"):
+        aggregate([], protocols=['slice'])
+
+
+def test_box_scores_count_a_miss_and_leave_out_empty_slices():
+    rows = [
+        row('a', 0, 1, 0, 0, box_iou=0.8, n_boxes=2),
+        row('a', 1, 0, 0, 1, box_iou=0.0, n_boxes=0),
+        row('a', 2, 0, 3, 0, box_iou=None, n_boxes=1),
+    ]
+    assert box_scores(rows) == pytest.approx({'box/miou': 40, 'box/miss': 50})

@@ -1,0 +1,149 @@
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.registry import METRICS
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+
+from lsnet_mm.evaluation import TwoStageSegMetric
+
+ONE_STAGE_KEYS = {
+    f'{protocol}/{score}'
+    for protocol in ('case', 'slice_fg', 'slice_all', 'pooled')
+    for score in ('dsc', 'precision', 'recall')
+}
+SPACING = (1.0, 1.0, 2.0)
+
+
+def mask(x1=0, y1=0, x2=0, y2=0, label=1):
+    out = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    out[:, y1:y2, x1:x2] = label
+    return out
+
+
+def sample(case, index, gt, pred, boxes=None, oracle=None, spacing=SPACING):
+    out = SegDataSample(gt_sem_seg=PixelData(data=gt), pred_sem_seg=PixelData(data=pred))
+    out.set_metainfo({'case': case, 'slice_index': index, 'spacing': spacing})
+    if boxes is not None:
+        boxes = torch.tensor(boxes, dtype=torch.float).view(-1, 4)
+        out.pred_instances = InstanceData(bboxes=boxes, scores=torch.ones(len(boxes)))
+    if oracle is not None:
+        out.oracle_sem_seg = PixelData(data=oracle)
+    return out
+
+
+def evaluate(samples, classes=('background', 'pancreas'), size=None, **kwargs):
+    metric = METRICS.build({'type': 'TwoStageSegMetric', **kwargs})
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = {'classes': classes}
+    for one in samples:
+        evaluator.process([one])
+    return evaluator.evaluate(size or len(samples)), metric
+
+
+def test_one_stage():
+    gt = mask(2, 2, 6, 6)
+    metrics, metric = evaluate(
+        [sample('b', 3, gt, gt), sample('a', 7, gt, mask()), sample('a', 5, mask(), mask())]
+    )
+    assert set(metrics) == ONE_STAGE_KEYS
+    assert metrics['case/dsc'] == 50
+    assert metrics['slice_all/dsc'] == pytest.approx(200 / 3)
+    assert [(r['case'], r['slice']) for r in metric.rows] == [('a', 5), ('a', 7), ('b', 3)]
+    assert metric.rows[1] == {
+        'case': 'a',
+        'slice': 7,
+        'area': 16,
+        'tp': 0,
+        'fp': 0,
+        'fn': 16,
+        'box_iou': None,
+        'n_boxes': None,
+    }
+
+
+def test_two_stage():
+    gt = mask(2, 2, 6, 6)
+    samples = [
+        sample('a', 0, gt, gt, [[2, 2, 6, 6]], gt),
+        sample('a', 1, gt, mask(), [], gt),
+        sample('a', 2, mask(), mask(0, 0, 2, 2), [[0, 0, 2, 2]], mask()),
+    ]
+    metrics, metric = evaluate(samples)
+    assert set(metrics) == ONE_STAGE_KEYS | {f'oracle/{k}' for k in ONE_STAGE_KEYS} | {
+        'box/miou',
+        'box/miss',
+    }
+    assert metrics['box/miou'] == 50
+    assert metrics['box/miss'] == 50
+    assert metrics['oracle/case/dsc'] == 100
+    assert [r['box_iou'] for r in metric.rows] == [1.0, 0.0, None]
+    assert [r['n_boxes'] for r in metric.rows] == [1, 0, 1]
+    assert metric.rows[1]['oracle_tp'] == 16
+
+
+def test_ignored_pixels_count_nowhere():
+    gt = mask(2, 2, 6, 6)
+    gt[:, 8:] = 255
+    pred = mask(2, 2, 6, 16)
+    metrics, metric = evaluate([sample('a', 0, gt, pred, [[2, 2, 6, 6]])])
+    assert metric.rows[0]['fp'] == 8
+    assert metrics['box/miou'] == 100
+
+
+def test_padding_of_a_distributed_sampler_counts_once():
+    gt = mask(2, 2, 6, 6)
+    samples = [sample('a', 0, gt, gt), sample('a', 1, gt, mask()), sample('a', 0, gt, gt)]
+    metrics, metric = evaluate(samples)
+    assert len(metric.rows) == 2
+    assert metrics['slice_fg/dsc'] == 50
+
+
+def test_several_classes_get_a_column():
+    gt = mask(2, 2, 6, 6) + mask(8, 8, 10, 10, label=2)
+    classes = ('background', 'pancreas', 'tumour')
+    metrics, metric = evaluate([sample('a', 0, gt, mask(2, 2, 6, 6))], classes)
+    assert [(r['class'], r['area']) for r in metric.rows] == [(1, 16), (2, 4)]
+    assert metrics['case/dsc'] == 50
+
+
+def test_surface_is_monais():
+    gt, pred = [mask(2, 2, 9, 9), mask(3, 3, 9, 9)], [mask(2, 2, 11, 9), mask(3, 5, 9, 9)]
+    metrics, _ = evaluate(
+        [sample('a', k, gt[k], pred[k]) for k in (1, 0)], surface=True, protocols=['case']
+    )
+    volumes = [torch.stack([m[0] for m in side], -1)[None, None].float() for side in (pred, gt)]
+    options = {'include_background': True, 'spacing': list(SPACING)}
+    distance = compute_hausdorff_distance(*volumes, percentile=95, **options)
+    dice = compute_surface_dice(*volumes, class_thresholds=[2.0], **options)
+    assert metrics['case/hd95'] == pytest.approx(float(distance))
+    assert metrics['case/nsd'] == pytest.approx(100 * float(dice))
+    assert 'pooled/dsc' not in metrics
+
+
+@pytest.mark.parametrize(
+    ('numbers', 'spacing', 'message'),
+    [((0, 2), SPACING, 'contiguous slices'), ((0, 1), None, 'voxel spacing')],
+)
+def test_surface_needs_volumes(numbers, spacing, message):
+    gt = mask(2, 2, 6, 6)
+    with pytest.raises(ValueError, match=message):
+        evaluate([sample('a', k, gt, gt, spacing=spacing) for k in numbers], surface=True)
+
+
+def test_boxes_in_some_samples_only():
+    gt = mask(2, 2, 6, 6)
+    with pytest.raises(ValueError, match='pred_instances must be in all samples or in none'):
+        evaluate([sample('a', 0, gt, gt), sample('a', 1, gt, gt, [])])
+
+
+def test_samples_without_a_name():
+    nameless = sample(None, 0, mask(), mask())
+    with pytest.raises(ValueError, match=r"lacks \['case'\]"):
+        evaluate([nameless])
+
+
+def test_unknown_protocol_is_refused_at_once():
+    with pytest.raises(ValueError, match='unknown protocols'):
+        TwoStageSegMetric(protocols=['volume'])
