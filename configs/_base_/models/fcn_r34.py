@@ -1,0 +1,28 @@
+# One-stage FCN-8s on ResNet-34 with one output channel. Also S-Net.
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        size_divisor=1,
+    ),
+    backbone=dict(
+        type='ResNet',
+        depth=34,
+        num_stages=4,
+        out_indices=(1, 2, 3),
+        norm_cfg=dict(type='BN'),
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet34'),
+    ),
+    neck=dict(type='FCNNeck', in_channels=(128, 256, 512), channels=64, scale_factor=8),
+    decode_head=dict(
+        type='ConvHead',
+        in_channels=64,
+        num_classes=2,
+        out_channels=1,
+        loss_decode=dict(type='FocalDiceLoss'),
+    ),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)

@@ -1,0 +1,3 @@
+from . import hooks, loops
+
+__all__ = ['hooks', 'loops']

@@ -1,0 +1,3 @@
+from .alternating_loop import AlternatingIterTrainLoop, AlternatingTrainLoop
+
+__all__ = ['AlternatingIterTrainLoop', 'AlternatingTrainLoop']

@@ -1,0 +1,99 @@
+from collections.abc import Sequence
+
+from mmengine.model import is_model_wrapper
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
+
+class AlternatingMixin:
+    """Alternating optimisation over the phases of a model (paper, 2.5).
+
+    The loop owns the policy: which phases run on a batch, in which order, how often. The model
+    owns the mechanics: it gives the losses of a phase under ``mode=<phase>``. One stock
+    ``OptimWrapper`` over all parameters serves all phases: gradients are None between them, and
+    what a phase does not reach it does not move. So ``--amp``, clipping, schedulers and
+    ``paramwise_cfg`` work as ever.
+
+    With gradient accumulation over ``k`` batches, the first phase runs over all ``k`` and steps,
+    then the next phase runs over the same ``k``.
+
+    Args:
+        phases: Modes of the model, in order; repeat one for more steps of it.
+        warmup_phases: Phases during the warm-up.
+        warmup_epochs: Epochs (iterations in the iteration-based twin) of warm-up.
+    """
+
+    def __init__(
+        self,
+        *args,
+        phases: Sequence[str] = ('loss_localizer', 'loss_segmentor'),
+        warmup_phases: Sequence[str] = ('loss_localizer',),
+        warmup_epochs: int = 0,
+        **kwargs,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.phases = tuple(phases)
+        self.warmup_phases = tuple(warmup_phases)
+        self.warmup_epochs = warmup_epochs
+        self._pending: list[dict] = []
+
+    @property
+    def progress(self) -> int:
+        """What ``warmup_epochs`` is compared with."""
+        return self.epoch
+
+    def alternate(self, data_batch: dict) -> dict:
+        """Runs the phases on a batch, or keeps it until enough of them are there to accumulate.
+
+        Returns:
+            dict: The values to log; empty while batches are kept.
+        """
+        model, optim_wrapper = self.runner.model, self.runner.optim_wrapper
+        inner = model.module if is_model_wrapper(model) else model
+        if not self._pending:
+            self._counts = optim_wrapper._accumulative_counts
+        self._pending.append(inner.data_preprocessor(data_batch, True))
+        if len(self._pending) < self._counts and self._iter + 1 < self._max_iters:
+            return {}
+        # The wrapper counts one stream of batches; every phase is a stream of its own, and the
+        # last group of an uneven training is a short one.
+        optim_wrapper._accumulative_counts = len(self._pending)
+        optim_wrapper._inner_count, optim_wrapper._max_counts = 0, -1
+        log: dict = {}
+        for phase in self.warmup_phases if self.progress < self.warmup_epochs else self.phases:
+            for data in self._pending:
+                with optim_wrapper.optim_context(model):
+                    losses = model(**data, mode=phase)
+                loss, log_vars = inner.parse_losses(losses)
+                optim_wrapper.update_params(loss)
+                total = log.get('loss', 0) + log_vars.pop('loss')
+                log.update(log_vars, loss=total)
+        log['loss'] = log['loss'] / len(self._pending)
+        self._pending.clear()
+        optim_wrapper._accumulative_counts = self._counts
+        return log
+
+    def run_iter(self, *batch) -> None:
+        """One batch. The epoch-based loop gives ``(index, data)``, the other ``(data,)``."""
+        *index, data_batch = batch
+        idx = index[0] if index else self._iter
+        self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+        outputs = self.alternate(data_batch)
+        self.runner.call_hook(
+            'after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+        self._iter += 1
+
+
+@LOOPS.register_module()
+class AlternatingTrainLoop(AlternatingMixin, EpochBasedTrainLoop):
+    """Epoch-based alternating optimisation; see :class:`AlternatingMixin`."""
+
+
+@LOOPS.register_module()
+class AlternatingIterTrainLoop(AlternatingMixin, IterBasedTrainLoop):
+    """Iteration-based alternating optimisation; see :class:`AlternatingMixin`."""
+
+    @property
+    def progress(self) -> int:
+        return self.iter

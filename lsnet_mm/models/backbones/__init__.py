@@ -1,0 +1,3 @@
+from .stem_resnet import StemResNet
+
+__all__ = ['StemResNet']

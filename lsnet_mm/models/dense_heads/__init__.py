@@ -1,0 +1,3 @@
+from .kp_bbr_head import KPBBRHead
+
+__all__ = ['KPBBRHead']

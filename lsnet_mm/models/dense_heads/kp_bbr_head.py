@@ -1,0 +1,222 @@
+import math
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModule, bias_init_with_prob
+from mmengine.registry import MODELS
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..geometry import cell_centers, distances_to_boxes
+from .decode import decode
+from .targets import contains, encode
+
+
+@MODELS.register_module()
+class KPBBRHead(BaseModule):
+    """L-Net's two branches: keypoint heatmap (KP) and distances to the box (BBR) (paper, 2.1).
+
+    Its methods have the signatures of mmdet's dense heads, so it also serves as ``bbox_head`` of
+    mmdet's ``SingleStageDetector``.
+
+    Args:
+        in_channels: Channels of ``F'``.
+        feat_channels: Channels of the branches.
+        num_classes: Always 1, a keypoint is of an object or not; here because mmdet passes it.
+        stride: Input pixels per cell.
+        kp_convs: 3x3 convolutions of the KP branch, before its 1x1.
+        bbr_convs: 3x3 convolutions of the BBR branch, before its last.
+        bbr_kernel: Kernel of the BBR branch's last convolution; a wide view helps the distances.
+        delta: Variance of the heatmap's Gaussians, in cells^2 at an input of 320 pixels.
+        beta: Radius of their flat top, in cells at 320 pixels.
+        prior_prob: Probability that an untrained heatmap gives.
+        prior_distance: Distance that an untrained BBR branch gives, in cells.
+        loss_cls: Loss of the heatmap.
+        loss_bbox: Loss of the boxes; its weight is the paper's lambda.
+        norm_cfg: Normalisation of the convolutions.
+        train_cfg: ``topk`` (3): a training proposal is one of that many most probable cells.
+            ``inside_only`` (False): only cells inside the box are positives.
+        test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see :func:`decode`.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        feat_channels: int = 64,
+        num_classes: int = 1,
+        stride: int = 4,
+        kp_convs: int = 3,
+        bbr_convs: int = 2,
+        bbr_kernel: int = 13,
+        delta: float = 20.0,
+        beta: float = 2.0,
+        prior_prob: float = 0.05,
+        prior_distance: float = 4.0,
+        loss_cls: dict = dict(type='FocalDiceLoss'),
+        loss_bbox: dict = dict(type='DIoULoss', loss_weight=0.5),
+        norm_cfg: dict | None = dict(type='BN'),
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if num_classes != 1:
+            raise ValueError(f'KPBBRHead knows one class of object, got num_classes={num_classes}.')
+        self.stride, self.delta, self.beta = stride, delta, beta
+        self.prior_prob, self.prior_distance = prior_prob, prior_distance
+        self.train_cfg = dict(topk=3, inside_only=False) | dict(train_cfg or {})
+        self.test_cfg = dict(score_thr=0.5, vote=False) | dict(test_cfg or {})
+
+        def branch(depth: int, kernel_size: int, out_channels: int) -> nn.Sequential:
+            widths = [in_channels] + [feat_channels] * depth
+            convs = [
+                ConvModule(a, b, 3, padding=1, norm_cfg=norm_cfg)
+                for a, b in zip(widths[:-1], widths[1:], strict=True)
+            ]
+            last = nn.Conv2d(widths[-1], out_channels, kernel_size, padding=kernel_size // 2)
+            return nn.Sequential(*convs, last)
+
+        self.keypoints = branch(kp_convs, 1, 1)
+        self.distances = branch(bbr_convs, bbr_kernel, 4)
+        self.loss_cls = MODELS.build(loss_cls)
+        self.loss_bbox = MODELS.build(loss_bbox)
+
+    def init_weights(self) -> None:
+        """Starts at an almost empty heatmap and at boxes of a plausible size."""
+        super().init_weights()
+        for last in (self.keypoints[-1], self.distances[-1]):
+            nn.init.normal_(last.weight, std=0.01 / last.kernel_size[0])
+        nn.init.constant_(self.keypoints[-1].bias, bias_init_with_prob(self.prior_prob))
+        nn.init.constant_(self.distances[-1].bias, math.log(math.expm1(self.prior_distance)))
+
+    def forward_distances(self, feat: Tensor) -> Tensor:
+        """(N, 4, h, w) distances ``l, r, t, b`` in input pixels, always positive."""
+        return F.softplus(self.distances(feat).float()) * self.stride
+
+    def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Both branches.
+
+        Args:
+            x: ``(F',)``, one map (N, C, h, w).
+
+        Returns:
+            tuple: Heatmap logits (N, 1, h, w) and distances (N, 4, h, w) in input pixels.
+        """
+        return self.keypoints(x[0]), self.forward_distances(x[0])
+
+    def loss(self, x: tuple[Tensor, ...], batch_data_samples: list) -> dict:
+        """Losses of features, against ``gt_instances.bboxes`` in input pixels."""
+        return self.loss_by_feat(*self(x), [s.gt_instances for s in batch_data_samples])
+
+    def loss_by_feat(
+        self, heatmaps: Tensor, distances: Tensor, batch_gt_instances: list[InstanceData], *args
+    ) -> dict:
+        """``L_L`` (Eq. 5): heatmap loss, and the DIoU loss averaged over the positive cells.
+
+        Args:
+            heatmaps: (N, 1, h, w) logits.
+            distances: (N, 4, h, w).
+            batch_gt_instances: The objects of each image.
+
+        Returns:
+            dict: ``loss_cls`` and ``loss_bbox``; the latter is 0 without an object.
+        """
+        targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
+        points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
+        decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
+        count = positive.sum().float()
+        all_reduce(count, 'mean')
+        loss_bbox = self.loss_bbox(
+            decoded[positive], boxes[positive], avg_factor=count.clamp(min=1)
+        )
+        return dict(loss_cls=self.loss_cls(heatmaps, targets), loss_bbox=loss_bbox)
+
+    @torch.no_grad()
+    def get_targets(
+        self, batch_gt_instances: list[InstanceData], heatmaps: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Targets of a batch.
+
+        Args:
+            batch_gt_instances: The objects of each image.
+            heatmaps: (N, 1, h, w), for its shape and device.
+
+        Returns:
+            tuple: Heatmaps (N, 1, h, w), boxes (N, h * w, 4) and positives (N, h * w).
+        """
+        size, targets, boxes = heatmaps.shape[-2:], [], []
+        for gt in batch_gt_instances:
+            gt_boxes = gt.bboxes.to(heatmaps.device, torch.float32)
+            target, box = encode(gt_boxes, size, self.stride, self.delta, self.beta)
+            targets.append(target)
+            boxes.append(box.flatten(0, 1))
+        targets, boxes = torch.stack(targets).unsqueeze(1), torch.stack(boxes)
+        positive = targets.flatten(1) >= 0.5
+        if self.train_cfg['inside_only']:
+            positive &= contains(boxes, cell_centers(size, self.stride, boxes))
+        return targets, boxes, positive
+
+    def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
+        """One RoI for each training image with an object (paper, 2.5).
+
+        The cell is one of the most probable at random; the gradient goes through its distances
+        only, so the KP branch has none here.
+
+        Args:
+            x: ``(F',)``.
+            batch_data_samples: Samples with ``gt_instances``.
+
+        Returns:
+            Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
+        """
+        feat = x[0]
+        with_object = [i for i, s in enumerate(batch_data_samples) if len(s.gt_instances)]
+        index = torch.tensor(with_object, dtype=torch.long, device=feat.device)
+        with torch.no_grad():
+            scores = self.keypoints(feat)[index].flatten(1)
+            best = scores.topk(min(self.train_cfg['topk'], scores.size(1)), dim=1).indices
+            pick = torch.randint(best.size(1), (len(index), 1)).to(feat.device)
+            cells = best.gather(1, pick)
+        distances = self.forward_distances(feat)
+        points = cell_centers(feat.shape[-2:], self.stride, distances)[cells.squeeze(1)]
+        chosen = distances.flatten(2)[index].gather(2, cells[:, None].expand(-1, 4, -1))
+        boxes = distances_to_boxes(points, chosen.squeeze(2))
+        return torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)
+
+    def predict(
+        self, x: tuple[Tensor, ...], batch_data_samples: list, rescale: bool = False
+    ) -> list[InstanceData]:
+        """Boxes of features; see :meth:`predict_by_feat`."""
+        metas = [s.metainfo for s in batch_data_samples]
+        return self.predict_by_feat(*self(x), metas, rescale=rescale)
+
+    def predict_by_feat(
+        self,
+        heatmaps: Tensor,
+        distances: Tensor,
+        batch_img_metas: list[dict] | None = None,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Boxes of an image, one for each activated component of its heatmap.
+
+        Args:
+            heatmaps: (N, 1, h, w) logits.
+            distances: (N, 4, h, w).
+            batch_img_metas: Needed for ``rescale``: each with ``scale_factor`` (w, h).
+            rescale: Give boxes in pixels of the original image.
+
+        Returns:
+            list: For each image ``bboxes`` (n, 4), ``scores`` (n,) and ``labels`` (n,), all zero;
+            ``n`` is 0 where nothing is activated.
+        """
+        results = []
+        for i, heatmap in enumerate(heatmaps.float().sigmoid()):
+            boxes, scores = decode(heatmap[0], distances[i], self.stride, **self.test_cfg)
+            if rescale:
+                boxes = boxes / boxes.new_tensor(batch_img_metas[i]['scale_factor'][:2]).repeat(2)
+            labels = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device)
+            results.append(InstanceData(bboxes=boxes, scores=scores, labels=labels))
+        return results

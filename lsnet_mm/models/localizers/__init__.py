@@ -1,0 +1,4 @@
+from .base import BaseLocalizer
+from .lnet import LNet
+
+__all__ = ['BaseLocalizer', 'LNet']

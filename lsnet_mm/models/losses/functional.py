@@ -1,0 +1,72 @@
+"""The formulas of the losses, without reduction over the batch."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def soft_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """``|y - p|^gamma * BCE(p, y)``: focal loss for targets between 0 and 1.
+
+    With hard targets it is the focal loss of Lin et al. without its class weight.
+
+    Args:
+        logits: Any shape.
+        target: The same shape, in [0, 1].
+
+    Returns:
+        Tensor: The loss of each element.
+    """
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    return (target - logits.sigmoid()).abs().pow(gamma) * bce
+
+
+def softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """Focal loss over exclusive classes.
+
+    Args:
+        logits: (N, C, H, W).
+        target: (N, C, H, W), one-hot.
+
+    Returns:
+        Tensor: (N, 1, H, W).
+    """
+    log_p = logits.log_softmax(dim=1)
+    return -(target * (1 - log_p.exp()).pow(gamma) * log_p).sum(dim=1, keepdim=True)
+
+
+def dice_loss(probs: Tensor, target: Tensor, weight: Tensor, smooth: float = 1e-5) -> Tensor:
+    """Soft Dice loss of each image and channel (Milletari et al., without squares).
+
+    Args:
+        probs: (N, C, H, W).
+        target: (N, C, H, W), in [0, 1].
+        weight: (N, 1, H, W); 0 leaves a pixel out.
+
+    Returns:
+        Tensor: (N, C).
+    """
+    dims = (2, 3)
+    overlap = (weight * probs * target).sum(dims)
+    total = (weight * probs).sum(dims) + (weight * target).sum(dims)
+    return 1 - (2 * overlap + smooth) / (total + smooth)
+
+
+def diou_loss(pred: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
+    """``1 - IoU + d^2 / c^2`` (Zheng et al., AAAI 2020).
+
+    ``d`` is the distance of the centres, ``c`` the diagonal of the smallest box around both.
+
+    Args:
+        pred: (n, 4) boxes ``x1, y1, x2, y2``.
+        target: (n, 4).
+
+    Returns:
+        Tensor: (n,), between 0 and 2.
+    """
+    low, high = pred[:, :2].maximum(target[:, :2]), pred[:, 2:].minimum(target[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=1)
+    area = (pred[:, 2:] - pred[:, :2]).prod(dim=1) + (target[:, 2:] - target[:, :2]).prod(dim=1)
+    iou = overlap / (area - overlap + eps)
+    hull = pred[:, 2:].maximum(target[:, 2:]) - pred[:, :2].minimum(target[:, :2])
+    offset = (pred[:, :2] + pred[:, 2:] - target[:, :2] - target[:, 2:]) / 2
+    return 1 - iou + offset.square().sum(dim=1) / (hull.square().sum(dim=1) + eps)

@@ -1,0 +1,248 @@
+import torch
+from mmengine.registry import MODELS, TASK_UTILS
+from mmengine.structures import InstanceData, PixelData
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.structures import SegDataSample
+from mmseg.utils import add_prefix
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..geometry import boxes_to_rois, scale_boxes
+from ..gradient import scale_gradient
+
+
+@MODELS.register_module()
+class LSNet(BaseSegmentor):
+    """Two-stage segmentor: localise, re-sample, segment (paper, Fig. 2).
+
+        images -> localizer -> boxes -> RoI extractor -> crops -> segmentor -> masks -> paste
+
+    ``forward`` knows the modes ``loss_localizer`` and ``loss_segmentor`` for alternating
+    optimisation; which comes when is the training loop's affair. The stock ``loss`` is the fused
+    variant: one forward pass, both losses.
+
+    Args:
+        localizer: First stage, a :class:`BaseLocalizer`.
+        roi_extractor: ``RoIRecalibration`` or ``HardCrop``.
+        segmentor: Any MMSegmentation segmentor; it sees crops only.
+        gamma: Factor of the gradient from the second stage into the first; 0 cuts it.
+        localizer_size: Height and width at which the localizer sees an image. None: as it comes.
+            The crops are sampled from the image as it comes in any case.
+        roi_mixing: ``RoIMixing``, or None to train on the localizer's own boxes alone.
+        test_cfg: ``oracle`` (False): segment with the boxes of ``gt_instances`` too, into
+            ``oracle_sem_seg``.
+        data_preprocessor, init_cfg: As in MMSegmentation.
+    """
+
+    def __init__(
+        self,
+        localizer: dict,
+        roi_extractor: dict,
+        segmentor: dict,
+        gamma: float = 0.1,
+        localizer_size: tuple[int, int] | None = None,
+        roi_mixing: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.localizer = MODELS.build(localizer)
+        self.roi_extractor = MODELS.build(roi_extractor)
+        self.segmentor = MODELS.build(segmentor)
+        self.gamma = gamma
+        self.localizer_size = localizer_size and tuple(localizer_size)
+        self.roi_mixing = roi_mixing and TASK_UTILS.build(roi_mixing)
+        self.test_cfg = dict(oracle=False) | dict(test_cfg or {})
+        self.num_classes = self.segmentor.num_classes
+        self.out_channels = self.segmentor.out_channels
+        self.align_corners = self.segmentor.align_corners
+
+    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
+        """As MMSegmentation's, with the modes ``loss_localizer`` and ``loss_segmentor``."""
+        if mode == 'loss_localizer':
+            return self.loss_localizer(inputs, data_samples)
+        if mode == 'loss_segmentor':
+            return self.loss_segmentor(inputs, data_samples)
+        return super().forward(inputs, data_samples, mode)
+
+    # Training
+
+    def loss_localizer(self, inputs: Tensor, data_samples: list) -> dict:
+        """``L_L`` (Eq. 5), keys with the prefix ``localizer``."""
+        losses = self.localizer.loss(*self._localizer_view(inputs, data_samples))
+        return add_prefix(losses, 'localizer')
+
+    def loss_segmentor(self, inputs: Tensor, data_samples: list) -> dict:
+        """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``."""
+        rois = self.localizer.propose(*self._localizer_view(inputs, data_samples))
+        return self._loss_on_rois(inputs, data_samples, rois)
+
+    def loss(self, inputs: Tensor, data_samples: list) -> dict:
+        """Both losses from one forward pass of the localizer."""
+        losses, rois = self.localizer.loss_and_propose(*self._localizer_view(inputs, data_samples))
+        losses = add_prefix(losses, 'localizer')
+        losses.update(self._loss_on_rois(inputs, data_samples, rois))
+        return losses
+
+    def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
+        if len(rois) == 0:
+            # A rank without an object still takes part in the gradients' all-reduce.
+            return dict(segmentor_loss=sum(p.sum() for p in self.segmentor.parameters()) * 0)
+        size = inputs.shape[-2:]
+        if self.localizer_size:
+            rois = scale_boxes(rois, self.localizer_size, size)
+        rois = scale_gradient(rois, self.gamma)
+        if self.roi_mixing:
+            rois = self.roi_mixing(rois, [s.gt_instances.bboxes for s in data_samples])
+        crops = self.roi_extractor.crop(inputs, rois)
+        masks = torch.stack([s.gt_sem_seg.data for s in data_samples]).to(inputs)
+        targets = self.roi_extractor.crop(masks, rois.detach(), mode='nearest').long()
+        samples = [SegDataSample(gt_sem_seg=PixelData(data=target)) for target in targets]
+        return add_prefix(self.segmentor.loss(crops, samples), 'segmentor')
+
+    # Inference
+
+    def predict(self, inputs: Tensor, data_samples: list | None = None) -> list:
+        """Masks and boxes of a batch.
+
+        Args:
+            inputs: (N, C, H, W).
+            data_samples: Samples with ``ori_shape``; made up where None.
+
+        Returns:
+            list: The samples, with ``pred_sem_seg`` (1, H, W) and ``pred_instances`` in pixels of
+            the original image, ``pred_heatmap`` (1, h, w), and perhaps ``oracle_sem_seg``. Without
+            an activated component the mask is empty, and the segmentor does not run.
+        """
+        if data_samples is None:
+            meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
+            data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
+        self._refuse_padding(inputs, data_samples)
+        instances = self.localize(inputs, data_samples)
+        if self.test_cfg['oracle']:
+            self.segment_ground_truth_boxes(inputs, data_samples)
+        return self.segment_instances(inputs, data_samples, instances)
+
+    def localize(self, inputs: Tensor, data_samples: list) -> list[InstanceData]:
+        """The localizer's boxes, in input pixels; its heatmap goes into the samples."""
+        view, samples = self._localizer_view(inputs, data_samples)
+        instances = self.localizer.predict(view, samples)
+        for data_sample, sample, found in zip(data_samples, samples, instances, strict=True):
+            found.bboxes = scale_boxes(found.bboxes, view.shape[-2:], inputs.shape[-2:])
+            if 'pred_heatmap' in sample:
+                data_sample.pred_heatmap = sample.pred_heatmap
+        return instances
+
+    def segment_instances(
+        self, inputs: Tensor, data_samples: list, instances: list[InstanceData]
+    ) -> list:
+        """Writes the masks inside the given boxes (input pixels), and the boxes, into samples."""
+        size = inputs.shape[-2:]
+        masks = self.segment_boxes(inputs, [i.bboxes for i in instances], data_samples)
+        for sample, mask, found in zip(data_samples, masks, instances, strict=True):
+            found = found.clone()
+            found.bboxes = scale_boxes(found.bboxes, size, sample.ori_shape)
+            sample.pred_instances = found
+            sample.pred_sem_seg = PixelData(data=mask)
+        return data_samples
+
+    def segment_ground_truth_boxes(self, inputs: Tensor, data_samples: list) -> None:
+        """Writes ``oracle_sem_seg``: what the second stage gives when the boxes are right."""
+        size = inputs.shape[-2:]
+        boxes = [
+            scale_boxes(s.gt_instances.bboxes.to(inputs), s.ori_shape, size) for s in data_samples
+        ]
+        masks = self.segment_boxes(inputs, boxes, data_samples)
+        for sample, mask in zip(data_samples, masks, strict=True):
+            sample.oracle_sem_seg = PixelData(data=mask)
+
+    def segment_boxes(
+        self, inputs: Tensor, boxes: list[Tensor], data_samples: list
+    ) -> list[Tensor]:
+        """Label maps (1, H, W) in original pixels, from boxes of each image in input pixels."""
+        rois = boxes_to_rois(boxes)
+        probs = self.crop_and_segment(inputs, rois)
+        masks = []
+        for i, sample in enumerate(data_samples):
+            mine = rois[:, 0] == i
+            own = boxes_to_rois([rois[mine, 1:]])
+            pasted = self.roi_extractor.paste(
+                probs[mine], own, inputs.shape[-2:], 1, out_size=sample.ori_shape[:2]
+            )
+            masks.append(self._labels(pasted)[0])
+        return masks
+
+    def crop_and_segment(self, inputs: Tensor, rois: Tensor) -> Tensor:
+        """Foreground probabilities (K, C, h, w) in the crops of RoIs (K, 5).
+
+        C is 1 for a sigmoid. For a softmax, channel 0 holds the probability of *any* foreground,
+        so that pasting by maximum leaves background where no RoI is.
+        """
+        size = self.roi_extractor.size
+        if len(rois) == 0:
+            return inputs.new_zeros((0, self.out_channels, *size))
+        crops = self.roi_extractor.crop(inputs, rois)
+        metas = [dict(img_shape=crops.shape[-2:])] * len(crops)
+        logits = self.segmentor.encode_decode(crops, metas).float()
+        if self.out_channels == 1:
+            return logits.sigmoid()
+        probs = logits.softmax(dim=1)
+        probs[:, 0] = 1 - probs[:, 0]
+        return probs
+
+    def _labels(self, probs: Tensor) -> Tensor:
+        """Label maps (N, 1, H, W) from pasted probabilities."""
+        if self.out_channels == 1:
+            return (probs > self.segmentor.decode_head.threshold).long()
+        probs[:, 0] = 1 - probs[:, 0]
+        return probs.argmax(dim=1, keepdim=True)
+
+    # Shared
+
+    def _localizer_view(self, inputs: Tensor, data_samples: list) -> tuple[Tensor, list]:
+        """The images as the localizer sees them, and samples with boxes in their pixels."""
+        size = inputs.shape[-2:]
+        target = self.localizer_size or size
+        samples = []
+        for sample in data_samples:
+            seen = SegDataSample(metainfo=sample.metainfo | dict(img_shape=tuple(target)))
+            if 'gt_instances' in sample:
+                seen.gt_instances = sample.gt_instances.clone()
+                boxes = sample.gt_instances.bboxes
+                seen.gt_instances.bboxes = scale_boxes(boxes, size, target)
+            samples.append(seen)
+        if tuple(target) != tuple(size):
+            inputs = F.interpolate(
+                inputs, target, mode='bilinear', align_corners=False, antialias=True
+            )
+        return inputs, samples
+
+    @staticmethod
+    def _refuse_padding(inputs: Tensor, data_samples: list) -> None:
+        for sample in data_samples:
+            if any(sample.metainfo.get('img_padding_size', (0,))):
+                raise ValueError(
+                    f'LSNet got images padded to {tuple(inputs.shape[-2:])} at test time. It takes '
+                    "any size: leave 'size' and 'size_divisor' out of data_preprocessor.test_cfg."
+                )
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """The localizer's features."""
+        return self.localizer.extract_feat(inputs)
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Pasted probabilities (N, C, H, W) of images, at their own size."""
+        samples = [SegDataSample(metainfo=meta) for meta in batch_img_metas]
+        rois = boxes_to_rois([i.bboxes for i in self.localize(inputs, samples)])
+        probs = self.crop_and_segment(inputs, rois)
+        return self.roi_extractor.paste(probs, rois, inputs.shape[-2:], len(inputs))
+
+    def _forward(self, inputs: Tensor, data_samples: list | None = None) -> tuple:
+        """Raw outputs: the localizer's, and the segmentor's logits for one RoI an image, the
+        whole of it. What counts operations and parameters calls this."""
+        h, w = inputs.shape[-2:]
+        view, _ = self._localizer_view(inputs, [])
+        rois = boxes_to_rois([inputs.new_tensor([[0, 0, w, h]])] * len(inputs))
+        crops = self.roi_extractor.crop(inputs, rois)
+        return self.localizer(view), self.segmentor(crops, mode='tensor')

@@ -1,0 +1,143 @@
+"""Losses against other libraries and against values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+from lsnet_mm.models import DIoULoss, FocalDiceLoss
+
+BINARY = [
+    # logits, target, expected with gamma 2 and dice weight 0: p^2 log... by hand
+    ([[0.0]], [[1]], 0.25 * math.log(2)),
+    ([[0.0]], [[0]], 0.25 * math.log(2)),
+    ([[math.log(3)]], [[1]], 0.0625 * math.log(4 / 3)),
+    ([[math.log(3)]], [[0]], 0.5625 * math.log(4)),
+]
+
+
+@pytest.mark.parametrize('logits, target, expected', BINARY)
+def test_focal_by_hand(logits, target, expected):
+    loss = FocalDiceLoss(dice_weight=0)(torch.tensor([[logits]]), torch.tensor([target]))
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_soft_focal_by_hand():
+    """|0.75 - 0.5|^2 * BCE(0.5, 0.75) = 0.0625 * log 2."""
+    loss = FocalDiceLoss(dice_weight=0)(torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 0.75))
+    assert loss.item() == pytest.approx(0.0625 * math.log(2), abs=1e-6)
+
+
+def test_dice_by_hand():
+    """p = 0.5 everywhere, half of 4 pixels foreground: 1 - 2 * 1 / (2 + 2) = 0.5."""
+    loss = FocalDiceLoss(dice_weight=1)(torch.zeros(1, 1, 2, 2), torch.tensor([[[1, 1], [0, 0]]]))
+    assert loss.item() == pytest.approx(0.25 * math.log(2) + 0.5, abs=1e-5)
+
+
+def test_binary_agrees_with_monai():
+    monai = pytest.importorskip('monai.losses')
+    torch.manual_seed(0)
+    logits, target = torch.randn(3, 1, 16, 20), (torch.rand(3, 16, 20) > 0.7).long()
+    oracle = monai.FocalLoss(gamma=2, use_softmax=False)(logits, target[:, None].float())
+    assert FocalDiceLoss(dice_weight=0)(logits, target).item() == pytest.approx(oracle.item())
+    both = oracle + 0.2 * monai.DiceLoss(sigmoid=True)(logits, target[:, None].float())
+    assert FocalDiceLoss()(logits, target).item() == pytest.approx(both.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize('background', [True, False])
+def test_softmax_agrees_with_monai(background):
+    monai = pytest.importorskip('monai.losses')
+    torch.manual_seed(0)
+    logits, target = torch.randn(2, 4, 16, 20), torch.randint(4, (2, 16, 20))
+    focal = monai.FocalLoss(gamma=2, use_softmax=True, to_onehot_y=True)(logits, target[:, None])
+    dice = monai.DiceLoss(softmax=True, to_onehot_y=True, include_background=background)
+    ours = FocalDiceLoss(include_background=background)(logits, target)
+    # MONAI averages the focal loss over classes too; ours is a sum over them, as a softmax has it.
+    expected = 4 * focal + 0.2 * dice(logits, target[:, None])
+    assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_ignored_pixels_do_not_count(channels):
+    torch.manual_seed(0)
+    logits, target = torch.randn(1, channels, 8, 8), torch.randint(max(channels, 2), (1, 8, 8))
+    target[:, :, 4:] = 255
+    other = logits.clone()
+    other[..., 4:] = 50
+    loss = FocalDiceLoss()
+    assert loss(logits, target) == loss(other, target)
+    half = loss(logits[..., :4], target[..., :4], avg_factor=64)
+    assert loss(logits, target).item() == pytest.approx(half.item(), rel=1e-5)
+
+
+def test_weight_and_avg_factor():
+    logits, target = torch.randn(1, 1, 4, 4), torch.ones(1, 4, 4, dtype=torch.long)
+    loss = FocalDiceLoss(dice_weight=0)
+    assert loss(logits, target, weight=torch.zeros(1, 4, 4)) == 0
+    twice = loss(logits, target, avg_factor=8)
+    assert twice.item() == pytest.approx(2 * loss(logits, target).item())
+
+
+def test_half_precision_is_computed_in_float32():
+    logits = torch.full((1, 1, 512, 512), -9.0, dtype=torch.bfloat16)
+    loss = FocalDiceLoss()(logits, torch.zeros(1, 512, 512, dtype=torch.long))
+    assert loss.dtype == torch.float32 and torch.isfinite(loss)
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r'\(1, 5, 5\) does not fit logits of \(1, 1, 4, 4\)'):
+        FocalDiceLoss()(torch.zeros(1, 1, 4, 4), torch.zeros(1, 5, 5, dtype=torch.long))
+
+
+BOXES = [
+    # pred, target, 1 - IoU + d^2 / c^2
+    ([0, 0, 10, 10], [0, 0, 10, 10], 0.0),
+    ([0, 0, 10, 10], [5, 0, 15, 10], 1 - 50 / 150 + 25 / (225 + 100)),
+    ([0, 0, 10, 10], [20, 0, 30, 10], 1 + 400 / (900 + 100)),
+    ([2, 2, 4, 4], [0, 0, 8, 8], 1 - 4 / 64 + 2 / 128),
+]
+
+
+@pytest.mark.parametrize('pred, target, expected', BOXES)
+def test_diou_by_hand(pred, target, expected):
+    boxes = torch.tensor([pred], dtype=torch.float), torch.tensor([target], dtype=torch.float)
+    assert DIoULoss()(*boxes).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_diou_reductions():
+    pred, target = torch.rand(6, 4).cumsum(1), torch.rand(6, 4).cumsum(1)
+    each = DIoULoss(reduction='none')(pred, target)
+    assert each.shape == (6,)
+    assert torch.allclose(DIoULoss(loss_weight=0.5)(pred, target), each.mean() / 2)
+    assert torch.allclose(DIoULoss()(pred, target, avg_factor=3), each.sum() / 3)
+    assert torch.allclose(DIoULoss()(pred, target, reduction_override='sum'), each.sum())
+    weight = torch.tensor([1.0, 0, 0, 0, 0, 0])
+    assert torch.allclose(DIoULoss(reduction='sum')(pred, target, weight), each[0])
+
+
+def test_diou_without_boxes_is_zero_and_differentiable():
+    pred = torch.zeros(0, 4, requires_grad=True)
+    loss = DIoULoss()(pred, torch.zeros(0, 4), avg_factor=torch.tensor(1.0))
+    loss.backward()
+    assert loss == 0
+
+
+def test_diou_shapes():
+    with pytest.raises(ValueError, match=r'must both be \(n, 4\), got \(2, 4\) and \(3, 4\)'):
+        DIoULoss()(torch.zeros(2, 4), torch.zeros(3, 4))
+
+
+@pytest.mark.mmdet
+def test_diou_agrees_with_mmdet():
+    pytest.importorskip('mmcv._ext', reason='mmcv has no compiled ops')
+    from mmdet.models.losses import DIoULoss as Theirs
+
+    pred, target = torch.rand(20, 4).cumsum(1) * 50, torch.rand(20, 4).cumsum(1) * 50
+    ours = DIoULoss(reduction='none')(pred, target)
+    assert torch.allclose(ours, Theirs(reduction='none')(pred, target), atol=1e-5)
+
+
+def test_registered_in_the_root_registry():
+    assert MODELS.get('FocalDiceLoss') is FocalDiceLoss
+    assert MODELS.get('DIoULoss') is DIoULoss
