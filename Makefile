@@ -28,9 +28,8 @@ demo: $(READY) $(PHANTOM)/dataset.json  ## make a phantom, train on it for minut
 	$(BIN)/python tools/train.py $(CONFIG)
 	$(BIN)/python tools/test.py $(CONFIG) "$$(cat $(RUN)/last_checkpoint)"
 	@echo
-	@echo "scores and pictures of this run:"
-	@find results $(RUN) \( -name result.json -o -name panel.png \) -newer $(RUN)/last_checkpoint \
-	    2>/dev/null | sed 's/^/  /'
+	@echo "scores and picture of this run:"
+	@ls $(RUN)/result.json $(RUN)/panel.png
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q $(PYTEST) tests

@@ -5,12 +5,13 @@ import os.path as osp
 from mmengine.runner import Runner
 
 from lsnet_mm.utils.cli import build_parser, load_config
+from lsnet_mm.utils.mask_writer import MaskWriter
 
 
 def parse_args(argv=None):
     parser = build_parser(__doc__)
     parser.add_argument('checkpoint', help='checkpoint file or URL')
-    parser.add_argument('--out', help='folder to write the predictions to')
+    parser.add_argument('--out', help='folder to write the predicted masks to, as PNG')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--show-dir', help='folder to write pictures of the predictions to')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a picture')
@@ -24,8 +25,6 @@ def apply_options(parser, args, cfg):
     cfg.load_from = args.checkpoint
     # A resumed test would ask the checkpoint for an optimizer that was never built.
     cfg.resume = False
-    if args.out:
-        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
     if args.show or args.show_dir:
         hook = cfg.get('default_hooks', {}).get('visualization')
         if hook is None or not cfg.get('visualizer'):
@@ -44,7 +43,10 @@ def apply_options(parser, args, cfg):
 def main():
     parser, args = parse_args()
     cfg = load_config(parser, args)
-    Runner.from_cfg(apply_options(parser, args, cfg)).test()
+    runner = Runner.from_cfg(apply_options(parser, args, cfg))
+    if args.out:
+        runner.register_hook(MaskWriter(args.out))
+    runner.test()
 
 
 if __name__ == '__main__':
