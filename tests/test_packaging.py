@@ -122,7 +122,8 @@ def test_trains_from_an_empty_folder(installed, tmp_path):
     config = mim / 'configs/lsnet/lsnet_small_phantom.py'
     run(
         *(*python, mim / 'tools/train.py', config, '--work-dir', 'run'),
-        *('--cfg-options', 'train_cfg.max_epochs=1', 'train_dataloader.num_workers=0'),
+        *('--cfg-options', 'train_cfg.max_epochs=1', 'param_scheduler=[]'),
+        *('train_dataloader.num_workers=0', 'train_dataloader.dataset.indices=4'),
         *('val_dataloader.num_workers=0', 'test_dataloader.num_workers=0'),
         cwd=tmp_path,
         PYTHONPATH=installed,
