@@ -19,7 +19,11 @@ def run(*command, cwd, **env):
     result = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**os.environ, **{key: str(value) for key, value in env.items()}},
+        env={
+            **os.environ,
+            'OMP_NUM_THREADS': '1',
+            **{key: str(value) for key, value in env.items()},
+        },
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

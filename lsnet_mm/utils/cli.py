@@ -54,6 +54,13 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     if args.launcher == 'pytorch' and not torch.cuda.is_available():
-        # mmengine's own start needs a GPU per process; it steps aside for a group that exists.
-        torch.distributed.init_process_group('gloo')
+        _distribute_on_cpu(cfg)
     return cfg
+
+
+def _distribute_on_cpu(cfg: Config) -> None:
+    """mmengine takes a GPU per process for granted; what it finds prepared, it leaves alone."""
+    torch.distributed.init_process_group('gloo')
+    unused = cfg.get('find_unused_parameters', False)
+    wrapper = dict(broadcast_buffers=False, find_unused_parameters=unused)
+    cfg.model_wrapper_cfg = {**wrapper, **cfg.get('model_wrapper_cfg', {}), 'device_ids': None}
