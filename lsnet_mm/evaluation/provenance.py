@@ -36,8 +36,8 @@ def config_sha256(config: Mapping) -> str:
     """Hash what a config computes: equal on two machines and for two seeds.
 
     The hash is SHA-256 of the config's dict as JSON with sorted keys, where at every depth the
-    keys in :data:`LOCAL_KEYS` are left out, absolute paths become ``''``, tuples become lists and
-    classes and functions their dotted names.
+    settings named in :data:`LOCAL_KEYS` are left out, absolute paths become ``''``, tuples become
+    lists, and classes and functions their dotted names.
 
     Raises:
         TypeError: If a value has no such form.
@@ -88,9 +88,14 @@ def _git_state(file: Path) -> tuple[str | None, bool | None]:
         return None, None
 
 
+def _local(key: str, value: object) -> bool:
+    # A component may go by such a name, as the hook `seed` does.
+    return key in LOCAL_KEYS and not isinstance(value, Mapping)
+
+
 def _portable(node):
     if isinstance(node, Mapping):
-        return {str(k): _portable(v) for k, v in node.items() if k not in LOCAL_KEYS}
+        return {str(k): _portable(v) for k, v in node.items() if not _local(k, v)}
     if isinstance(node, (list, tuple)):
         return [_portable(value) for value in node]
     if isinstance(node, (set, frozenset)):

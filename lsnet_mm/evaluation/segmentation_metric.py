@@ -90,7 +90,7 @@ class TwoStageSegMetric(BaseMetric):
         missing = [key for key in ('case', 'slice_index') if sample.get(key) is None]
         if missing:
             raise ValueError(
-                f'a sample lacks {missing}: name them in the meta_keys of the pipeline that packs it'
+                f'a sample lacks {missing}: name them in meta_keys where the pipeline packs it'
             )
         target = sample['gt_sem_seg']['data']
         count = {'ignore_index': self.ignore_index, 'label': label}

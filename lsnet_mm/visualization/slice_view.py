@@ -40,7 +40,8 @@ class SliceView:
 
         Args:
             image: (H, W) or (H, W, C), grey values in [0, 255], at the original size.
-            sample: See the fields named in section "sample" of the documentation.
+            sample: With any of ``gt_sem_seg``, ``gt_instances``, ``pred_sem_seg``,
+                ``pred_instances``, ``pred_heatmap``; boxes in original pixels.
             gt: Show the ground truth.
             pred: Show the prediction.
         """

@@ -23,6 +23,7 @@ def test_hash_forgets_where_and_how_a_run_was_started():
 def test_hash_knows_what_a_run_computes():
     assert config_sha256({**CONFIG, 'lr': 0.1}) != config_sha256(CONFIG)
     assert config_sha256({'a': torch.nn.ReLU}) != config_sha256({'a': torch.nn.GELU})
+    assert config_sha256({'seed': {'type': 'SeedHook'}}) != config_sha256({'seed': 0})
     assert config_sha256({'a': 'x/y'}) != config_sha256({'a': ''})
 
 
