@@ -87,8 +87,7 @@ class KPBBRHead(BaseModule):
     def init_weights(self) -> None:
         """Starts at an almost empty heatmap and at boxes of a plausible size."""
         super().init_weights()
-        for last in (self.keypoints[-1], self.distances[-1]):
-            nn.init.normal_(last.weight, std=0.01 / last.kernel_size[0])
+        nn.init.normal_(self.distances[-1].weight, std=1e-3)
         nn.init.constant_(self.keypoints[-1].bias, bias_init_with_prob(self.prior_prob))
         nn.init.constant_(self.distances[-1].bias, math.log(math.expm1(self.prior_distance)))
 

@@ -1,0 +1,21 @@
+# L-SNet on the embedded phantom: what `make demo` trains on a CPU in minutes.
+_base_ = [
+    '../_base_/models/unet_small.py',
+    '../_base_/models/lnet_small.py',
+    '../_base_/datasets/phantom.py',
+    '../_base_/schedules/small_36e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    _delete_=True,
+    type='LSNet',
+    data_preprocessor=_base_.model.data_preprocessor,
+    localizer=_base_.localizer,
+    roi_extractor=dict(type='RoIRecalibration', size=(96, 96), margin=6),
+    segmentor=_base_.model,
+    gamma=0.1,
+    roi_mixing=dict(type='RoIMixing', ratio=0.5),
+    test_cfg=dict(oracle=True),
+)
+train_cfg = dict(type='AlternatingTrainLoop', max_epochs=30, val_interval=10)

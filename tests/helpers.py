@@ -1,0 +1,82 @@
+"""Small models and samples that several tests share."""
+
+import torch
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+
+import lsnet_mm.models  # noqa: F401  registers
+
+GN = dict(type='GN', num_groups=4)
+
+
+def segmentor(out_channels=1, num_classes=2, norm_cfg=GN):
+    """The config of a U-Net of width 8."""
+    return dict(
+        type='EncoderDecoder',
+        backbone=dict(
+            type='StemResNet', depth=18, base_channels=8, stem_channels=8, norm_cfg=norm_cfg
+        ),
+        neck=dict(
+            type='UNetNeck',
+            in_channels=(8, 8, 16, 32, 64),
+            channels=(32, 16, 8, 8, 8),
+            norm_cfg=norm_cfg,
+        ),
+        decode_head=dict(
+            type='ConvHead',
+            in_channels=8,
+            num_classes=num_classes,
+            out_channels=out_channels,
+            loss_decode=dict(type='FocalDiceLoss'),
+        ),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'),
+    )
+
+
+def localizer(norm_cfg=GN, **head):
+    """The config of an L-Net of width 8."""
+    return dict(
+        type='LNet',
+        backbone=dict(type='ResNet', depth=18, base_channels=8, stem_channels=8, norm_cfg=norm_cfg),
+        neck=dict(
+            type='UNetNeck', in_channels=(8, 16, 32, 64), channels=(32, 16, 16), norm_cfg=norm_cfg
+        ),
+        head=dict(
+            type='KPBBRHead', in_channels=16, feat_channels=16, norm_cfg=norm_cfg, **head
+        ),
+    )
+
+
+def lsnet(head=None, seg=None, **kwargs):
+    """A built LSNet on 64-pixel crops."""
+    init_default_scope('mmseg')
+    cfg = dict(
+        type='LSNet',
+        data_preprocessor=dict(type='SegDataPreProcessor', size_divisor=1),
+        localizer=localizer(**(head or {})),
+        roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4),
+        segmentor=seg or segmentor(),
+    )
+    return MODELS.build(cfg | kwargs)
+
+
+def batch(boxes=((20, 24, 50, 60), None), size=(96, 96), classes=1):
+    """Images with bright ellipses in the given boxes (None: nothing), and their samples."""
+    torch.manual_seed(0)
+    inputs, samples = 0.1 * torch.randn(len(boxes), 3, *size), []
+    y, x = torch.meshgrid(torch.arange(size[0]) + 0.5, torch.arange(size[1]) + 0.5, indexing='ij')
+    for i, box in enumerate(boxes):
+        mask = torch.zeros(1, *size, dtype=torch.long)
+        if box is not None:
+            x1, y1, x2, y2 = box
+            inside = ((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 < 1
+            mask[0][inside] = 1 + i % classes
+            inputs[i, :, inside] += 1
+        gt = InstanceData(bboxes=torch.tensor([box] if box else []).float().view(-1, 4))
+        gt.labels = torch.zeros(len(gt.bboxes), dtype=torch.long)
+        meta = dict(ori_shape=size, img_shape=size, case=f'case{i}', slice_index=i, spacing=None)
+        sample = SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=mask), gt_instances=gt)
+        samples.append(sample)
+    return inputs, samples

@@ -1,0 +1,207 @@
+"""What the loop runs, in which order, and that one Adam does what the paper's two steps ask for."""
+
+import copy
+
+import pytest
+import torch
+from helpers import batch, lsnet
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+import lsnet_mm.engine  # noqa: F401  registers
+
+BOX = (20, 24, 50, 60)
+# Adam turns rounding noise in a gradient near zero into a whole step; sums compare under SGD.
+SGD = dict(optimizer=dict(type='SGD', lr=0.1))
+
+
+class Slices(Dataset):
+    """The images of ``batch``, one a record."""
+
+    def __init__(self, boxes):
+        self.inputs, self.samples = batch(boxes, size=(64, 64))
+        for sample in self.samples:
+            sample.gt_instances.bboxes = sample.gt_instances.bboxes.clamp(max=64)
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, i):
+        return dict(inputs=self.inputs[i].clone(), data_samples=copy.deepcopy(self.samples[i]))
+
+
+def run(tmp_path, model, boxes=(BOX,) * 4, batch_size=2, wrapper=None, **loop):
+    """Trains a model in mmengine's runner; returns the runner and the modes that it ran."""
+    modes = []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: modes.append(kwargs.get('mode')), with_kwargs=True
+    )
+    wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)) | (wrapper or {})
+    runner = Runner(
+        model=model,
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            batch_size=batch_size,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=Slices(boxes),
+        ),
+        train_cfg=dict(type='AlternatingTrainLoop', max_epochs=1) | loop,
+        optim_wrapper=wrapper,
+        custom_hooks=[dict(type='SeedHook')],
+        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
+        default_scope='mmseg',
+        experiment_name=f'loop_{tmp_path.name}_{id(model)}',
+        randomness=dict(seed=0),
+        log_level='ERROR',
+    )
+    runner.train()
+    return runner, modes
+
+
+def twins(**kwargs):
+    """Two models with equal weights and no random pick."""
+    head = dict(train_cfg=dict(topk=1))
+    torch.manual_seed(0)
+    one, other = lsnet(head=head, **kwargs), lsnet(head=head, **kwargs)
+    one.init_weights()
+    other._is_init = True
+    for m in (one, other):
+        m.init_weights = lambda: None
+    other.load_state_dict(one.state_dict())
+    return one, other
+
+
+def difference(a, b):
+    a, b = a.state_dict(), b.state_dict()
+    return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
+
+
+def write_out(model, optimizer, boxes, groups):
+    """The alternation in plain torch: step on L_L, then step on L_S, grads None in between."""
+    data = Slices(boxes)
+    for group in groups:
+        inputs = torch.stack([data[i]['inputs'] for i in group])
+        samples = [data[i]['data_samples'] for i in group]
+        for mode in ('loss_localizer', 'loss_segmentor'):
+            optimizer.zero_grad(set_to_none=True)
+            sum(v for k, v in model(inputs, samples, mode).items() if 'loss' in k).backward()
+            optimizer.step()
+
+
+def test_phases_alternate_on_the_same_batch(tmp_path):
+    _, modes = run(tmp_path, lsnet())
+    assert modes == ['loss_localizer', 'loss_segmentor'] * 2
+
+
+def test_phases_are_a_policy(tmp_path):
+    phases = ('loss_segmentor', 'loss_localizer', 'loss_localizer')
+    _, modes = run(tmp_path, lsnet(), phases=phases)
+    assert modes == list(phases) * 2
+
+
+def test_warm_up(tmp_path):
+    _, modes = run(tmp_path, lsnet(), max_epochs=2, warmup_epochs=1)
+    assert modes == ['loss_localizer'] * 2 + ['loss_localizer', 'loss_segmentor'] * 2
+
+
+@pytest.mark.parametrize(
+    'phase, still',
+    [('loss_localizer', 'segmentor.'), ('loss_segmentor', 'localizer.head.keypoints')],
+)
+def test_what_a_phase_does_not_reach_does_not_move(tmp_path, phase, still):
+    """Also after the other phase has filled Adam's moments of these parameters."""
+    model, before = lsnet(), {}
+
+    def remember(module, args, kwargs):
+        before.setdefault(len(before), {k: v.clone() for k, v in module.named_parameters()})
+
+    model.register_forward_pre_hook(remember, with_kwargs=True)
+    run(tmp_path, model, phases=('loss_localizer', 'loss_segmentor', phase))
+    # forward 3 of the second batch ends that batch; compare before and after a lone ``phase``
+    start, end = before[2], before[3]
+    moved = {k for k in start if not torch.equal(start[k], end[k])}
+    assert moved and not any(k.startswith(still) for k in moved)
+
+
+def test_equals_a_loop_written_out(tmp_path):
+    """Bit for bit, with one Adam."""
+    model, other = twins()
+    run(tmp_path, model)
+    adam = torch.optim.Adam(other.parameters(), lr=1e-3)
+    write_out(other, adam, (BOX,) * 4, ((0, 1), (2, 3)))
+    assert difference(model, other) == 0
+
+
+def test_accumulation_equals_a_larger_batch(tmp_path):
+    model, other = twins()
+    run(tmp_path / 'a', model, batch_size=2, wrapper=SGD | dict(accumulative_counts=2))
+    run(tmp_path / 'b', other, batch_size=4, wrapper=SGD)
+    assert difference(model, other) < 1e-6
+    model, _ = twins()
+    run(tmp_path / 'c', model, batch_size=2, wrapper=SGD)
+    assert difference(model, other) > 1e-4  # the test can fail
+
+
+def test_an_uneven_last_group_is_stepped_too(tmp_path):
+    model, other = twins()
+    boxes = (BOX,) * 6
+    _, modes = run(tmp_path / 'a', model, boxes, 2, SGD | dict(accumulative_counts=2))
+    assert modes == (
+        ['loss_localizer'] * 2 + ['loss_segmentor'] * 2 + ['loss_localizer', 'loss_segmentor']
+    )
+    write_out(other, torch.optim.SGD(other.parameters(), lr=0.1), boxes, ((0, 1, 2, 3), (4, 5)))
+    assert difference(model, other) < 1e-6
+
+
+def test_iteration_based_twin(tmp_path):
+    model, other = twins()
+    run(tmp_path / 'a', model)
+    iters = dict(type='AlternatingIterTrainLoop', max_iters=2)
+    torch.manual_seed(0)
+    runner, modes = run_iters(tmp_path / 'b', other, iters)
+    assert modes == ['loss_localizer', 'loss_segmentor'] * 2
+    assert difference(model, other) == 0
+
+
+def run_iters(tmp_path, model, loop):
+    modes = []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: modes.append(kwargs.get('mode')), with_kwargs=True
+    )
+    runner = Runner(
+        model=model,
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            sampler=dict(type='InfiniteSampler', shuffle=False),
+            dataset=Slices((BOX,) * 4),
+        ),
+        train_cfg=loop,
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)),
+        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
+        default_scope='mmseg',
+        experiment_name=f'loop_{tmp_path.name}_{id(model)}',
+        log_processor=dict(by_epoch=False),
+        log_level='ERROR',
+    )
+    runner.train()
+    return runner, modes
+
+
+def test_clipping_acts_in_both_phases(tmp_path):
+    model, other = twins()
+    sgd = dict(optimizer=dict(type='SGD', lr=1.0))
+    start = copy.deepcopy(model)
+    run(tmp_path / 'a', model, wrapper=sgd | dict(clip_grad=dict(max_norm=1e-3)), batch_size=4)
+    pairs = zip(model.parameters(), start.parameters(), strict=True)
+    step = torch.stack([(a - b).detach().square().sum() for a, b in pairs]).sum().sqrt()
+    assert 0 < step <= 2e-3 * 1.001
+    run(tmp_path / 'b', other, wrapper=sgd, batch_size=4)
+    assert difference(model, other) > 1e-3
+
+
+def test_stock_loop_is_the_fused_variant(tmp_path):
+    _, modes = run(tmp_path, lsnet(), type='EpochBasedTrainLoop')
+    assert modes == ['loss'] * 2

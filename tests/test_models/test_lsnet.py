@@ -1,0 +1,178 @@
+"""Which gradient goes where, and what comes out when there is nothing to find."""
+
+import pytest
+import torch
+from helpers import batch, lsnet, segmentor
+
+BOX = (20, 24, 50, 60)
+
+
+def gradients(model, mode, inputs, samples, seed=0):
+    """Gradients by parameter name, of one phase."""
+    model.zero_grad()
+    torch.manual_seed(seed)
+    loss, _ = model.parse_losses(model(inputs, samples, mode))
+    loss.backward()
+    return {name: p.grad for name, p in model.named_parameters()}
+
+
+def moved(grads, prefix):
+    return {n for n, g in grads.items() if n.startswith(prefix) and g is not None and g.any()}
+
+
+def test_gamma_scales_the_gradient_into_the_localizer():
+    model = lsnet(gamma=1.0)
+    inputs, samples = batch((BOX, (40, 30, 80, 70)))
+    full = gradients(model, 'loss_segmentor', inputs, samples)
+    names = moved(full, 'localizer.')
+    assert {'localizer.head.distances.2.weight', 'localizer.backbone.conv1.weight'} <= names
+    for gamma in (0.1, 0.125):
+        model.gamma = gamma
+        scaled = gradients(model, 'loss_segmentor', inputs, samples)
+        for name in names:
+            expected = gamma * full[name]
+            error = (scaled[name] - expected).norm() / expected.norm()
+            assert error < 1e-4, name
+            # A power of two scales every rounding too: exact, bit for bit.
+            assert gamma != 0.125 or torch.equal(scaled[name], expected), name
+        for name in moved(full, 'segmentor.'):
+            assert torch.equal(scaled[name], full[name]), name
+
+
+def test_gamma_zero_leaves_no_gradient_at_all():
+    model = lsnet(gamma=0.0)
+    grads = gradients(model, 'loss_segmentor', *batch((BOX, BOX)))
+    assert all(g is None for n, g in grads.items() if n.startswith('localizer.'))
+    assert moved(grads, 'segmentor.')
+
+
+def test_phase_one_reaches_no_parameter_of_the_segmentor():
+    grads = gradients(lsnet(), 'loss_localizer', *batch())
+    assert all(g is None for n, g in grads.items() if n.startswith('segmentor.'))
+    assert moved(grads, 'localizer.head.keypoints') and moved(grads, 'localizer.head.distances')
+
+
+def test_the_keypoint_branch_has_no_gradient_in_phase_two():
+    grads = gradients(lsnet(), 'loss_segmentor', *batch((BOX, BOX)))
+    assert all(g is None for n, g in grads.items() if n.startswith('localizer.head.keypoints'))
+    assert moved(grads, 'localizer.head.distances')
+
+
+def test_hard_crop_gives_the_localizer_no_gradient():
+    model = lsnet(roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4), gamma=1.0)
+    grads = gradients(model, 'loss_segmentor', *batch((BOX, BOX)))
+    assert all(g is None for n, g in grads.items() if n.startswith('localizer.'))
+    assert moved(grads, 'segmentor.')
+
+
+def test_fused_loss_is_the_sum_of_both_phases():
+    model = lsnet(head=dict(train_cfg=dict(topk=1)))
+    inputs, samples = batch((BOX, BOX))
+    fused = gradients(model, 'loss', inputs, samples)
+    parts = [gradients(model, m, inputs, samples) for m in ('loss_localizer', 'loss_segmentor')]
+    for name, grad in fused.items():
+        expected = sum(p[name] for p in parts if p[name] is not None)
+        assert torch.allclose(grad, expected, atol=1e-5), name
+
+
+def test_the_gradient_pulls_the_box_towards_the_object():
+    """L_S alone moves a box that misses the object's right edge outwards."""
+    model = lsnet(gamma=1.0, roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=0))
+    inputs, samples = batch(((20, 24, 70, 60),))
+    rois = torch.tensor([[0.0, 20, 24, 45, 60]], requires_grad=True)
+    model._loss_on_rois(inputs, samples, rois)['segmentor.decode.loss_focal_dice'].backward()
+    assert rois.grad[0, 1:].abs().min() > 0
+
+
+def test_batch_without_object_has_zero_loss_and_a_gradient():
+    """A rank without an object must still meet the others in the all-reduce."""
+    model = lsnet()
+    grads = gradients(model, 'loss_segmentor', *batch((None, None)))
+    assert all(g is not None and not g.any() for n, g in grads.items() if 'segmentor.' in n)
+    losses = model(*batch((None, None)), 'loss')
+    assert all(torch.isfinite(v).all() for v in losses.values())
+
+
+def test_nothing_found_is_an_empty_mask_and_the_segmentor_does_not_run():
+    model = lsnet(head=dict(prior_prob=0.001)).eval()
+    model.init_weights()
+    model.segmentor.encode_decode = None  # calling it would fail
+    inputs, samples = batch((BOX, None))
+    for sample in model(inputs, samples, 'predict'):
+        assert sample.pred_sem_seg.data.shape == (1, 96, 96)
+        assert sample.pred_sem_seg.data.sum() == 0
+        assert sample.pred_instances.bboxes.shape == (0, 4)
+        assert sample.pred_heatmap.data.shape == (1, 24, 24)
+
+
+@torch.no_grad()
+def test_prediction_is_in_original_pixels():
+    model = lsnet(head=dict(test_cfg=dict(score_thr=-1.0))).eval()
+    inputs, samples = batch((BOX,))
+    samples[0].set_metainfo(dict(ori_shape=(192, 288)))
+    (half,) = model(inputs, [samples[0].clone()], 'predict')
+    samples[0].set_metainfo(dict(ori_shape=(96, 96)))
+    (same,) = model(inputs, samples, 'predict')
+    assert half.pred_sem_seg.data.shape == (1, 192, 288)
+    scale = torch.tensor([3, 2, 3, 2])
+    assert torch.allclose(half.pred_instances.bboxes, same.pred_instances.bboxes * scale)
+    assert half.pred_heatmap.data.shape == (1, 24, 24)
+
+
+@torch.no_grad()
+def test_oracle_uses_the_boxes_of_the_ground_truth():
+    model = lsnet(test_cfg=dict(oracle=True), head=dict(prior_prob=0.001)).eval()
+    model.init_weights()
+    model.segmentor.decode_head.conv_seg.bias.fill_(9)  # everything in a crop is foreground
+    inputs, samples = batch((BOX, None))
+    first, second = model(inputs, samples, 'predict')
+    assert first.pred_sem_seg.data.sum() == 0
+    assert first.oracle_sem_seg.data.sum() == (50 - 20 + 8) * (60 - 24 + 8)
+    assert second.oracle_sem_seg.data.sum() == 0
+
+
+def test_localizer_size_is_its_own():
+    """L-Net sees 48 pixels, boxes and crops stay in the slice's own."""
+    model = lsnet(localizer_size=(48, 48), head=dict(test_cfg=dict(score_thr=-1.0))).eval()
+    inputs, samples = batch((BOX, BOX))
+    view, seen = model._localizer_view(inputs, samples)
+    assert view.shape[-2:] == (48, 48)
+    assert seen[0].gt_instances.bboxes.tolist() == [[10, 12, 25, 30]]
+    assert samples[0].gt_instances.bboxes.tolist() == [list(BOX)]
+    direct = lsnet().localizer
+    direct.load_state_dict(model.localizer.state_dict())
+    found = model.localize(inputs, samples)
+    direct.head.test_cfg = model.localizer.head.test_cfg
+    expected = direct.eval().predict(view, seen)
+    assert torch.allclose(found[0].bboxes, expected[0].bboxes * 2)
+    loss, _ = model.train().parse_losses(model(inputs, samples, 'loss'))
+    loss.backward()
+
+
+def test_several_classes():
+    seg = segmentor(out_channels=3, num_classes=3)
+    model = lsnet(seg=seg, head=dict(test_cfg=dict(score_thr=-1.0)))
+    inputs, samples = batch((BOX, (10, 30, 40, 80)), classes=2)
+    loss, _ = model.parse_losses(model(inputs, samples, 'loss'))
+    loss.backward()
+    model.eval()
+    with torch.no_grad():
+        model.segmentor.decode_head.conv_seg.bias.copy_(torch.tensor([0.0, 0, 9]))
+        model.segment_ground_truth_boxes(inputs, samples)
+    for sample in samples:
+        assert set(sample.oracle_sem_seg.data.unique().tolist()) == {0, 2}
+        assert sample.oracle_sem_seg.data[0, 0, 0] == 0
+
+
+def test_tensor_mode_runs_both_stages():
+    (heatmap, distances), logits = lsnet()(torch.rand(2, 3, 96, 96))
+    assert heatmap.shape == (2, 1, 24, 24) and distances.shape == (2, 4, 24, 24)
+    assert logits.shape == (2, 1, 64, 64)
+
+
+def test_padding_at_test_time_is_refused():
+    model = lsnet().eval()
+    inputs, samples = batch((BOX,))
+    samples[0].set_metainfo(dict(img_padding_size=(0, 6, 0, 6)))
+    with pytest.raises(ValueError, match='padded to .*data_preprocessor.test_cfg'):
+        model(inputs, samples, 'predict')
