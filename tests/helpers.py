@@ -43,9 +43,7 @@ def localizer(norm_cfg=GN, **head):
         neck=dict(
             type='UNetNeck', in_channels=(8, 16, 32, 64), channels=(32, 16, 16), norm_cfg=norm_cfg
         ),
-        head=dict(
-            type='KPBBRHead', in_channels=16, feat_channels=16, norm_cfg=norm_cfg, **head
-        ),
+        head=dict(type='KPBBRHead', in_channels=16, feat_channels=16, norm_cfg=norm_cfg, **head),
     )
 
 

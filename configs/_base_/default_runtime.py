@@ -18,6 +18,8 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=0)
+# Each phase of the alternation leaves some parameters out.
+find_unused_parameters = True
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

@@ -96,7 +96,7 @@ def test_mask_comes_back(extractor, size):
 
 
 def test_equation_4_as_printed_is_no_inverse():
-    """Why ``invert_theta`` differs from the paper: with -b in place of -b / s nothing comes back."""
+    """Why ``invert_theta`` differs: with -b in place of -b / s nothing comes back."""
     mask = torch.zeros(1, 1, 100, 100)
     mask[..., 10:30, 60:90] = 1
     box = torch.tensor([[55.0, 5.0, 95.0, 35.0]])

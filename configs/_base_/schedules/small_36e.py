@@ -5,9 +5,10 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=True, end=2, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', by_epoch=True, begin=2, eta_min=1e-5, convert_to_iter_based=True),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=80),
+    dict(type='CosineAnnealingLR', by_epoch=True, eta_min=1e-5, convert_to_iter_based=True),
 ]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=36, val_interval=6)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
+custom_hooks = [dict(type='ChannelsLastHook')]
