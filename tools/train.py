@@ -4,6 +4,7 @@ import torch
 from mmengine.runner import Runner
 
 from lsnet_mm.utils.cli import build_parser, load_config
+from lsnet_mm.utils.pretrained import missing_for_pretrained, train_from_scratch
 
 
 def parse_args(argv=None):
@@ -13,6 +14,11 @@ def parse_args(argv=None):
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
     parser.add_argument('--seed', type=int, help='overrides randomness.seed of the config')
+    parser.add_argument(
+        '--from-scratch',
+        action='store_true',
+        help='start from random weights, whatever pretrained ones the config names',
+    )
     args = parser.parse_args(argv)
     if args.amp and not torch.cuda.is_available():
         parser.error('--amp needs a CUDA device, and torch finds none here')
@@ -22,6 +28,10 @@ def parse_args(argv=None):
 def apply_options(parser, args, cfg):
     if args.resume:
         cfg.resume = True
+    if args.from_scratch:
+        train_from_scratch(cfg.model)
+    elif missing := missing_for_pretrained(cfg.model):
+        parser.error(missing)
     if args.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
     if args.amp:

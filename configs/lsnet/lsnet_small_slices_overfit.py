@@ -1,0 +1,25 @@
+# Check that the pair can learn: eight real slices, no augmentation, scored on the same eight.
+_base_ = './lsnet_small_slices_resized.py'
+
+max_iters = 600
+eight = [t for t in _base_.train_pipeline if not t['type'].startswith('Random')]
+train_dataloader = dict(
+    sampler=dict(type='InfiniteSampler'),
+    num_workers=0,
+    dataset=dict(indices=8, pipeline=eight),
+)
+val_dataloader = dict(num_workers=0, dataset=dict(split='train', indices=8))
+test_dataloader = val_dataloader
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=40),
+    dict(type='CosineAnnealingLR', by_epoch=False, eta_min=1e-5, end=max_iters),
+]
+train_cfg = dict(
+    _delete_=True, type='AlternatingIterTrainLoop', max_iters=max_iters, val_interval=200
+)
+default_hooks = dict(
+    checkpoint=dict(by_epoch=False, interval=max_iters),
+    logger=dict(interval=50, log_metric_by_epoch=False),
+    seed=dict(by_epoch=False),
+)
+log_processor = dict(by_epoch=False)

@@ -1,0 +1,77 @@
+"""Every config builds; the paper's numbers stand in the paper's config; parts are the same dict."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from lsnet_mm.utils.pretrained import (
+    missing_for_pretrained,
+    pretrained_parts,
+    train_from_scratch,
+)
+
+CONFIGS = sorted(p for p in Path(__file__).parents[1].glob('configs/[a-z]*/*.py'))
+
+
+def load(name):
+    return Config.fromfile(next(p for p in CONFIGS if p.stem == name))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_builds_and_runs(path):
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    train_from_scratch(cfg.model)
+    model = MODELS.build(cfg.model).eval()
+    with torch.no_grad():
+        model(torch.rand(1, 3, 64, 64), mode='tensor')
+
+
+def test_the_papers_setting():
+    cfg = load('lsnet_r18_r34_unet_pancreas')
+    model, head = cfg.model, cfg.model.localizer.head
+    assert (model.localizer.backbone.depth, model.segmentor.backbone.depth) == (18, 34)
+    assert model.localizer.backbone.init_cfg.checkpoint == 'torchvision://resnet18'
+    assert model.segmentor.backbone.init_cfg.checkpoint == 'torchvision://resnet34'
+    assert (model.gamma, head.delta, head.beta) == (0.1, 20, 2)
+    assert (head.loss_bbox.loss_weight, head.loss_cls.dice_weight) == (0.5, 0.2)
+    assert model.roi_extractor.margin * 2 == 15 and model.roi_extractor.size == (320, 320)
+    assert model.get('roi_mixing') is None and model.get('localizer_size') is None
+    resize = next(t for t in cfg.train_dataloader.dataset.pipeline if t.type == 'Resize')
+    assert resize.scale == (320, 320)
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4)
+    assert cfg.param_scheduler == [dict(type='StepLR', step_size=25, gamma=0.1, by_epoch=True)]
+    assert cfg.train_cfg.type == 'AlternatingTrainLoop' and cfg.train_cfg.max_epochs == 60
+
+
+@pytest.mark.parametrize(
+    'two_stage, one_stage',
+    [
+        ('lsnet_r18_r34_unet_pancreas', 'unet_r34_pancreas'),
+        ('lsnet_r18_r34_fcn_pancreas', 'fcn_r34_pancreas'),
+        ('lsnet_small_slices_resized', 'unet_small_slices'),
+        ('lsnet_small_slices', 'unet_small_slices_native'),
+    ],
+)
+def test_the_second_stage_is_the_one_stage_net(two_stage, one_stage):
+    """And data, optimiser, epochs are the same: a pair differs by its model and loop alone."""
+    two, one = load(two_stage), load(one_stage)
+    model = two.model.get('model', two.model)
+    assert model.segmentor == one.model
+    for key in ('optim_wrapper', 'param_scheduler', 'train_dataloader', 'val_dataloader'):
+        assert two[key] == one[key], key
+    assert two.train_cfg.max_epochs == one.train_cfg.max_epochs
+
+
+def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
+    model = load('lsnet_r18_r34_unet_pancreas').model
+    assert len(list(pretrained_parts(model))) == 2
+    monkeypatch.setattr('lsnet_mm.utils.pretrained.find_spec', lambda name: None)
+    message = missing_for_pretrained(model)
+    assert 'torchvision://resnet18, torchvision://resnet34 needs torchvision' in message
+    assert '--from-scratch' in message
+    train_from_scratch(model)
+    assert not list(pretrained_parts(model)) and missing_for_pretrained(model) is None
