@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/unet_small.py',
     '../_base_/models/lnet_small.py',
     '../_base_/datasets/phantom.py',
-    '../_base_/schedules/small_36e.py',
+    '../_base_/schedules/small_48e.py',
     '../_base_/default_runtime.py',
 ]
 
