@@ -1,5 +1,5 @@
 # L-SNet on real slices at CPU size, with what makes its boxes better: crops from the slice itself,
-# RoI mixing, a wider margin, box voting and a refinement round.
+# RoI mixing, a wider margin, box voting and refinement rounds.
 _base_ = ['../unet/unet_small_slices_native.py', '../_base_/models/lnet_small.py']
 
 lsnet = dict(
@@ -14,5 +14,6 @@ lsnet = dict(
     test_cfg=dict(oracle=True),
 )
 lsnet['localizer']['head'].update(test_cfg=dict(vote=True))
-model = dict(_delete_=True, type='MultiRound', model=lsnet, rounds=1)
+# Until two masks agree or ten rounds, as the fixed-point model of Zhou et al. (2017).
+model = dict(_delete_=True, type='MultiRound', model=lsnet, rounds=10, agreement=0.95)
 train_cfg = dict(type='AlternatingTrainLoop')
