@@ -13,7 +13,8 @@ from lsnet_mm.utils.pretrained import (
     train_from_scratch,
 )
 
-CONFIGS = sorted(p for p in Path(__file__).parents[1].glob('configs/[a-z]*/*.py'))
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(ROOT.glob('configs/[a-z]*/*.py'))
 
 
 def load(name):
@@ -75,3 +76,36 @@ def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
     assert '--from-scratch' in message
     train_from_scratch(model)
     assert not list(pretrained_parts(model)) and missing_for_pretrained(model) is None
+
+
+def readme_configs():
+    """The indented blocks of the README that begin with ``_base_``."""
+    blocks, block = [], []
+    for line in (ROOT / 'README.md').read_text().splitlines():
+        if line.startswith('    ') or (block and not line):
+            block.append(line[4:])
+        elif block:
+            blocks.append('\n'.join(block))
+            block = []
+    return [b for b in blocks if b.startswith('_base_')]
+
+
+def test_the_readmes_configs_build(tmp_path):
+    backbone, model = readme_configs()
+    (tmp_path / 'my_mmseg_config.py').write_text(
+        f"_base_ = '{ROOT}/configs/unet/unet_r34_pancreas.py'"
+    )
+    for i, text in enumerate((backbone, model)):
+        text = text.replace("'./", f"'{ROOT}/configs/lsnet/").replace(
+            "'configs/", f"'{ROOT}/configs/"
+        )
+        path = tmp_path / f'user_{i}.py'
+        path.write_text(text)
+        cfg = Config.fromfile(path)
+        init_default_scope('mmseg')
+        train_from_scratch(cfg.model)
+        built = MODELS.build(cfg.model)
+        assert type(built).__name__ == 'LSNet'
+        with torch.no_grad():
+            built.eval()(torch.rand(1, 3, 64, 64))
+        assert cfg.train_cfg.type == 'AlternatingTrainLoop'
