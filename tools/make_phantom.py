@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.phantom import write_download, write_prepared
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,11 +17,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--slices', type=int, default=24, help='slices of a volume (24)')
     parser.add_argument('--seed', type=int, default=0, help='seed of the whole set (0)')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier data set')
-    return parser.parse_args()
+    raw = parser.add_argument_group(
+        'raw form', 'by default the data come prepared, in the layout that training reads'
+    )
+    raw.add_argument('--download', action='store_true', help='write what TCIA delivers instead')
+    raw.add_argument('--layout', choices=('nbia', 'doi', 'bare'), help='of its images (nbia)')
+    raw.add_argument(
+        '--slice-order', choices=('ascending', 'descending'), help='of its files (ascending)'
+    )
+    raw.add_argument('--label-folder', choices=('plain', 'doubled'), help='(plain)')
+    args = parser.parse_args()
+    args.raw = {
+        name: value
+        for name in ('layout', 'slice_order', 'label_folder')
+        if (value := getattr(args, name)) is not None
+    }
+    if args.raw and not args.download:
+        parser.error('--layout, --slice-order and --label-folder need --download')
+    return args
 
 
 def main() -> None:
     args = parse_args()
+    write = write_download if args.download else write_prepared
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
@@ -30,13 +48,14 @@ def main() -> None:
     )
     with Progress(*columns) as progress:
         task = progress.add_task('phantoms', total=args.cases)
-        write_prepared(
+        write(
             args.out,
             n_cases=args.cases,
             shape=(args.size, args.size, args.slices),
             seed=args.seed,
             overwrite=args.overwrite,
             on_case=lambda case: progress.advance(task),
+            **args.raw,
         )
     print(f'Wrote {args.cases} cases to {args.out}')
 

@@ -1,6 +1,7 @@
 """Procedural abdominal CT: data for tests and demonstrations, never for results."""
 
 from .case import make_case
+from .download import downloaded_case, write_download
 from .prepared import write_prepared
 
-__all__ = ['make_case', 'write_prepared']
+__all__ = ['downloaded_case', 'make_case', 'write_download', 'write_prepared']

@@ -1,6 +1,4 @@
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from .case import make_case
+from .replace import replacing
 
 LAYOUT = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
 FOLDS = 4
@@ -22,9 +21,6 @@ def write_prepared(
     on_case: Callable[[str], None] | None = None,
 ) -> Path:
     """Write phantoms in the prepared layout that ``PancreasCTDataset`` and nnU-Net read.
-
-    Everything is written into a neighbouring folder that takes the place of ``out`` at the end, so
-    an interrupted run leaves no half data set behind.
 
     Args:
         out: Folder to make; its parents are made too.
@@ -43,36 +39,27 @@ def write_prepared(
     """
     if n_cases < FOLDS:
         raise ValueError(f'write_prepared: {FOLDS} folds need {FOLDS} cases, got {n_cases}.')
-    out = Path(out).resolve()
-    _check_free(out, overwrite)
-    partial = out.with_name(f'.{out.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    for folder in ('imagesTr', 'labelsTr'):
-        (partial / folder).mkdir(parents=True)
-
     cases = [f'PANCREAS_{number:04d}' for number in range(1, n_cases + 1)]
-    for number, case in enumerate(cases, start=1):
-        volume, label, spacing = make_case(seed, number, shape)
-        _save(partial / 'imagesTr' / f'{case}_0000.nii', volume, spacing)
-        _save(partial / 'labelsTr' / f'{case}.nii', label, spacing)
-        if on_case is not None:
-            on_case(case)
-    _save_json(partial / 'splits_final.json', contiguous_folds(cases))
-    _save_json(
-        partial / 'dataset.json',
-        {
+    with replacing(out, 'prepared data set', LAYOUT, overwrite) as folder:
+        for part in ('imagesTr', 'labelsTr'):
+            (folder / part).mkdir()
+        for number, case in enumerate(cases, start=1):
+            volume, label, spacing = make_case(seed, number, shape)
+            _save(folder / 'imagesTr' / f'{case}_0000.nii', volume, spacing)
+            _save(folder / 'labelsTr' / f'{case}.nii', label, spacing)
+            if on_case is not None:
+                on_case(case)
+        _save_json(folder / 'splits_final.json', contiguous_folds(cases))
+        description = {
             'name': 'phantom',
             'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
             'channel_names': {'0': 'CT'},
             'labels': {'background': 0, 'pancreas': 1},
             'numTraining': n_cases,
             'file_ending': '.nii',
-        },
-    )
-    if out.exists():
-        shutil.rmtree(out)
-    os.replace(partial, out)
-    return out
+        }
+        _save_json(folder / 'dataset.json', description)
+    return Path(out).resolve()
 
 
 def contiguous_folds(cases: list[str], folds: int = FOLDS) -> list[dict[str, list[str]]]:
@@ -88,19 +75,6 @@ def contiguous_folds(cases: list[str], folds: int = FOLDS) -> list[dict[str, lis
     cases = sorted(cases)
     blocks = [block.tolist() for block in np.array_split(cases, folds)]
     return [{'train': [c for c in cases if c not in val], 'val': val} for val in blocks]
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f'{out} is a file. Name a folder.')
-    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if found and not overwrite:
-        raise FileExistsError(f'{out} is not empty. Name another folder or pass --overwrite.')
-    if not found <= LAYOUT:
-        raise FileExistsError(
-            f'{out} holds more than a prepared data set ({sorted(found - LAYOUT)[0]}) and is not '
-            'overwritten. Name another folder.'
-        )
 
 
 def _save(path: Path, array: np.ndarray, spacing: tuple[float, float, float]) -> None:
