@@ -53,12 +53,16 @@ class BoxesFromMask(BaseTransform):
 def component_boxes(mask: np.ndarray, min_area: int) -> np.ndarray:
     """Boxes (n, 4) float32 of the components of a (H, W) mask; n = 0 for an empty one."""
     foreground = ((mask > 0) & (mask != IGNORE)).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+    left, top, width, height = cv2.boundingRect(foreground)
+    if not width:
+        return np.zeros((0, 4), np.float32)
+    # An organ is a small part of its slice: looking for components there only is much faster.
+    part = np.ascontiguousarray(foreground[top : top + height, left : left + width])
+    _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
     stats = stats[1:]  # row 0 is the background
-    if len(stats):
-        area = stats[:, cv2.CC_STAT_AREA]
-        stats = stats[area >= min(min_area, area.max())]
-    left_top, size = stats[:, :2], stats[:, 2:4]
+    area = stats[:, cv2.CC_STAT_AREA]
+    stats = stats[area >= min(min_area, area.max())]
+    left_top, size = stats[:, :2] + (left, top), stats[:, 2:4]
     return np.hstack([left_top, left_top + size]).astype(np.float32)
 
 

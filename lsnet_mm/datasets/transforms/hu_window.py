@@ -4,6 +4,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
+from .grey import on_channels
+
 
 @TRANSFORMS.register_module()
 class HUWindow(BaseTransform):
@@ -12,7 +14,7 @@ class HUWindow(BaseTransform):
     The range is that of an 8-bit image, so what follows (data preprocessor, photometric
     transforms, visualizers) is the same for volumes and for image files. No value is rounded.
 
-    Required and modified key: ``img``, any shape, from HU to float32 in [0, 255].
+    Required and modified key: ``img`` (H, W) or (H, W, C), from HU to float32 in [0, 255].
 
     Args:
         window: Lower and upper end in HU. The default is that of the coarse-to-fine literature on
@@ -27,10 +29,13 @@ class HUWindow(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Window the image."""
-        low, high = self.window
-        grey = (results['img'].astype(np.float32) - low) * (255.0 / (high - low))
-        results['img'] = np.clip(grey, 0.0, 255.0, dtype=np.float32)
+        results['img'] = on_channels(results['img'], self._window)
         return results
+
+    def _window(self, hu: np.ndarray) -> np.ndarray:
+        low, high = self.window
+        grey = (hu.astype(np.float32) - low) * (255.0 / (high - low))
+        return np.clip(grey, 0.0, 255.0, out=grey)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(window={self.window})'

@@ -45,22 +45,22 @@ class LoadCTMask(BaseTransform):
                 '(rows, columns). Export both at the same size.'
             )
         label_map = results.get('label_map') or {k: k for k in range(self.num_classes)}
-        self._check_values(path, mask, sorted(label_map))
         mapped = np.zeros(mask.shape, np.uint8)
+        known = np.zeros(mask.shape, bool)
         for old, new in label_map.items():
-            mapped[mask == old] = new
+            here = mask == old
+            known |= here
+            np.putmask(mapped, here, new)
+        if not known.all():
+            wrong = np.unique(mask[~known])
+            hint = ' Masks are 0/1, not 0/255: divide by 255.' if 255 in wrong else ''
+            raise ValueError(
+                f'{path}: mask values must be in {sorted(label_map)}, found '
+                f'{wrong[:5].tolist()}.{hint}'
+            )
         results['gt_seg_map'] = mapped
         results['seg_fields'].append('gt_seg_map')
         return results
-
-    @staticmethod
-    def _check_values(path: str, mask: np.ndarray, allowed: list[int]) -> None:
-        wrong = np.setdiff1d(mask, allowed)
-        if wrong.size:
-            hint = ' Masks are 0/1, not 0/255: divide by 255.' if 255 in wrong else ''
-            raise ValueError(
-                f'{path}: mask values must be in {allowed}, found {wrong[:5].tolist()}.{hint}'
-            )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(num_classes={self.num_classes})'

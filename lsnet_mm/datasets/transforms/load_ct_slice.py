@@ -2,31 +2,64 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from ..nifti import read_slice
+from ..nifti import open_nifti
+from .grey import repeat
+
+GREY_CHANNELS = 3  # what backbones of ImageNet expect
 
 
 @TRANSFORMS.register_module()
 class LoadCTSlice(BaseTransform):
-    """Load one slice of an uncompressed NIfTI volume, in HU.
+    """Load one slice of an uncompressed NIfTI volume in HU, alone or with its neighbours (2.5D).
 
     Required keys: ``img_path``, ``slice_index``. Added keys: ``img`` (H, W, channels) float32 in
     HU, ``img_shape`` and ``ori_shape`` (H, W).
 
     Args:
-        channels: How often the grey slice is repeated; backbones of ImageNet expect 3.
+        channels: How often the grey slice is repeated; 3 by default. With neighbours the channels
+            are the slices, and only their number, ``2 * neighbours + 1``, may be given.
+        neighbours: So many slices on each side become channels, in the order of the volume, the
+            slice itself in the middle. Beyond an end the slice at the end is repeated.
     """
 
-    def __init__(self, channels: int = 3) -> None:
+    def __init__(self, channels: int | None = None, neighbours: int = 0) -> None:
+        if neighbours < 0:
+            raise ValueError(f'LoadCTSlice: neighbours must not be negative, got {neighbours}.')
+        slices = 2 * neighbours + 1
+        if channels is None:
+            channels = slices if neighbours else GREY_CHANNELS
         if channels < 1:
             raise ValueError(f'LoadCTSlice: channels must be at least 1, got {channels}.')
+        if neighbours and channels != slices:
+            raise ValueError(
+                f'LoadCTSlice: {neighbours} neighbours on each side make {slices} channels, got '
+                f'channels={channels}. Leave channels out.'
+            )
         self.channels = channels
+        self.neighbours = neighbours
 
     def transform(self, results: dict) -> dict:
-        """Read the slice; see :func:`lsnet_mm.datasets.nifti.read_slice` for the errors."""
-        grey = read_slice(results['img_path'], results['slice_index']).astype(np.float32)
-        results['img'] = np.repeat(grey[..., None], self.channels, axis=2)
-        results['img_shape'] = results['ori_shape'] = grey.shape
+        """Read the slices, which are one contiguous block of the file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no uncompressed 3D volume or has no such slice.
+        """
+        path, index = results['img_path'], results['slice_index']
+        volume = open_nifti(path)
+        count = volume.shape[2]
+        if not 0 <= index < count:
+            raise ValueError(f'{path} has slices 0 to {count - 1}, there is no {index}.')
+        wanted = np.arange(index - self.neighbours, index + self.neighbours + 1).clip(0, count - 1)
+        block = np.asarray(volume.dataobj[..., wanted[0] : wanted[-1] + 1])
+        # In memory slice by slice, as tensors are: (slices, rows, columns) seen from behind.
+        slices = np.ascontiguousarray(block.T[wanted - wanted[0]], np.float32)
+        if self.neighbours:
+            results['img'] = slices.transpose(1, 2, 0)
+        else:
+            results['img'] = repeat(slices[0], self.channels)
+        results['img_shape'] = results['ori_shape'] = slices.shape[1:]
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(channels={self.channels})'
+        return f'{type(self).__name__}(channels={self.channels}, neighbours={self.neighbours})'

@@ -3,6 +3,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
+from .grey import on_channels
+
+MAX_CHANNELS = 4  # of one cv2.warpAffine with a border value, before OpenCV 5
+
 
 @TRANSFORMS.register_module()
 class RandomCTAffine(BaseTransform):
@@ -49,10 +53,13 @@ class RandomCTAffine(BaseTransform):
         factor = np.random.uniform(1 - self.scale, 1 + self.scale)
         shift = np.random.uniform(-self.shift, self.shift, size=2) * (width, height)
         matrix = affine_matrix(angle, factor, shift, (width, height))
-        pad = (self.pad_value,) * 4
-        results['img'] = _warp(results['img'], matrix, cv2.INTER_LINEAR, pad)
+
+        def move(img: np.ndarray) -> np.ndarray:
+            return _warp(img, matrix, cv2.INTER_LINEAR, self.pad_value)
+
+        results['img'] = on_channels(results['img'], move)
         for key in results['seg_fields']:
-            results[key] = _warp(results[key], matrix, cv2.INTER_NEAREST, (0,) * 4)
+            results[key] = _warp(results[key], matrix, cv2.INTER_NEAREST, 0)
         return results
 
     def __repr__(self) -> str:
@@ -83,11 +90,14 @@ def affine_matrix(
     return np.column_stack([linear, centre - linear @ centre + shift])
 
 
-def _warp(image: np.ndarray, matrix: np.ndarray, flags: int, border: tuple) -> np.ndarray:
+def _warp(image: np.ndarray, matrix: np.ndarray, flags: int, border: float) -> np.ndarray:
     # OpenCV counts from pixel centres: its index i is the continuous coordinate i + 0.5.
     half = np.full(2, 0.5)
     indexed = matrix.copy()
     indexed[:, 2] += matrix[:, :2] @ half - half
     size = (image.shape[1], image.shape[0])
-    moved = cv2.warpAffine(image, indexed, size, flags=flags, borderValue=border)
+    if image.ndim == 3 and image.shape[2] > MAX_CHANNELS:
+        parts = np.split(image, range(MAX_CHANNELS, image.shape[2], MAX_CHANNELS), axis=2)
+        return np.concatenate([_warp(part, matrix, flags, border) for part in parts], axis=2)
+    moved = cv2.warpAffine(image, indexed, size, flags=flags, borderValue=(border,) * 4)
     return moved.reshape(image.shape)  # OpenCV drops a channel axis of 1

@@ -1,15 +1,18 @@
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
+
+from .grey import on_channels
 
 
 @TRANSFORMS.register_module()
 class RandomIntensity(BaseTransform):
     """Vary contrast, brightness, gamma and noise of an image in [0, 255].
 
-    The same change goes to all channels, so a repeated grey slice stays grey.
+    The same change goes to all channels, noise included, so a repeated grey slice stays grey.
 
-    Required and modified key: ``img`` (H, W, C), to float32 in [0, 255].
+    Required and modified key: ``img`` (H, W) or (H, W, C), to float32 in [0, 255].
 
     Args:
         brightness: Largest shift, as a fraction of the range.
@@ -37,16 +40,29 @@ class RandomIntensity(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Draw the parameters and change the image."""
-        img = results['img'].astype(np.float32) / 255
-        mean = img.mean()
-        img = (img - mean) * (1 + np.random.uniform(-self.contrast, self.contrast)) + mean
-        img += np.random.uniform(-self.brightness, self.brightness)
-        img = np.clip(img, 0, 1) ** np.exp(np.random.uniform(-self.gamma, self.gamma))
+        results['img'] = on_channels(results['img'], self._vary)
+        return results
+
+    def _vary(self, img: np.ndarray) -> np.ndarray:
+        # Python floats keep float32 arrays at float32; NumPy's own float64 scalars would not.
+        img = img.astype(np.float32) / 255
+        mean = float(img.mean())
+        img -= mean
+        img *= 1 + np.random.uniform(-self.contrast, self.contrast)
+        img += mean + np.random.uniform(-self.brightness, self.brightness)
+        np.clip(img, 0, 1, out=img)
+        exponent = float(np.exp(np.random.uniform(-self.gamma, self.gamma)))
+        img = cv2.pow(img, exponent).reshape(img.shape)  # OpenCV drops a channel axis of 1
         deviation = np.random.uniform(0, self.noise)
         if deviation > 0:
-            img += deviation * np.random.standard_normal((*img.shape[:2], 1))
-        results['img'] = (np.clip(img, 0, 1) * 255).astype(np.float32)
-        return results
+            # OpenCV draws float32 many times as fast as NumPy's global state draws float64. It is
+            # seeded from that state, so a seed still repeats everything.
+            cv2.setRNGSeed(np.random.randint(2**31 - 1))
+            noise = cv2.randn(np.empty(img.shape[:2], np.float32), 0.0, deviation)
+            img += noise[..., None]
+        np.clip(img, 0, 1, out=img)
+        img *= 255
+        return img
 
     def __repr__(self) -> str:
         return (

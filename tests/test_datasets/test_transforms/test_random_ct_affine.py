@@ -60,6 +60,30 @@ def test_matrix_keeps_the_centre_and_agrees_with_opencv():
     np.testing.assert_allclose(matrix, cv2.getRotationMatrix2D((40, 30), -30, 1.2))
 
 
+@pytest.mark.parametrize('channels', [3, 5, 7, 9])
+def test_neighbouring_slices_move_as_one(channels):
+    results = sample(channels=channels)
+    results['img'] *= np.arange(1, channels + 1, dtype=np.float32)
+    results['img'] = np.asfortranarray(results['img'])  # any order in memory
+    alone = [np.ascontiguousarray(results['img'][..., c : c + 1]) for c in range(channels)]
+    np.random.seed(0)
+    moved = RandomCTAffine(pad_value=7)(results)['img']
+    for c, img in enumerate(alone):
+        np.random.seed(0)
+        one = RandomCTAffine(pad_value=7)({**sample(), 'img': img})['img']
+        np.testing.assert_allclose(moved[..., c : c + 1], one, rtol=1e-6)
+
+
+def test_equal_channels_are_moved_once_to_the_same_result():
+    grey = sample(channels=1)['img']
+    outputs = []
+    for img in (grey, np.repeat(grey, 3, axis=2)):
+        np.random.seed(0)
+        outputs.append(RandomCTAffine()({**sample(), 'img': img})['img'])
+    assert outputs[1].shape == (60, 80, 3)
+    np.testing.assert_array_equal(outputs[1], np.repeat(outputs[0], 3, axis=2))
+
+
 @pytest.mark.parametrize('seed', range(8))
 def test_mask_image_and_box_move_together(seed):
     results = sample(120, 160)

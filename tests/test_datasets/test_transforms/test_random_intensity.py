@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from lsnet_mm.datasets import RandomIntensity
 
@@ -24,6 +25,41 @@ def test_stays_grey_and_in_range():
         out = RandomIntensity(0.5, 0.5, 0.5, 0.2)(dict(img=image()))['img']
         assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 255
         np.testing.assert_array_equal(out[..., 0], out[..., 2])
+
+
+def by_formula(img, contrast, brightness, gamma, noise):
+    """The same draws in float64 by the formula; noise is left out."""
+    draw = np.random.uniform
+    x = img / 255.0
+    x = (x - x.mean()) * (1 + draw(-contrast, contrast)) + x.mean() + draw(-brightness, brightness)
+    return 255 * np.clip(x, 0, 1) ** np.exp(draw(-gamma, gamma))
+
+
+@pytest.mark.parametrize('order', ['C', 'F'])
+@pytest.mark.parametrize('equal', [True, False])
+def test_against_the_formula(equal, order):
+    img = np.random.default_rng(0).uniform(0, 255, (20, 30, 5)).astype(np.float32)
+    if equal:
+        img[:] = img[..., :1]
+    for seed in range(4):
+        np.random.seed(seed)
+        expected = by_formula(img.astype(np.float64), 0.3, 0.2, 0.4, 0)
+        np.random.seed(seed)
+        out = RandomIntensity(0.2, 0.3, 0.4, noise=0)(dict(img=np.array(img, order=order)))['img']
+        np.testing.assert_allclose(out, expected, atol=2e-3)
+
+
+def test_noise_is_normal_and_of_the_drawn_deviation():
+    flat = np.full((256, 256, 3), 127.5, np.float32)
+    for seed in range(3):
+        np.random.seed(seed)
+        np.random.uniform(size=3)
+        deviation = np.random.uniform(0, 0.05)
+        np.random.seed(seed)
+        out = RandomIntensity(**{**NONE, 'noise': 0.05})(dict(img=flat))['img'][..., 0]
+        draws = (out - 127.5) / (255 * deviation)
+        assert stats.kstest(draws.ravel(), 'norm').pvalue > 0.001
+        assert abs(np.corrcoef(draws[:, 1:].ravel(), draws[:, :-1].ravel())[0, 1]) < 0.02
 
 
 def test_each_change_alone():
