@@ -13,7 +13,8 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 
 # OpenMMLab is an extra, not a requirement: the maintained forks (onedl-*) install into the same
 # folders as the originals, and would silently overwrite a working mmcv.
-OPENMMLAB = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2']
+OPENMMLAB = [
+    'torch>=2.6',  # what checkpoints load safely with'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2']
 METRICS = ['monai>=1.4']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS]
 

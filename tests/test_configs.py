@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import mmseg
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmseg.apis import init_model
 
 from lsnet_mm.utils.pretrained import (
     missing_for_pretrained,
@@ -90,22 +92,39 @@ def readme_configs():
     return [b for b in blocks if b.startswith('_base_')]
 
 
-def test_the_readmes_configs_build(tmp_path):
+@pytest.mark.parametrize('stock', ['pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'])
+def test_the_readmes_configs_build(tmp_path, stock):
+    """The second one on a config of MMSegmentation's own."""
     backbone, model = readme_configs()
-    (tmp_path / 'my_mmseg_config.py').write_text(
-        f"_base_ = '{ROOT}/configs/unet/unet_r34_pancreas.py'"
-    )
+    stock = Path(mmseg.__file__).parent / '.mim' / 'configs' / stock
     for i, text in enumerate((backbone, model)):
         text = text.replace("'./", f"'{ROOT}/configs/lsnet/").replace(
             "'configs/", f"'{ROOT}/configs/"
         )
         path = tmp_path / f'user_{i}.py'
-        path.write_text(text)
+        path.write_text(text.replace('my_mmseg_config.py', str(stock)))
         cfg = Config.fromfile(path)
         init_default_scope('mmseg')
         train_from_scratch(cfg.model)
-        built = MODELS.build(cfg.model)
+        built = MODELS.build(revert_sync_batchnorm_cfg(cfg.model))
         assert type(built).__name__ == 'LSNet'
         with torch.no_grad():
             built.eval()(torch.rand(1, 3, 64, 64))
-        assert cfg.train_cfg.type == 'AlternatingTrainLoop'
+        assert cfg.train_cfg.type.startswith('Alternating') and cfg.find_unused_parameters
+
+
+def revert_sync_batchnorm_cfg(cfg):
+    """SyncBN needs a GPU."""
+    for key, value in cfg.items():
+        if isinstance(value, dict):
+            revert_sync_batchnorm_cfg(value)
+        elif value == 'SyncBN':
+            cfg[key] = 'BN'
+    return cfg
+
+
+def test_mmseg_builds_the_models_for_inference():
+    """``init_model`` sets keys of its own in the model's config."""
+    for name in ('lsnet_small_slices', 'lsnet_small_slices_resized'):
+        model = init_model(load(name), device='cpu')
+        assert model.decode_head.threshold == 0.5

@@ -5,31 +5,36 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from lsnet_mm.phantom import write_prepared
 
-CONFIG = 'configs/lsnet/lsnet_small_phantom.py'
-EPOCHS = 3
+ROOT = Path(__file__).parents[1]
+BY_EPOCH = """
+_base_ = '{root}/configs/lsnet/lsnet_small_phantom.py'
+data_root = '{data}'
+train_dataloader = dict(
+    num_workers={workers}, dataset=dict(data_root=data_root, slices='foreground')
+)
+val_dataloader = dict(num_workers=0, dataset=dict(data_root=data_root))
+train_cfg = dict(max_epochs=3, val_interval=2)
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=-1))
+"""
+BY_ITERATION = """
+_base_ = './by_epoch.py'
+train_dataloader = dict(sampler=dict(type='InfiniteSampler'))
+train_cfg = dict(_delete_=True, type='AlternatingIterTrainLoop', max_iters=9, val_interval=4)
+param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=9)]
+log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=3), seed=dict(by_epoch=False))
+"""
 
 
-def command(data, work_dir, workers, *more):
-    options = [
-        f'data_root={data}',
-        f'train_dataloader.dataset.data_root={data}',
-        f'val_dataloader.dataset.data_root={data}',
-        f'test_dataloader.dataset.data_root={data}',
-        f'train_dataloader.num_workers={workers}',
-        'val_dataloader.num_workers=0',
-        'train_dataloader.dataset.slices=foreground',
-        f'train_cfg.max_epochs={EPOCHS}',
-        'train_cfg.val_interval=2',
-        'default_hooks.checkpoint.max_keep_ckpts=-1',
-    ]
-    script = [sys.executable, 'tools/train.py', CONFIG, '--work-dir', str(work_dir)]
-    return [*script, *more, '--cfg-options', *options]
+def command(config, work_dir, *more):
+    return [sys.executable, 'tools/train.py', str(config), '--work-dir', str(work_dir), *more]
 
 
 def train(*args):
@@ -37,10 +42,10 @@ def train(*args):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def train_and_kill(data, work_dir, workers):
-    """Kills the process group as soon as the checkpoint of epoch 1 stands."""
+def train_and_kill(config, work_dir, last):
+    """Kills the process group as soon as a first checkpoint stands."""
     process = subprocess.Popen(
-        command(data, work_dir, workers),
+        command(config, work_dir),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -51,7 +56,7 @@ def train_and_kill(data, work_dir, workers):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (work_dir / f'epoch_{EPOCHS}.pth').exists()
+    assert not (work_dir / last).exists()
 
 
 def tensors(value, path=''):
@@ -63,17 +68,21 @@ def tensors(value, path=''):
             yield from tensors(value[key], f'{path}/{key}')
 
 
-@pytest.mark.parametrize('workers', [0, 2])
-def test_resume_after_a_kill_is_bit_identical(tmp_path, workers):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'loop, workers, last',
+    [('by_epoch', 0, 'epoch_3.pth'), ('by_epoch', 2, 'epoch_3.pth'), ('by_iter', 0, 'iter_9.pth')],
+)
+def test_resume_after_a_kill_is_bit_identical(tmp_path, loop, workers, last):
     data = tmp_path / 'phantom'
     write_prepared(data, 4, shape=(64, 64, 10), seed=0)
-    train(data, tmp_path / 'whole', workers)
-    train_and_kill(data, tmp_path / 'killed', workers)
-    train(data, tmp_path / 'killed', workers, '--resume')
-    states = [
-        torch.load(tmp_path / run / f'epoch_{EPOCHS}.pth', weights_only=False)
-        for run in ('whole', 'killed')
-    ]
+    (tmp_path / 'by_epoch.py').write_text(BY_EPOCH.format(root=ROOT, data=data, workers=workers))
+    (tmp_path / 'by_iter.py').write_text(BY_ITERATION)
+    config = tmp_path / f'{loop}.py'
+    train(config, tmp_path / 'whole')
+    train_and_kill(config, tmp_path / 'killed', last)
+    train(config, tmp_path / 'killed', '--resume')
+    states = [torch.load(tmp_path / run / last, weights_only=False) for run in ('whole', 'killed')]
     for part in ('state_dict', 'optimizer'):
         whole, resumed = (dict(tensors(state[part])) for state in states)
         assert whole.keys() == resumed.keys() and len(whole) > 100

@@ -1,6 +1,6 @@
 """Scores of masks and boxes, and the files that a run leaves behind."""
 
-from .boxes import mask_box, union_box_iou
+from .boxes import union_box_iou
 from .functional import PROTOCOLS, aggregate, box_scores, counts, scores
 from .segmentation_metric import TwoStageSegMetric
 from .surface import hd95, nsd
@@ -12,7 +12,6 @@ __all__ = [
     'box_scores',
     'counts',
     'hd95',
-    'mask_box',
     'nsd',
     'scores',
     'union_box_iou',

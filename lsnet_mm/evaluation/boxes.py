@@ -4,22 +4,6 @@ import torch
 from torch import Tensor
 
 
-def mask_box(mask: Tensor) -> Tensor:
-    """The box of a mask: ``[min col, min row, max col + 1, max row + 1]``.
-
-    Args:
-        mask: (H, W), bool.
-
-    Returns:
-        Tensor: (1, 4) float, or (0, 4) for an empty mask.
-    """
-    rows, cols = torch.nonzero(mask, as_tuple=True)
-    if rows.numel() == 0:
-        return torch.zeros(0, 4, device=mask.device)
-    edges = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
-    return torch.stack(edges).float()[None]
-
-
 def union_box_iou(boxes_a: Tensor, boxes_b: Tensor) -> float:
     """IoU of the hulls of two sets of boxes.
 

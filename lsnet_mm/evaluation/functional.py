@@ -101,14 +101,18 @@ def box_scores(rows: Sequence[Row]) -> dict[str, float]:
 
     Returns:
         dict: ``box/miou``, the mean IoU of the union boxes, a miss counting 0, and ``box/miss``,
-        the share of slices without any box; both in percent.
+        the share of slices without any box; both in percent. With refinement rounds also
+        ``box/rounds``, their mean number.
     """
     # Boxes belong to a slice, not to a class: one row is enough for each slice.
     slices = {(r['case'], r['slice']): r for r in rows if r['area'] > 0}.values()
-    return {
+    scores = {
         'box/miou': nanmean(100.0 * r['box_iou'] for r in slices),
         'box/miss': nanmean(100.0 * (r['n_boxes'] == 0) for r in slices),
     }
+    if any('rounds' in r for r in slices):
+        scores['box/rounds'] = nanmean(r['rounds'] for r in slices)
+    return scores
 
 
 def nanmean(values: Iterable[float]) -> float:

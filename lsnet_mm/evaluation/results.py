@@ -21,7 +21,7 @@ from .provenance import is_absolute
 
 SCHEMA = 'lsnet_mm.result/1'
 
-_COUNTS = ('slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes')
+_COUNTS = ('slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes', 'rounds')
 _ORACLE = ('oracle_tp', 'oracle_fp', 'oracle_fn')
 _INTEGERS = {*_COUNTS, *_ORACLE}
 

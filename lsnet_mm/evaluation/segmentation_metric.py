@@ -10,7 +10,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 from torch import Tensor
 
-from .boxes import mask_box, union_box_iou
+from ..models.geometry import mask_to_box
+from .boxes import union_box_iou
 from .functional import PROTOCOLS, aggregate, box_scores, counts, nanmean
 from .surface import check_volume, hd95, nsd
 
@@ -102,8 +103,10 @@ class TwoStageSegMetric(BaseMetric):
         if 'pred_instances' in sample:
             boxes = sample['pred_instances']['bboxes']
             row['n_boxes'] = len(boxes)
-            truth = mask_box(((target > 0) & (target != self.ignore_index))[0])
+            truth = mask_to_box(((target > 0) & (target != self.ignore_index))[0])
             row['box_iou'] = union_box_iou(boxes, truth) if len(truth) else None
+        if sample.get('n_rounds') is not None:
+            row['rounds'] = sample['n_rounds']
         if 'oracle_sem_seg' in sample:
             oracle = counts(_labels(sample, 'oracle_sem_seg'), target, **count)
             row.update(zip(('oracle_tp', 'oracle_fp', 'oracle_fn'), oracle, strict=True))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lsnet_mm.evaluation import mask_box, union_box_iou
+from lsnet_mm.evaluation import union_box_iou
 
 EMPTY = torch.zeros(0, 4)
 
@@ -30,10 +30,3 @@ def test_union_box_iou(a, b, expected):
 def test_union_box_iou_refuses_other_shapes():
     with pytest.raises(ValueError, match=r'boxes must be \(n, 4\), got \(4,\)'):
         union_box_iou(torch.zeros(4), EMPTY)
-
-
-def test_mask_box_has_continuous_edges():
-    mask = torch.zeros(6, 8, dtype=torch.bool)
-    assert mask_box(mask).shape == (0, 4)
-    mask[2:4, 3:7] = True
-    assert mask_box(mask).tolist() == [[3, 2, 7, 4]]

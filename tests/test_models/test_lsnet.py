@@ -89,8 +89,27 @@ def test_batch_without_object_has_zero_loss_and_a_gradient():
     model = lsnet()
     grads = gradients(model, 'loss_segmentor', *batch((None, None)))
     assert all(g is not None and not g.any() for n, g in grads.items() if 'segmentor.' in n)
-    losses = model(*batch((None, None)), 'loss')
-    assert all(torch.isfinite(v).all() for v in losses.values())
+    empty, full = (model(*batch(b), 'loss') for b in ((None, None), (BOX, None)))
+    assert empty.keys() == full.keys()  # ranks log the same
+    assert all(torch.isfinite(v).all() for v in empty.values())
+
+
+def test_a_single_roi_may_meet_image_pooling_with_batchnorm():
+    seg = segmentor(norm_cfg=dict(type='BN'))
+    seg |= dict(neck=None, backbone=dict(seg['backbone'], type='ResNet'))
+    seg['decode_head'] = dict(
+        type='PSPHead',
+        in_channels=64,
+        in_index=3,
+        channels=8,
+        num_classes=2,
+        out_channels=1,
+        threshold=0.5,
+        loss_decode=dict(type='FocalDiceLoss'),
+    )
+    model = lsnet(seg=seg)
+    loss, _ = model.parse_losses(model(*batch((BOX, None)), 'loss_segmentor'))
+    loss.backward()
 
 
 def test_nothing_found_is_an_empty_mask_and_the_segmentor_does_not_run():
@@ -135,7 +154,7 @@ def test_localizer_size_is_its_own():
     """L-Net sees 48 pixels, boxes and crops stay in the slice's own."""
     model = lsnet(localizer_size=(48, 48), head=dict(test_cfg=dict(score_thr=-1.0))).eval()
     inputs, samples = batch((BOX, BOX))
-    view, seen = model._localizer_view(inputs, samples)
+    view, seen = model._training_view(inputs, samples)
     assert view.shape[-2:] == (48, 48)
     assert seen[0].gt_instances.bboxes.tolist() == [[10, 12, 25, 30]]
     assert samples[0].gt_instances.bboxes.tolist() == [list(BOX)]
@@ -162,6 +181,8 @@ def test_several_classes():
     for sample in samples:
         assert set(sample.oracle_sem_seg.data.unique().tolist()) == {0, 2}
         assert sample.oracle_sem_seg.data[0, 0, 0] == 0
+    probs = model.encode_decode(inputs, [s.metainfo for s in samples])
+    assert torch.allclose(probs[:, 0], 1 - probs[:, 1:].sum(1), atol=1e-5)
 
 
 def test_tensor_mode_runs_both_stages():
@@ -170,9 +191,35 @@ def test_tensor_mode_runs_both_stages():
     assert logits.shape == (2, 1, 64, 64)
 
 
-def test_padding_at_test_time_is_refused():
-    model = lsnet().eval()
+@pytest.mark.parametrize(
+    'meta, message',
+    [
+        (dict(img_padding_size=(0, 6, 0, 6)), 'padded to .*data_preprocessor.test_cfg'),
+        (dict(flip=True, flip_direction='horizontal'), 'flipped image'),
+    ],
+)
+def test_padding_and_flips_at_test_time_are_refused(meta, message):
     inputs, samples = batch((BOX,))
-    samples[0].set_metainfo(dict(img_padding_size=(0, 6, 0, 6)))
-    with pytest.raises(ValueError, match='padded to .*data_preprocessor.test_cfg'):
-        model(inputs, samples, 'predict')
+    samples[0].set_metainfo(meta)
+    with pytest.raises(ValueError, match=message):
+        lsnet().eval()(inputs, samples, 'predict')
+
+
+@torch.no_grad()
+def test_images_without_ground_truth():
+    """As mmseg's inferencer brings them."""
+    model = lsnet(test_cfg=dict(oracle=True)).eval()
+    inputs, samples = batch((BOX,))
+    assert model(inputs, mode='predict')[0].pred_sem_seg.data.shape == (1, 96, 96)
+    del samples[0].gt_instances, samples[0].gt_sem_seg
+    assert 'oracle_sem_seg' not in model(inputs, samples, 'predict')[0]
+
+
+@torch.no_grad()
+def test_boxes_stay_exact_under_bfloat16():
+    model = lsnet(head=dict(test_cfg=dict(score_thr=-1.0))).eval()
+    inputs, samples = batch((BOX,))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        (found,) = model.localize(inputs, samples)
+    assert found.bboxes.dtype == torch.float32
+    assert not torch.equal(found.bboxes, found.bboxes.bfloat16().float())

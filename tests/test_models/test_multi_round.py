@@ -1,6 +1,7 @@
 import torch
 from helpers import batch, lsnet
 from mmengine.registry import MODELS
+from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 
 from lsnet_mm.models import MultiRound
 from lsnet_mm.models.segmentors.multi_round import dice
@@ -56,7 +57,22 @@ def test_agreement_stops_the_rounds():
     found[0].bboxes = torch.tensor([[20.0, 24, 60, 70]])
     model.model.segment_instances(inputs, samples, found)
     model.refine(inputs, samples[0])
-    assert stub.__self__.calls == 2
+    assert stub.__self__.calls == 2 and samples[0].n_rounds == 1
+
+
+def test_a_round_that_sees_nothing_takes_no_answer_away():
+    inputs, samples = batch(((20, 24, 60, 70),))
+    model = wrapped(3)
+    calls = iter([10.0, -10.0])
+    model.model.segmentor.encode_decode = lambda crops, metas: crops[:, :1] * 0 + next(calls)
+    found = model.model.localize(inputs, samples)
+    found[0] = found[0][:1]
+    found[0].bboxes = torch.tensor([[20.0, 24, 60, 70]])
+    model.model.segment_instances(inputs, samples, found)
+    before = samples[0].pred_sem_seg.data.clone()
+    model.refine(inputs, samples[0])
+    assert before.any() and torch.equal(samples[0].pred_sem_seg.data, before)
+    assert samples[0].pred_instances.bboxes.tolist() == [[20, 24, 60, 70]]
 
 
 def test_plain_checkpoints_load_and_training_passes_through():
@@ -64,6 +80,9 @@ def test_plain_checkpoints_load_and_training_passes_through():
     model = wrapped(1)
     model.load_state_dict(plain.state_dict())
     model.load_state_dict({'model.' + k: v for k, v in plain.state_dict().items()})
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    for ours, theirs in ((model, plain), (plain, model)):  # as mmengine's runner loads and saves
+        load_state_dict(ours, get_state_dict(theirs), strict=True)
     assert model.num_classes == 2
     inputs, samples = batch()
     model.train(), plain.train()

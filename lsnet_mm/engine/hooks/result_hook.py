@@ -17,7 +17,7 @@ from ...evaluation.provenance import config_sha256, environment
 from ...evaluation.selection import select_slices, slice_title
 from ...visualization import SliceView, draw_panel, input_image
 from ...visualization.draw import save_png
-from .metric_table import metric_table
+from ...evaluation.metric_table import metric_table
 
 
 @HOOKS.register_module()

@@ -16,7 +16,7 @@ class SeedHook(Hook):
     dataloader, training that was stopped and resumed gives the same weights bit for bit on a CPU.
 
     Args:
-        by_epoch: Seed before each epoch. False seeds after each iteration, for iteration-based
+        by_epoch: Seed before each epoch. False seeds around each iteration, for iteration-based
             training (with ``num_workers=0``: workers run ahead of the loop).
     """
 
@@ -28,8 +28,12 @@ class SeedHook(Hook):
     def before_train_epoch(self, runner) -> None:
         seed_all(runner.seed, runner.epoch if self.by_epoch else runner.iter)
 
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if not self.by_epoch:  # whatever loading the batch, or a validation, has drawn
+            seed_all(runner.seed, runner.iter)
+
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        if not self.by_epoch:
+        if not self.by_epoch:  # for loading the next batch
             seed_all(runner.seed, runner.iter + 1)
 
 

@@ -32,6 +32,9 @@ class AlternatingMixin:
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if self.runner.cfg.get('compile'):
+            # mmengine compiles train_step, which this loop does not call.
+            raise ValueError(f"{type(self).__name__} does not compile: leave out 'compile'.")
         self.phases = tuple(phases)
         self.warmup_phases = tuple(warmup_phases)
         self.warmup_epochs = warmup_epochs
@@ -41,6 +44,10 @@ class AlternatingMixin:
     def progress(self) -> int:
         """What ``warmup_epochs`` is compared with."""
         return self.epoch
+
+    def group_ends(self) -> bool:
+        """Whether no batch may wait for the next one: what waits is in no checkpoint."""
+        return self._iter + 1 >= self._max_iters
 
     def alternate(self, data_batch: dict) -> dict:
         """Runs the phases on a batch, or keeps it until enough of them are there to accumulate.
@@ -53,7 +60,7 @@ class AlternatingMixin:
         if not self._pending:
             self._counts = optim_wrapper._accumulative_counts
         self._pending.append(inner.data_preprocessor(data_batch, True))
-        if len(self._pending) < self._counts and self._iter + 1 < self._max_iters:
+        if len(self._pending) < self._counts and not self.group_ends():
             return {}
         # The wrapper counts one stream of batches; every phase is a stream of its own, and the
         # last group of an uneven training is a short one.
@@ -87,12 +94,21 @@ class AlternatingMixin:
 
 @LOOPS.register_module()
 class AlternatingTrainLoop(AlternatingMixin, EpochBasedTrainLoop):
-    """Epoch-based alternating optimisation; see :class:`AlternatingMixin`."""
+    """Epoch-based alternating optimisation; see :class:`AlternatingMixin`.
+
+    The last group of batches of an epoch is stepped when the epoch ends.
+    """
+
+    def group_ends(self) -> bool:
+        return (self._iter + 1) % len(self.dataloader) == 0
 
 
 @LOOPS.register_module()
 class AlternatingIterTrainLoop(AlternatingMixin, IterBasedTrainLoop):
-    """Iteration-based alternating optimisation; see :class:`AlternatingMixin`."""
+    """Iteration-based alternating optimisation; see :class:`AlternatingMixin`.
+
+    With gradient accumulation, let the interval of checkpoints be a multiple of its count.
+    """
 
     @property
     def progress(self) -> int:

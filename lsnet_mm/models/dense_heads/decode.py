@@ -10,7 +10,12 @@ EIGHT_CONNECTED = ((1, 1, 1), (1, 1, 1), (1, 1, 1))
 
 
 def decode(
-    heatmap: Tensor, distances: Tensor, stride: int, score_thr: float = 0.5, vote: bool = False
+    heatmap: Tensor,
+    distances: Tensor,
+    stride: int,
+    score_thr: float = 0.5,
+    vote: bool = False,
+    max_per_img: int = 100,
 ) -> tuple[Tensor, Tensor]:
     """One box for each 8-connected component of the activated heatmap (paper, 2.5).
 
@@ -21,6 +26,7 @@ def decode(
         score_thr: Cells above it are activated.
         vote: Average the boxes of all cells of a component, weighted by their probability,
             instead of taking the box at its centre.
+        max_per_img: Boxes at most.
 
     Returns:
         tuple: Boxes (n, 4) in input pixels and scores (n,), the components' peaks; best first.
@@ -43,7 +49,7 @@ def decode(
         found.append(box[None])
         scores.append(weights.max()[None])
     boxes, scores = torch.cat(found), torch.cat(scores)
-    order = scores.argsort(descending=True, stable=True)
+    order = scores.argsort(descending=True, stable=True)[:max_per_img]
     return boxes[order], scores[order]
 
 

@@ -38,7 +38,8 @@ class KPBBRHead(BaseModule):
         norm_cfg: Normalisation of the convolutions.
         train_cfg: ``topk`` (3): a training proposal is one of that many most probable cells.
             ``inside_only`` (False): only cells inside the box are positives.
-        test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see :func:`decode`.
+        test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see :func:`decode`; ``max_per_img``
+            (100) boxes at most.
         init_cfg: As in mmengine.
     """
 
@@ -68,7 +69,7 @@ class KPBBRHead(BaseModule):
         self.stride, self.delta, self.beta = stride, delta, beta
         self.prior_prob, self.prior_distance = prior_prob, prior_distance
         self.train_cfg = dict(topk=3, inside_only=False) | dict(train_cfg or {})
-        self.test_cfg = dict(score_thr=0.5, vote=False) | dict(test_cfg or {})
+        self.test_cfg = dict(score_thr=0.5, vote=False, max_per_img=100) | dict(test_cfg or {})
 
         def branch(depth: int, kernel_size: int, out_channels: int) -> nn.Sequential:
             widths = [in_channels] + [feat_channels] * depth
@@ -93,7 +94,10 @@ class KPBBRHead(BaseModule):
 
     def forward_distances(self, feat: Tensor) -> Tensor:
         """(N, 4, h, w) distances ``l, r, t, b`` in input pixels, always positive."""
-        return F.softplus(self.distances(feat).float()) * self.stride
+        feat = self.distances[:-1](feat)
+        # bfloat16 would round a distance of 50 cells to a quarter of a cell.
+        with torch.autocast(feat.device.type, enabled=False):
+            return F.softplus(self.distances[-1](feat.float())) * self.stride
 
     def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Both branches.
@@ -159,28 +163,33 @@ class KPBBRHead(BaseModule):
         return targets, boxes, positive
 
     def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
+        """Training RoIs of features; the KP branch has no gradient here."""
+        with torch.no_grad():
+            heatmaps = self.keypoints(x[0])
+        return self.propose_by_feat(heatmaps, self.forward_distances(x[0]), batch_data_samples)
+
+    def propose_by_feat(
+        self, heatmaps: Tensor, distances: Tensor, batch_data_samples: list
+    ) -> Tensor:
         """One RoI for each training image with an object (paper, 2.5).
 
-        The cell is one of the most probable at random; the gradient goes through its distances
-        only, so the KP branch has none here.
+        The cell is one of the most probable at random; the gradient goes through its distances.
 
         Args:
-            x: ``(F',)``.
+            heatmaps: (N, 1, h, w) logits.
+            distances: (N, 4, h, w).
             batch_data_samples: Samples with ``gt_instances``.
 
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
         """
-        feat = x[0]
         with_object = [i for i, s in enumerate(batch_data_samples) if len(s.gt_instances)]
-        index = torch.tensor(with_object, dtype=torch.long, device=feat.device)
-        with torch.no_grad():
-            scores = self.keypoints(feat)[index].flatten(1)
-            best = scores.topk(min(self.train_cfg['topk'], scores.size(1)), dim=1).indices
-            pick = torch.randint(best.size(1), (len(index), 1)).to(feat.device)
-            cells = best.gather(1, pick)
-        distances = self.forward_distances(feat)
-        points = cell_centers(feat.shape[-2:], self.stride, distances)[cells.squeeze(1)]
+        index = torch.tensor(with_object, dtype=torch.long, device=heatmaps.device)
+        scores = heatmaps.detach()[index].flatten(1)
+        best = scores.topk(min(self.train_cfg['topk'], scores.size(1)), dim=1).indices
+        pick = torch.randint(best.size(1), (len(index), 1)).to(heatmaps.device)
+        cells = best.gather(1, pick)
+        points = cell_centers(heatmaps.shape[-2:], self.stride, distances)[cells.squeeze(1)]
         chosen = distances.flatten(2)[index].gather(2, cells[:, None].expand(-1, 4, -1))
         boxes = distances_to_boxes(points, chosen.squeeze(2))
         return torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)

@@ -41,8 +41,9 @@ class LNet(BaseLocalizer):
         return self.head.propose(self.extract_feat(inputs), samples)
 
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
-        feats = self.extract_feat(inputs)
-        return self.head.loss(feats, samples), self.head.propose(feats, samples)
+        heatmaps, distances = self(inputs)
+        losses = self.head.loss_by_feat(heatmaps, distances, [s.gt_instances for s in samples])
+        return losses, self.head.propose_by_feat(heatmaps, distances, samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
         heatmaps, distances = self(inputs)

@@ -4,7 +4,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, scale_boxes
@@ -30,8 +30,9 @@ class LSNet(BaseSegmentor):
             The crops are sampled from the image as it comes in any case.
         roi_mixing: ``RoIMixing``, or None to train on the localizer's own boxes alone.
         test_cfg: ``oracle`` (False): segment with the boxes of ``gt_instances`` too, into
-            ``oracle_sem_seg``.
+            ``oracle_sem_seg``, where samples have them.
         data_preprocessor, init_cfg: As in MMSegmentation.
+        train_cfg, pretrained: MMSegmentation's tools pass None; there is nothing to set.
     """
 
     def __init__(
@@ -42,11 +43,17 @@ class LSNet(BaseSegmentor):
         gamma: float = 0.1,
         localizer_size: tuple[int, int] | None = None,
         roi_mixing: dict | None = None,
+        train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
+        pretrained: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
+        if pretrained is not None:
+            raise ValueError(
+                f"LSNet has two nets: give pretrained={pretrained!r} as 'init_cfg' of a backbone."
+            )
         self.localizer = MODELS.build(localizer)
         self.roi_extractor = MODELS.build(roi_extractor)
         self.segmentor = MODELS.build(segmentor)
@@ -57,6 +64,12 @@ class LSNet(BaseSegmentor):
         self.num_classes = self.segmentor.num_classes
         self.out_channels = self.segmentor.out_channels
         self.align_corners = self.segmentor.align_corners
+
+    @property
+    def decode_head(self) -> nn.Module:
+        """The head that gives the masks: the last one of a cascade."""
+        head = self.segmentor.decode_head
+        return head[-1] if isinstance(head, nn.ModuleList) else head
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """As MMSegmentation's, with the modes ``loss_localizer`` and ``loss_segmentor``."""
@@ -70,36 +83,44 @@ class LSNet(BaseSegmentor):
 
     def loss_localizer(self, inputs: Tensor, data_samples: list) -> dict:
         """``L_L`` (Eq. 5), keys with the prefix ``localizer``."""
-        losses = self.localizer.loss(*self._localizer_view(inputs, data_samples))
+        losses = self.localizer.loss(*self._training_view(inputs, data_samples))
         return add_prefix(losses, 'localizer')
 
     def loss_segmentor(self, inputs: Tensor, data_samples: list) -> dict:
         """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``."""
-        rois = self.localizer.propose(*self._localizer_view(inputs, data_samples))
+        rois = self.localizer.propose(*self._training_view(inputs, data_samples))
         return self._loss_on_rois(inputs, data_samples, rois)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Both losses from one forward pass of the localizer."""
-        losses, rois = self.localizer.loss_and_propose(*self._localizer_view(inputs, data_samples))
+        losses, rois = self.localizer.loss_and_propose(*self._training_view(inputs, data_samples))
         losses = add_prefix(losses, 'localizer')
         losses.update(self._loss_on_rois(inputs, data_samples, rois))
         return losses
 
     def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
-        if len(rois) == 0:
-            # A rank without an object still takes part in the gradients' all-reduce.
-            return dict(segmentor_loss=sum(p.sum() for p in self.segmentor.parameters()) * 0)
-        size = inputs.shape[-2:]
+        size, empty = inputs.shape[-2:], len(rois) == 0
+        masks = torch.stack([s.gt_sem_seg.data for s in data_samples]).to(inputs)
         if self.localizer_size:
             rois = scale_boxes(rois, self.localizer_size, size)
         rois = scale_gradient(rois, self.gamma)
         if self.roi_mixing:
             rois = self.roi_mixing(rois, [s.gt_instances.bboxes for s in data_samples])
+        if empty:
+            # Without an object the segmentor still runs, for nothing: a rank that skipped it would
+            # leave the others waiting in the all-reduce, or in SyncBN.
+            rois = boxes_to_rois([inputs.new_tensor([[0, 0, size[1], size[0]]])])
+        if len(rois) == 1:
+            # Image-level pooling with BatchNorm needs two values; the mean stays the same.
+            rois = rois.repeat(2, 1)
         crops = self.roi_extractor.crop(inputs, rois)
-        masks = torch.stack([s.gt_sem_seg.data for s in data_samples]).to(inputs)
         targets = self.roi_extractor.crop(masks, rois.detach(), mode='nearest').long()
-        samples = [SegDataSample(gt_sem_seg=PixelData(data=target)) for target in targets]
-        return add_prefix(self.segmentor.loss(crops, samples), 'segmentor')
+        meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), tuple(crops.shape[-2:]))
+        samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=t)) for t in targets]
+        losses = self.segmentor.loss(crops, samples)
+        if empty:
+            losses = {key: value * 0 for key, value in losses.items()}
+        return add_prefix(losses, 'segmentor')
 
     # Inference
 
@@ -118,15 +139,17 @@ class LSNet(BaseSegmentor):
         if data_samples is None:
             meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
             data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
-        self._refuse_padding(inputs, data_samples)
+        self._check_test_samples(inputs, data_samples)
         instances = self.localize(inputs, data_samples)
-        if self.test_cfg['oracle']:
+        if self.test_cfg['oracle'] and all('gt_instances' in s for s in data_samples):
             self.segment_ground_truth_boxes(inputs, data_samples)
         return self.segment_instances(inputs, data_samples, instances)
 
     def localize(self, inputs: Tensor, data_samples: list) -> list[InstanceData]:
         """The localizer's boxes, in input pixels; its heatmap goes into the samples."""
-        view, samples = self._localizer_view(inputs, data_samples)
+        view = self._localizer_view(inputs)
+        seen = dict(img_shape=tuple(view.shape[-2:]))
+        samples = [SegDataSample(metainfo=s.metainfo | seen) for s in data_samples]
         instances = self.localizer.predict(view, samples)
         for data_sample, sample, found in zip(data_samples, samples, instances, strict=True):
             found.bboxes = scale_boxes(found.bboxes, view.shape[-2:], inputs.shape[-2:])
@@ -179,53 +202,54 @@ class LSNet(BaseSegmentor):
         C is 1 for a sigmoid. For a softmax, channel 0 holds the probability of *any* foreground,
         so that pasting by maximum leaves background where no RoI is.
         """
-        size = self.roi_extractor.size
-        if len(rois) == 0:
-            return inputs.new_zeros((0, self.out_channels, *size))
-        crops = self.roi_extractor.crop(inputs, rois)
-        metas = [dict(img_shape=crops.shape[-2:])] * len(crops)
-        logits = self.segmentor.encode_decode(crops, metas).float()
-        if self.out_channels == 1:
-            return logits.sigmoid()
-        probs = logits.softmax(dim=1)
-        probs[:, 0] = 1 - probs[:, 0]
-        return probs
+        probs = [inputs.new_zeros((0, self.out_channels, *self.roi_extractor.size))]
+        # As many crops at a time as there are images: a noisy heatmap cannot exhaust the memory.
+        for some in rois.split(max(len(inputs), 1)) if len(rois) else ():
+            crops = self.roi_extractor.crop(inputs, some)
+            metas = [dict(img_shape=crops.shape[-2:]) for _ in crops]
+            logits = self.segmentor.encode_decode(crops, metas).float()
+            one = self.out_channels == 1
+            probs.append(logits.sigmoid() if one else flip_background(logits.softmax(dim=1)))
+        return torch.cat(probs)
 
     def _labels(self, probs: Tensor) -> Tensor:
         """Label maps (N, 1, H, W) from pasted probabilities."""
         if self.out_channels == 1:
-            return (probs > self.segmentor.decode_head.threshold).long()
-        probs[:, 0] = 1 - probs[:, 0]
-        return probs.argmax(dim=1, keepdim=True)
+            return (probs > self.decode_head.threshold).long()
+        return flip_background(probs).argmax(dim=1, keepdim=True)
 
     # Shared
 
-    def _localizer_view(self, inputs: Tensor, data_samples: list) -> tuple[Tensor, list]:
-        """The images as the localizer sees them, and samples with boxes in their pixels."""
-        size = inputs.shape[-2:]
-        target = self.localizer_size or size
+    def _localizer_view(self, inputs: Tensor) -> Tensor:
+        """The images as the localizer sees them."""
+        if self.localizer_size in (None, tuple(inputs.shape[-2:])):
+            return inputs
+        return F.interpolate(
+            inputs, self.localizer_size, mode='bilinear', align_corners=False, antialias=True
+        )
+
+    def _training_view(self, inputs: Tensor, data_samples: list) -> tuple[Tensor, list]:
+        """That, and samples with the boxes in its pixels; masks keep the size of ``inputs``."""
+        view = self._localizer_view(inputs)
         samples = []
         for sample in data_samples:
-            seen = SegDataSample(metainfo=sample.metainfo | dict(img_shape=tuple(target)))
-            if 'gt_instances' in sample:
-                seen.gt_instances = sample.gt_instances.clone()
-                boxes = sample.gt_instances.bboxes
-                seen.gt_instances.bboxes = scale_boxes(boxes, size, target)
+            seen = sample.new(metainfo=sample.metainfo | dict(img_shape=tuple(view.shape[-2:])))
+            seen.gt_instances = sample.gt_instances.clone()
+            boxes = sample.gt_instances.bboxes
+            seen.gt_instances.bboxes = scale_boxes(boxes, inputs.shape[-2:], view.shape[-2:])
             samples.append(seen)
-        if tuple(target) != tuple(size):
-            inputs = F.interpolate(
-                inputs, target, mode='bilinear', align_corners=False, antialias=True
-            )
-        return inputs, samples
+        return view, samples
 
     @staticmethod
-    def _refuse_padding(inputs: Tensor, data_samples: list) -> None:
+    def _check_test_samples(inputs: Tensor, data_samples: list) -> None:
         for sample in data_samples:
             if any(sample.metainfo.get('img_padding_size', (0,))):
                 raise ValueError(
                     f'LSNet got images padded to {tuple(inputs.shape[-2:])} at test time. It takes '
                     "any size: leave 'size' and 'size_divisor' out of data_preprocessor.test_cfg."
                 )
+            if sample.metainfo.get('flip'):
+                raise ValueError('LSNet got a flipped image at test time: leave out the flip.')
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The localizer's features."""
@@ -236,13 +260,18 @@ class LSNet(BaseSegmentor):
         samples = [SegDataSample(metainfo=meta) for meta in batch_img_metas]
         rois = boxes_to_rois([i.bboxes for i in self.localize(inputs, samples)])
         probs = self.crop_and_segment(inputs, rois)
-        return self.roi_extractor.paste(probs, rois, inputs.shape[-2:], len(inputs))
+        pasted = self.roi_extractor.paste(probs, rois, inputs.shape[-2:], len(inputs))
+        return pasted if self.out_channels == 1 else flip_background(pasted)
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> tuple:
         """Raw outputs: the localizer's, and the segmentor's logits for one RoI an image, the
         whole of it. What counts operations and parameters calls this."""
         h, w = inputs.shape[-2:]
-        view, _ = self._localizer_view(inputs, [])
         rois = boxes_to_rois([inputs.new_tensor([[0, 0, w, h]])] * len(inputs))
         crops = self.roi_extractor.crop(inputs, rois)
-        return self.localizer(view), self.segmentor(crops, mode='tensor')
+        return self.localizer(self._localizer_view(inputs)), self.segmentor(crops, mode='tensor')
+
+
+def flip_background(probs: Tensor) -> Tensor:
+    """Background to any-foreground in channel 0 of (N, C, H, W), and back."""
+    return torch.cat((1 - probs[:, :1], probs[:, 1:]), dim=1)

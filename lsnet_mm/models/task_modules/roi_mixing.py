@@ -60,5 +60,7 @@ class RoIMixing:
             return rois
         picked = torch.stack([b[torch.randint(len(b), ())] for b in owners]).to(rois)
         replaced = torch.rand(len(rois), 1).to(rois) < self.current_ratio()
+        if replaced.all():
+            rois = rois.detach()  # no gradient, rather than a zero one that momentum acts on
         boxes = torch.where(replaced, self.jitter(picked), rois[:, 1:])
         return torch.cat((rois[:, :1], boxes), dim=1)

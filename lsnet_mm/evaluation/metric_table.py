@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from ...evaluation.functional import PROTOCOLS
+from .functional import PROTOCOLS
 
 
 def metric_table(result: dict) -> Table:
