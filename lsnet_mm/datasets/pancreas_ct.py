@@ -1,34 +1,43 @@
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.registry import DATASETS
 
+from .classes import check_classes, label_map, palette
 from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
 from .nifti import foreground_slices, open_nifti, slice_spacing
+from .nnunet_layout import ENDING, fold_cases, read_description
 
-SPLITS = ('train', 'val', 'all')
 SLICES = ('all', 'foreground')
-ENDING = '.nii'
 
 
 @DATASETS.register_module()
 class PancreasCTDataset(CTSliceDataset):
-    """Axial slices of prepared CT volumes in nnU-Net's layout.
+    """Axial slices of prepared CT volumes in nnU-Net's layout, of the pancreas or of any organs.
 
     ::
 
         data_root/imagesTr/<case>_0000.nii    int16, HU
-        data_root/labelsTr/<case>.nii         0 background, 1 pancreas
-        data_root/dataset.json                nnU-Net v2; its optional ``name`` names the data
+        data_root/labelsTr/<case>.nii         0 background, 1 pancreas, or as dataset.json says
+        data_root/dataset.json                nnU-Net v2; its ``labels`` are the classes, its
+                                              optional ``name`` names the data
         data_root/splits_final.json           a list of folds {"train": [case], "val": [case]}
+
+    ``metainfo=dict(classes=('background', 'liver'))`` selects and orders classes; what is left
+    out becomes background.
 
     Args:
         data_root: The prepared folder.
-        split: ``'train'`` or ``'val'`` of the fold, or ``'all'`` cases.
-        fold: Which fold of ``splits_final.json``, from 0.
-        slices: ``'all'`` slices, or only the ``'foreground'`` ones, which hold pancreas. These
-            are found by one pass over the labels at construction.
-        **kwargs: Of mmseg's ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
+        split: A list of cases of the fold, ``'train'`` or ``'val'``, or ``'all'`` cases.
+        fold: Which fold of ``splits_final.json``: its number from 0, or its name.
+        slices: ``'all'`` slices, or the ``'foreground'`` ones, which hold a class. These are
+            found by one pass over the labels at construction.
+        empty_ratio: With ``'foreground'``: so many empty slices for each foreground slice are
+            added, drawn from all empty ones of the split without replacement.
+        seed: Of that draw: the same seed draws the same slices.
+        metainfo: Of mmseg's ``BaseSegDataset``.
+        **kwargs: Of ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:
         FileNotFoundError: If the folder, one of its files or a case of the split is missing.
@@ -36,17 +45,36 @@ class PancreasCTDataset(CTSliceDataset):
     """
 
     def __init__(
-        self, data_root: str, split: str = 'train', fold: int = 0, slices: str = 'all', **kwargs
+        self,
+        data_root: str,
+        split: str = 'train',
+        fold: int | str = 0,
+        slices: str = 'all',
+        empty_ratio: float = 0.0,
+        seed: int = 0,
+        metainfo: dict | None = None,
+        **kwargs,
     ):
-        if split not in SPLITS:
-            raise ValueError(f'split must be one of {SPLITS}, got {split!r}.')
         if slices not in SLICES:
             raise ValueError(f'slices must be one of {SLICES}, got {slices!r}.')
+        if empty_ratio < 0 or (empty_ratio and slices == 'all'):
+            raise ValueError(
+                "empty_ratio must not be negative, and needs slices='foreground': 'all' has every "
+                f'empty slice. Got empty_ratio={empty_ratio} and slices={slices!r}.'
+            )
         self.split = split
         self.fold = fold
         self.slices = slices
-        self.name = self._read_description(existing_root(data_root)).get('name', 'pancreas_ct')
-        super().__init__(data_root=str(data_root), **kwargs)
+        self.empty_ratio = empty_ratio
+        self.seed = seed
+        root = existing_root(data_root)
+        name, self.label_names = read_description(root)
+        ours = self.label_names == self.METAINFO['classes']
+        self.name = name or ('pancreas_ct' if ours else root.resolve().name)
+        metainfo = {'classes': self.label_names, **(metainfo or {})}
+        check_classes(metainfo['classes'], self.label_names)
+        metainfo.setdefault('palette', palette(metainfo['classes'], self.label_names))
+        super().__init__(data_root=str(data_root), metainfo=metainfo, **kwargs)
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) volumes of the split, sorted by case."""
@@ -54,7 +82,7 @@ class PancreasCTDataset(CTSliceDataset):
         images = {p.name[: -len('_0000.nii')]: p for p in root.glob(f'imagesTr/*_0000{ENDING}')}
         masks = {p.name[: -len(ENDING)]: p for p in root.glob(f'labelsTr/*{ENDING}')}
         pairs = dict(zip(sorted(images), pair_files(images, masks), strict=True))
-        cases = sorted(pairs) if self.split == 'all' else self._fold_cases(root)
+        cases = sorted(pairs) if self.split == 'all' else fold_cases(root, self.fold, self.split)
         if not cases:
             raise ValueError(f'split {self.split!r}, fold {self.fold} of {root} is empty.')
         missing = [case for case in cases if case not in pairs]
@@ -67,54 +95,36 @@ class PancreasCTDataset(CTSliceDataset):
 
     def load_data_list(self) -> list[dict]:
         """One record a slice, in the order of case and slice number."""
-        infos = []
+        foreground, empty = [], []
         for image, mask in self.split_files():
             volume, labels = open_nifti(image), open_nifti(mask)
             if volume.shape != labels.shape:
                 raise ValueError(
                     f'{mask} is {labels.shape}, its image {volume.shape}. Prepare the case again.'
                 )
-            numbers = range(volume.shape[2])
-            if self.slices == 'foreground':
-                numbers = foreground_slices(mask)
             case, spacing = mask.name[: -len(ENDING)], slice_spacing(volume)
-            infos += [self.slice_info(image, mask, case, k, spacing) for k in numbers]
-        if not infos:
-            raise ValueError(f'split {self.split!r} of {self.data_root} holds no pancreas.')
-        return infos
+            numbers = range(volume.shape[2])
+            held = set(numbers if self.slices == 'all' else self._foreground(mask))
+            for k in numbers:
+                info = self.slice_info(image, mask, case, k, spacing)
+                (foreground if k in held else empty).append(info)
+        if not foreground:
+            raise ValueError(
+                f'split {self.split!r} of {self.data_root} holds no '
+                f'{" or ".join(self.metainfo["classes"][1:])}.'
+            )
+        count = min(round(self.empty_ratio * len(foreground)), len(empty))
+        drawn = np.random.default_rng(self.seed).choice(len(empty), count, replace=False)
+        infos = foreground + [empty[k] for k in drawn]
+        return sorted(infos, key=lambda info: (info['case'], info['slice_index']))
 
-    def _read_description(self, root: Path) -> dict:
-        """``dataset.json``, checked: what it says must be what this dataset reads."""
-        path = root / 'dataset.json'
-        description = _read_json(path, dict)
-        labels = {name: value for value, name in enumerate(self.METAINFO['classes'])}
-        for key, expected in (('labels', labels), ('file_ending', ENDING)):
-            if description.get(key) != expected:
-                raise ValueError(
-                    f'{path}: {key!r} must be {expected}, got {description.get(key)}. '
-                    'Prepare the data again.'
-                )
-        return description
+    def get_label_map(self, new_classes: Sequence[str]) -> dict[int, int]:
+        """From values in the label files to classes; see :func:`.classes.label_map`."""
+        return label_map(new_classes, self.label_names)
 
-    def _fold_cases(self, root: Path) -> list[str]:
-        path = root / 'splits_final.json'
-        folds = _read_json(path, list)
-        if not 0 <= self.fold < len(folds):
-            raise ValueError(f'{path} has folds 0 to {len(folds) - 1}, there is no {self.fold}.')
-        if self.split not in folds[self.fold]:
-            raise ValueError(f'{path}: fold {self.fold} has no {self.split!r} list of cases.')
-        return folds[self.fold][self.split]
-
-
-def _read_json(path: Path, kind: type) -> dict | list:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist. data_root must be a prepared folder in nnU-Net layout.'
-        )
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is not valid JSON ({error}). Prepare the data again.') from error
-    if not isinstance(content, kind):
-        raise ValueError(f'{path} must hold a JSON {kind.__name__}. Prepare the data again.')
-    return content
+    def _foreground(self, mask: Path) -> list[int]:
+        kept = [value for value, new in self.label_map.items() if new]
+        if len(kept) == len(self.label_names) - 1:
+            return foreground_slices(mask)
+        voxels = np.asanyarray(open_nifti(mask).dataobj)
+        return [k for k in range(voxels.shape[2]) if np.isin(voxels[..., k], kept).any()]

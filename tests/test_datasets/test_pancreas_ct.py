@@ -39,6 +39,45 @@ def test_foreground_slices_only(phantom):
     assert found == np.flatnonzero(label.any(axis=(0, 1))).tolist()
 
 
+def slices_of(dataset):
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [(info['case'], info['slice_index']) for info in infos]
+
+
+def test_empty_slices_are_drawn_at_a_ratio(phantom):
+    def drawn(ratio, **kwargs):
+        return slices_of(
+            PancreasCTDataset(phantom, slices='foreground', empty_ratio=ratio, **kwargs)
+        )
+
+    everything, foreground = slices_of(PancreasCTDataset(phantom)), drawn(0)
+    half = drawn(0.5)
+    assert len(half) == len(foreground) + round(0.5 * len(foreground))
+    assert set(foreground) < set(half) < set(everything) and half == sorted(half)
+    assert drawn(0.5) == half != drawn(0.5, seed=1)
+    assert drawn(100) == everything  # there are no more
+
+
+def test_folds_and_splits_by_name(prepared):
+    folds = {'mine': {'train': ['PANCREAS_0001'], 'test': ['PANCREAS_0003', 'PANCREAS_0002']}}
+    (prepared / 'splits_final.json').write_text(json.dumps(folds))
+    dataset = PancreasCTDataset(prepared, 'test', fold='mine')
+    assert cases(dataset) == ['PANCREAS_0002', 'PANCREAS_0003']
+    with pytest.raises(ValueError, match='has the folds mine; there is no 0'):
+        PancreasCTDataset(prepared, 'train')
+
+
+def test_neighbours_reach_the_packed_sample(phantom):
+    pipeline = [dict(type='LoadCTSlice', neighbours=2), *LOAD[1:], *MASK[:1],
+                dict(type='RandomCTAffine', rotation=0, scale=0, shift=0), *MASK[1:]]  # fmt: skip
+    packed = PancreasCTDataset(phantom, 'all', pipeline=pipeline)[12]  # the first of case 2
+    volume = nib.load(phantom / 'imagesTr/PANCREAS_0002_0000.nii').get_fdata()
+    grey = ((volume[..., [0, 0, 0, 1, 2]] + 100) * 255 / 340).clip(0, 255)
+    np.testing.assert_allclose(packed['inputs'], grey.transpose(2, 1, 0), atol=1e-3)
+    sample = packed['data_samples']
+    assert (sample.case, sample.slice_index) == ('PANCREAS_0002', 0) and len(sample.spacing) == 3
+
+
 def test_indices_take_a_subset(phantom):
     assert len(PancreasCTDataset(phantom, 'all', indices=8)) == 8
     picked = PancreasCTDataset(phantom, 'all', indices=[13])
@@ -93,12 +132,18 @@ def test_sha256_covers_the_split(prepared):
 
 
 def test_bad_arguments(phantom):
-    with pytest.raises(ValueError, match="split must be one of .*, got 'test'"):
+    with pytest.raises(ValueError, match="fold 0 has no 'test' list of cases, it has train, val"):
         PancreasCTDataset(phantom, 'test')
     with pytest.raises(ValueError, match="slices must be one of .*, got 'some'"):
         PancreasCTDataset(phantom, slices='some')
-    with pytest.raises(ValueError, match='splits_final.json has folds 0 to 3, there is no 4'):
+    with pytest.raises(
+        ValueError, match='splits_final.json has the folds 0, 1, 2, 3; there is no 4'
+    ):
         PancreasCTDataset(phantom, fold=4)
+    with pytest.raises(ValueError, match="empty_ratio must not be negative, and needs slices='fo"):
+        PancreasCTDataset(phantom, empty_ratio=0.5)
+    with pytest.raises(ValueError, match='empty_ratio must not be negative.*empty_ratio=-1'):
+        PancreasCTDataset(phantom, slices='foreground', empty_ratio=-1)
 
 
 def test_missing_data(prepared):
@@ -116,7 +161,7 @@ def test_missing_data(prepared):
 @pytest.mark.parametrize('content, message', [
     ('{', 'dataset.json is not valid JSON'),
     ('[]', 'dataset.json must hold a JSON dict'),
-    ('{}', "dataset.json: 'labels' must be {'background': 0, 'pancreas': 1}, got None"),
+    ('{"file_ending": ".nii"}', "dataset.json: 'labels' must name background and at least one"),
 ])  # fmt: skip
 def test_bad_description(prepared, content, message):
     (prepared / 'dataset.json').write_text(content)
