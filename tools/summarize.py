@@ -7,12 +7,27 @@ from lsnet_mm.evaluation.results import read_run
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
-    'DSC, true boxes': 'oracle/slice_fg/dsc',
+    'true boxes': 'oracle/slice_fg/dsc',
     'precision': 'slice_fg/precision',
     'recall': 'slice_fg/recall',
-    'DSC, by case': 'case/dsc',
+    'DSC by case': 'case/dsc',
     'box mIoU': 'box/miou',
 }
+
+
+def table(folder: Path) -> str:
+    """All runs at any depth below a folder, one a row.
+
+    Raises:
+        SystemExit: If there is none.
+    """
+    runs = sorted(path.parent for path in folder.rglob('result.json'))
+    if not runs:
+        raise SystemExit(f'no result.json below {folder}; tools/test.py writes one')
+    header = ['config', 'seed', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
+    rows = [header, ['---'] * 2 + ['---:'] * (len(header) - 2)]
+    rows += [row(read_run(run)[0]) for run in runs]
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
 
 
 def row(result: dict) -> list[str]:
@@ -31,15 +46,7 @@ def row(result: dict) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path, help='run folders are found at any depth below it')
-    folder = parser.parse_args().folder
-    runs = sorted(path.parent for path in folder.rglob('result.json'))
-    if not runs:
-        parser.error(f'no result.json below {folder}; tools/test.py writes one')
-    header = ['config', 'seed', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
-    print('| ' + ' | '.join(header) + ' |')
-    print('|---' * 2 + '|---:' * (len(header) - 2) + '|')
-    for run in runs:
-        print('| ' + ' | '.join(row(read_run(run)[0])) + ' |')
+    print(table(parser.parse_args().folder))
 
 
 if __name__ == '__main__':

@@ -85,17 +85,17 @@ def _paint_stomach(rng: np.random.Generator, volume, u, v, w) -> None:
     centre = np.array((0.36, 0.42, 0.95)) + rng.normal(0, 0.04, 3)
     half = np.array((0.30, 0.25, 0.55)) * rng.uniform(0.85, 1.15, 3)
     inside = _ellipsoid(u, v, w, centre, half * 0.86)
-    volume[_ellipsoid(u, v, w, centre, half)] = 62
-    volume[inside] = rng.uniform(15, 45)
+    volume[_ellipsoid(u, v, w, centre, half)] = 50
+    volume[inside] = rng.uniform(10, 35)
     volume[inside & (v > centre[1] + rng.uniform(0.0, 0.1))] = GAS
 
 
 def _paint_loop(rng: np.random.Generator, volume, u, v, w) -> None:
-    """One loop of bowel at 40 to 70 HU, in the fat of the lower front, sometimes with gas."""
+    """One loop of bowel at 15 to 50 HU, in the fat of the lower front, sometimes with gas."""
     centre = rng.uniform((-0.62, -0.08, -0.1), (0.66, 0.62, 0.75))
     half = rng.uniform((0.08, 0.11, 0.10), (0.17, 0.22, 0.25))
     loop = _ellipsoid(u, v, w, centre, half) & (volume == FAT) & (u**2 + v**2 < 0.6)
-    volume[loop] = rng.uniform(40, 70)
+    volume[loop] = rng.uniform(15, 50)
     inside = loop & _ellipsoid(u, v, w, centre, half * 0.75)
     contents = rng.choice(['same', 'gas', 'contrast'], p=(0.6, 0.28, 0.12))
     if contents == 'gas':

@@ -38,11 +38,11 @@ def make_case(
     pancreas, vein = make_pancreas(rng, frame)
     volume[vein] = rng.uniform(150, 175)
     # Enhancement differs between patients; fat between the lobules makes it uneven.
-    volume[pancreas] = rng.uniform(92, 108) - 10 * np.abs(frame.noise(rng, 3.0)[pancreas])
+    volume[pancreas] = rng.uniform(100, 115) - 8 * np.abs(frame.noise(rng, 3.0)[pancreas])
 
     volume = gaussian_filter(volume, (0.55, 0.55, 0))  # the scanner's blur, in voxels
     volume += 4 * frame.noise(rng, 8.0)
     grain = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), (0.5, 0.5, 0))
-    volume += rng.uniform(9, 14) * grain / grain.std()
+    volume += rng.uniform(8, 12) * grain / grain.std()
     volume = np.clip(np.rint(volume), -1024, 3071).astype(np.int16)
     return volume, pancreas.astype(np.uint8), frame.spacing

@@ -15,7 +15,7 @@ CENTRE_LINE = np.array(
         (0.50, -0.18, 0.55),
     ]
 )
-RADII = np.array((5.0, 13.0, 8.5, 11.0, 9.0, 2.5))  # mm, at the same points
+RADII = np.array((5.0, 17.0, 11.5, 14.5, 12.0, 2.5))  # mm, at the same points
 SAMPLES = 120
 
 
@@ -42,7 +42,7 @@ def make_pancreas(rng: np.random.Generator, frame: Frame) -> tuple[np.ndarray, n
     points[:, 2] = _fit_height(rng, points[:, 2], radii / (frame.shape[2] * frame.spacing[2]))
 
     distance = frame.tube_distance(frame.to_mm(points), radii, margin=8.0)
-    pancreas = distance + 1.2 * frame.noise(rng, 4.0) < 0
+    pancreas = distance + 1.0 * frame.noise(rng, 4.0) < 0
 
     behind = points[path > 0.4] - (0.0, 0.11, 0.0)
     vein = frame.tube_distance(frame.to_mm(behind), np.full(len(behind), 3.5), margin=4.0) < 0

@@ -20,7 +20,10 @@ test_pipeline = [
     dict(type='PackLSNetInputs'),
 ]
 train_dataloader = dict(
-    num_workers=1, dataset=dict(data_root=data_root, slices='all', pipeline=train_pipeline)
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root, slices='foreground', empty_ratio=0.3, pipeline=train_pipeline
+    ),
 )
 val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader

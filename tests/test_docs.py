@@ -1,0 +1,36 @@
+"""Tables in the documents are what the result files say, and what they link to is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
+LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
+DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+
+
+def summarize():
+    spec = importlib.util.spec_from_file_location('summarize', ROOT / 'tools' / 'summarize.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
+def test_tables_come_from_result_files(path):
+    for folder, table in TABLE.findall(path.read_text()):
+        assert table == summarize().table(ROOT / folder), f'{path.name}: {folder} is out of date'
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path):
+    for target in LINK.findall(path.read_text()):
+        assert (path.parent / target).exists(), f'{path.name} links to {target}'
+
+
+def test_no_result_names_a_missing_folder(tmp_path):
+    with pytest.raises(SystemExit, match='no result.json below'):
+        summarize().table(tmp_path)
