@@ -50,7 +50,7 @@ clean:  ## remove what builds and tests leave behind; keeps .venv, data and runs
 venv: $(READY)  ## make .venv and install into it (the others do this when needed)
 
 $(PHANTOM)/dataset.json: | $(READY)
-	$(BIN)/python tools/make_phantom.py $(PHANTOM) --cases 12
+	$(BIN)/python tools/make_phantom.py $(PHANTOM) --cases 32
 
 # The stamp is touched last: an install that stopped half-way is taken up again.
 $(READY): setup.py $(CONSTRAINTS)
