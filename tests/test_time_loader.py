@@ -22,4 +22,4 @@ def test_times_and_waiting_share(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 'LoadCTSlice' in done.stdout and 'slices/s' in done.stdout
-    assert done.stdout.split() [-5:] == ['10.0', '%', 'of', 'the', 'steps']
+    assert done.stdout.split()[-5:] == ['10.0', '%', 'of', 'the', 'steps']
