@@ -149,6 +149,17 @@ def test_refusals_leave_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupted_run_leaves_what_was_there(tmp_path):
+    def interrupt(case):
+        raise KeyboardInterrupt
+
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    before = sorted(root.rglob('*'))
+    with pytest.raises(KeyboardInterrupt):
+        write_download(root, 2, SMALL, seed=1, overwrite=True, on_case=interrupt)
+    assert sorted(root.rglob('*')) == before and list(tmp_path.iterdir()) == [root]
+
+
 def test_a_real_download_is_never_overwritten(tmp_path):
     root = write_download(tmp_path / 'raw', 1, SMALL)
     (root / 'PHANTOM.txt').unlink()
