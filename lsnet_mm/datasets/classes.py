@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 def check_classes(wanted: Sequence[str], known: Sequence[str]) -> None:
     """Refuse classes that the label files do not have, or that leave nothing to segment."""
-    if len(wanted) < 2 or wanted[0] != 'background' or not set(wanted) <= set(known):
+    twice = len(set(wanted)) < len(wanted)
+    if len(wanted) < 2 or wanted[0] != 'background' or twice or not set(wanted) <= set(known):
         raise ValueError(
-            f"classes must be 'background' and then some of {tuple(known[1:])}, "
+            f"classes must be 'background' and then some of {tuple(known[1:])}, each once, "
             f'got {tuple(wanted)}.'
         )
 

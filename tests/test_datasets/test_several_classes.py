@@ -76,7 +76,7 @@ def test_values_beyond_the_description(organs):
 
 
 @pytest.mark.parametrize('classes', [
-    ('background', 'kidney'), ('liver', 'spleen'), ('background',),
+    ('background', 'kidney'), ('liver', 'spleen'), ('background',), ('background', 'liver', 'liver'),
 ])  # fmt: skip
 def test_bad_classes(organs, classes):
     with pytest.raises(ValueError, match="classes must be 'background' and then some of .'liver'"):
