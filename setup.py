@@ -14,9 +14,16 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 # OpenMMLab is an extra, not a requirement: the maintained forks (onedl-*) install into the same
 # folders as the originals, and would silently overwrite a working mmcv.
 OPENMMLAB = [
-    'torch>=2.6',  # what checkpoints load safely with'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2']
+    'torch>=2.6',  # what checkpoints load safely with
+    'onedl-mmengine>=0.10.12',
+    'onedl-mmcv>=2.3.6',
+    'onedl-mmsegmentation>=1.4.2',
+]
 METRICS = ['monai>=1.4']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS]
+# The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because
+# pylibjpeg-libjpeg is under the GPL.
+DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS, *DICOM]
 
 
 class BuildWithMim(build_py):
@@ -74,6 +81,7 @@ setup(
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
         'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
         'metrics': METRICS,
+        'dicom': DICOM,
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },

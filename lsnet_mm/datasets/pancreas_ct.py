@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import DATASETS
 
+from ..volumes import foreground_slices, open_nifti, slice_spacing
 from .classes import check_classes, label_map, palette
 from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
-from .nifti import foreground_slices, open_nifti, slice_spacing
 from .nnunet_layout import ENDING, fold_cases, read_description
 
 SLICES = ('all', 'foreground')

@@ -5,7 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 from PIL import Image
 
-from ..nifti import read_slice
+from ...volumes import read_slice
 
 
 @TRANSFORMS.register_module()

@@ -2,7 +2,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from ..nifti import open_nifti
+from ...volumes import open_nifti
 from .grey import repeat
 
 GREY_CHANNELS = 3  # what backbones of ImageNet expect

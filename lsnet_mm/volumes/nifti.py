@@ -1,10 +1,84 @@
-"""Slices out of uncompressed NIfTI volumes, one contiguous read each."""
+"""NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
+import gzip
+import os
+import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+
+from .errors import VolumeError
+from .naming import public_name
+from .volume import Volume
+
+
+def read_nifti(path: str | Path) -> Volume:
+    """Read a whole 3D volume, compressed or not, in the units of the file.
+
+    Args:
+        path: A ``.nii`` or ``.nii.gz`` file.
+
+    Returns:
+        Volume: In the dtype of the file; with a slope or an intercept, floating point.
+
+    Raises:
+        VolumeError: If the file is missing, damaged or not 3D.
+    """
+    path = Path(path)
+    where = public_name(path)
+    try:
+        # At once: nibabel's own reading of .nii.gz takes half as long again.
+        content = path.read_bytes()
+        if path.suffix == '.gz':
+            content = gzip.decompress(content)
+        image = nib.Nifti1Image.from_bytes(content)
+        voxels = np.asanyarray(image.dataobj)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        ImageFileError,
+        nib.spatialimages.HeaderDataError,
+    ) as error:
+        reason = 'the file is no NIfTI volume, or truncated'
+        raise VolumeError(where, reason, 'Download or unpack it again') from error
+    if voxels.ndim != 3:
+        reason = f'it holds an array of shape {voxels.shape}, not (x, y, slices)'
+        raise VolumeError(where, reason, 'Split it into 3D volumes')
+    return Volume(voxels, image.affine)
+
+
+def write_nifti(path: str | Path, volume: Volume) -> None:
+    """Write an uncompressed NIfTI-1 file, whole or not at all. The same volume, the same bytes.
+
+    Args:
+        path: A ``.nii`` file; it is replaced. Its folder must exist.
+        volume: Of an integer dtype that NIfTI knows.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = Path(path)
+    header = nib.Nifti1Header()
+    header.set_data_dtype(volume.voxels.dtype)
+    header.set_data_shape(volume.voxels.shape)
+    header.set_qform(volume.affine, code='scanner')
+    header.set_sform(volume.affine, code='scanner')
+    header.set_xyzt_units('mm')
+    header['vox_offset'] = 352
+    header['magic'] = b'n+1'
+    partial = path.with_name(f'.{path.name}.partial')
+    try:
+        with partial.open('wb') as file:
+            file.write(header.binaryblock + bytes(4))  # four zeros: no extensions
+            file.write(np.ascontiguousarray(volume.voxels.T))
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from lsnet_mm.datasets.nifti import foreground_slices, open_nifti, read_slice, slice_spacing
+from lsnet_mm.volumes import foreground_slices, open_nifti, read_slice, slice_spacing
 
 
 def save(path, array, spacing=(0.7, 0.8, 2.5)):

@@ -1,0 +1,29 @@
+"""CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
+
+from .dicom import read_dicom, read_slices
+from .errors import VolumeError
+from .naming import public_name
+from .nifti import foreground_slices, open_nifti, read_nifti, read_slice, slice_spacing, write_nifti
+from .series import BrokenFile, Series, find_series
+from .slice_header import SliceHeader
+from .stacking import sort_slices
+from .volume import Volume
+
+__all__ = [
+    'BrokenFile',
+    'Series',
+    'SliceHeader',
+    'Volume',
+    'VolumeError',
+    'find_series',
+    'foreground_slices',
+    'open_nifti',
+    'public_name',
+    'read_dicom',
+    'read_nifti',
+    'read_slice',
+    'read_slices',
+    'slice_spacing',
+    'sort_slices',
+    'write_nifti',
+]

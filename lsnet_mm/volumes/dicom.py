@@ -1,0 +1,104 @@
+"""Voxels of DICOM series, in HU."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from .errors import VolumeError
+from .naming import public_name
+from .series import find_series
+from .slice_header import SliceHeader
+from .stacking import RELOAD, sort_slices, stack_affine
+from .volume import Volume
+
+INT16 = np.iinfo(np.int16)
+
+
+def read_dicom(folder: str | Path) -> Volume:
+    """Read the only CT series below a folder.
+
+    Args:
+        folder: Where to look, at any depth.
+
+    Returns:
+        Volume: See :func:`read_slices`.
+
+    Raises:
+        VolumeError: If there is no series, more than one, a broken file, or one of the checks of
+            :func:`~lsnet_mm.volumes.stacking.sort_slices` fails.
+    """
+    series, broken = find_series(Path(folder))
+    if broken:
+        raise VolumeError(public_name(broken[0].path), broken[0].reason, RELOAD)
+    series = [one for one in series if one.modality == 'CT'] or series
+    if len(series) != 1:
+        raise VolumeError('the folder', f'it holds {len(series)} series', 'Name the folder of one')
+    return read_slices(sort_slices(series[0]))
+
+
+def read_slices(headers: list[SliceHeader]) -> Volume:
+    """Read and stack slices that are in order.
+
+    Args:
+        headers: From :func:`~lsnet_mm.volumes.stacking.sort_slices`.
+
+    Returns:
+        Volume: int16 HU, Fortran order: columns, rows, slices.
+
+    Raises:
+        VolumeError: If a file has no voxels, is truncated, cannot be decoded or does not fit int16.
+    """
+    stack = np.empty((len(headers), *headers[0].shape), np.int16)
+    for k, header in enumerate(headers):
+        stack[k] = _to_hu(header, read_pixels(header))
+    return Volume(stack.T, stack_affine(headers))
+
+
+def read_pixels(header: SliceHeader) -> np.ndarray:
+    """Stored values (rows, columns) of one file, before rescaling.
+
+    Raises:
+        VolumeError: If the file has no voxels, is truncated or cannot be decoded.
+    """
+    where = public_name(header.path)
+    try:
+        if header.offset is not None:
+            kind = '<i2' if header.signed else '<u2'
+            pixels = np.fromfile(
+                header.path, kind, int(np.prod(header.shape)), offset=header.offset
+            )
+        else:
+            pixels = _decode(header.path, where)
+        return pixels.reshape(header.shape)
+    except (OSError, ValueError, EOFError) as error:
+        if isinstance(error, VolumeError):
+            raise
+        raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
+
+
+def _decode(path: Path, where: str) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # they quote values of the header
+        data = pydicom.dcmread(path)
+        if 'PixelData' not in data:
+            raise VolumeError(where, 'the file has no pixel data', RELOAD)
+        try:
+            return data.pixel_array
+        except (RuntimeError, NotImplementedError, AttributeError) as error:
+            syntax = data.file_meta.TransferSyntaxUID.name
+            reason = f'its encoding, {syntax}, cannot be decoded'
+            fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
+            raise VolumeError(where, reason, fix) from error
+
+
+def _to_hu(header: SliceHeader, pixels: np.ndarray) -> np.ndarray:
+    if (header.slope, header.intercept) == (1, 0):
+        values = pixels
+    else:
+        values = np.rint(pixels * header.slope + header.intercept)
+    if values.dtype != np.int16 and (values.min() < INT16.min or values.max() > INT16.max):
+        reason = f'values from {values.min():.0f} to {values.max():.0f} are no HU'
+        raise VolumeError(public_name(header.path), reason, 'Check its RescaleSlope and Intercept')
+    return values

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.multival import MultiValue
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+# Bytes between the start of the element PixelData and its value, by encoding.
+_PIXEL_DATA = b'\xe0\x7f\x10\x00'
+_TAGS = {
+    'Modality': 0x00080060,
+    'Manufacturer': 0x00080070,
+    'PatientID': 0x00100020,
+    'GantryDetectorTilt': 0x00181120,
+    'SeriesInstanceUID': 0x0020000E,
+    'InstanceNumber': 0x00200013,
+    'ImagePositionPatient': 0x00200032,
+    'ImageOrientationPatient': 0x00200037,
+    'SamplesPerPixel': 0x00280002,
+    'NumberOfFrames': 0x00280008,
+    'Rows': 0x00280010,
+    'Columns': 0x00280011,
+    'PixelSpacing': 0x00280030,
+    'BitsAllocated': 0x00280100,
+    'BitsStored': 0x00280101,
+    'PixelRepresentation': 0x00280103,
+    'RescaleIntercept': 0x00281052,
+    'RescaleSlope': 0x00281053,
+}
+_PREFIX = {ExplicitVRLittleEndian: 12, ImplicitVRLittleEndian: 8}
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """What must be known of one DICOM file to place it in a series; no voxels.
+
+    Attributes:
+        path: The file.
+        patient: PatientID.
+        series: SeriesInstanceUID.
+        modality: Such as ``'CT'``.
+        manufacturer: Of the scanner.
+        instance: InstanceNumber; -1 where there is none.
+        shape: (rows, columns).
+        position: (x, y, z) of the first voxel in mm, towards left, back and head; or None.
+        orientation: Directions of a row and of a column, (6,) in the same axes; or None.
+        spacing: (between rows, between columns) in mm; or None.
+        tilt: Of the gantry, in degrees.
+        slope: Of the rescaling to HU.
+        intercept: Of the rescaling to HU.
+        frames: Images in the file.
+        samples: Colour channels.
+        offset: Where the voxels start in the file, if they are signed or unsigned 16-bit, as they
+            are in memory; else None, and pydicom decodes them.
+        signed: Whether the voxels are signed.
+    """
+
+    path: Path
+    patient: str
+    series: str
+    modality: str
+    manufacturer: str
+    instance: int
+    shape: tuple[int, int]
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, ...] | None
+    tilt: float
+    slope: float
+    intercept: float
+    frames: int
+    samples: int
+    offset: int | None
+    signed: bool
+
+    @classmethod
+    def read(cls, path: Path) -> SliceHeader | None:
+        """Read the header of a DICOM file.
+
+        Args:
+            path: A file that is known to be DICOM.
+
+        Returns:
+            SliceHeader | None: None for what belongs to no series, such as a DICOMDIR.
+
+        Raises:
+            Exception: Whatever pydicom raises for a broken file.
+        """
+        with path.open('rb') as file:
+            data = pydicom.dcmread(file, stop_before_pixels=True)
+            start = file.tell()  # pydicom stops before the element of the voxels
+            plain = _PREFIX.get(data.file_meta.get('TransferSyntaxUID'))
+            voxels = plain is not None and file.read(4) == _PIXEL_DATA
+        series = _text(data, 'SeriesInstanceUID')
+        if not series:
+            return None
+        whole = _short(data, 'BitsAllocated') == _short(data, 'BitsStored') == 16
+        return cls(
+            path=path,
+            patient=_text(data, 'PatientID'),
+            series=series,
+            modality=_text(data, 'Modality'),
+            manufacturer=_text(data, 'Manufacturer'),
+            instance=int(_text(data, 'InstanceNumber') or -1),
+            shape=(_short(data, 'Rows'), _short(data, 'Columns')),
+            position=_decimals(data, 'ImagePositionPatient', 3),
+            orientation=_decimals(data, 'ImageOrientationPatient', 6),
+            spacing=_decimals(data, 'PixelSpacing', 2),
+            tilt=float(_text(data, 'GantryDetectorTilt') or 0),
+            slope=float(_text(data, 'RescaleSlope') or 1),
+            intercept=float(_text(data, 'RescaleIntercept') or 0),
+            frames=int(_text(data, 'NumberOfFrames') or 1),
+            samples=_short(data, 'SamplesPerPixel') or 1,
+            offset=start + plain if voxels and whole else None,
+            signed=_short(data, 'PixelRepresentation') == 1,
+        )
+
+    @property
+    def normal(self) -> np.ndarray:
+        """Direction (3,) in which slices follow each other."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+# Elements are taken as the bytes of the file: pydicom's conversion of their values costs more than
+# all the rest of the reading. Those needed here are plain text or unsigned 16-bit numbers.
+
+
+def _text(data: pydicom.Dataset, keyword: str) -> str:
+    """Text of an element, parts between backslashes; empty where it is missing or has no value."""
+    element = data.get_item(_TAGS[keyword])
+    value = element.value if element is not None else None
+    if isinstance(value, MultiValue):  # pydicom has converted it already
+        value = '\\'.join(map(str, value))
+    text = value.decode('latin-1') if isinstance(value, bytes) else str(value or '')
+    return text.strip(' \0')
+
+
+def _short(data: pydicom.Dataset, keyword: str) -> int:
+    element = data.get_item(_TAGS[keyword])
+    value = element.value if element is not None else None
+    if isinstance(value, bytes):
+        return int.from_bytes(value, 'little' if element.is_little_endian else 'big')
+    return int(value or 0)
+
+
+def _decimals(data: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Numbers between backslashes; None unless there are ``count``."""
+    numbers = tuple(float(part) for part in _text(data, keyword).split('\\') if part.strip())
+    return numbers if len(numbers) == count else None

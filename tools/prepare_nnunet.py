@@ -1,0 +1,15 @@
+"""Check a data set in the layout of nnU-Net or the Decathlon and make it ready for training."""
+
+import sys
+
+from lsnet_mm.preparation import find_nnunet
+from lsnet_mm.preparation.command import build_parser, run
+
+
+def main() -> int:
+    parser = build_parser(__doc__, 'folder with imagesTr, labelsTr and dataset.json')
+    return run(parser.parse_args(), lambda source, pool: find_nnunet(source))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
