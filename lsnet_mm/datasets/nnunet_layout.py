@@ -33,24 +33,25 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _classes(path: Path, labels: object) -> tuple[str, ...]:
-    problem = None
+    fix = 'Prepare the data with tools/prepare_nnunet.py'
     if not isinstance(labels, dict) or len(labels) < 2:
-        problem = f"'labels' must name background and at least one class, such as {EXAMPLE}"
+        problem = f'must name background and at least one class, such as {EXAMPLE}'
     elif all(isinstance(value, str) for value in labels.values()):
-        problem = f"'labels' must map names to values, such as {EXAMPLE}, not values to names"
-    elif not all(type(value) is int for value in labels.values()):
-        problem = "'labels' must have one whole number each; regions of several are not supported"
-    elif labels.get('background') != 0:
-        problem = "'labels' must hold background as 0"
-    elif 'ignore' in labels:
-        problem = "'labels' must not hold ignore, which is not supported"
-    elif sorted(labels.values()) != list(range(len(labels))):
-        problem = "'labels' must be numbered 0, 1, 2 and so on without gaps"
-    if problem:
-        raise ValueError(
-            f'{path}: {problem}; got {labels}. Prepare the data with tools/prepare_nnunet.py.'
-        )
-    return tuple(sorted(labels, key=labels.get))
+        problem = f'must map names to values, such as {EXAMPLE}, not values to names'
+    else:
+        fix = 'Change the label files, and here their names'
+        values = list(labels.values())
+        if not all(type(value) is int for value in values):
+            problem = 'must have one whole number each; regions of several are not supported'
+        elif 'ignore' in labels:
+            problem = 'must not hold ignore, which is not supported'
+        elif labels.get('background', 0) != 0:
+            problem = 'must hold background as 0'
+        elif sorted(values) != list(range(len(values))):
+            problem = 'must be numbered 0, 1, 2 and so on without gaps'
+        else:
+            return 'background', *sorted(labels, key=labels.get)[1:]  # 0 whatever its name
+    raise ValueError(f"{path}: 'labels' {problem}; got {labels}. {fix}.")
 
 
 def fold_cases(root: Path, fold: int | str, split: str) -> list[str]:

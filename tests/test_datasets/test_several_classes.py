@@ -76,7 +76,8 @@ def test_values_beyond_the_description(organs):
 
 
 @pytest.mark.parametrize('classes', [
-    ('background', 'kidney'), ('liver', 'spleen'), ('background',), ('background', 'liver', 'liver'),
+    ('background', 'kidney'), ('liver', 'spleen'), ('background',),
+    ('background', 'liver', 'liver'),
 ])  # fmt: skip
 def test_bad_classes(organs, classes):
     with pytest.raises(ValueError, match="classes must be 'background' and then some of .'liver'"):
@@ -96,6 +97,12 @@ def test_bad_labels(organs, labels, message):
     describe(organs, labels)
     with pytest.raises(ValueError, match=f"dataset.json: 'labels' {message}"):
         PancreasCTDataset(organs)
+
+
+def test_background_by_any_name(organs):
+    describe(organs, {'Clear Label': 0, 'liver': 1, 'spleen': 2, 'pancreas': 3})
+    dataset = PancreasCTDataset(organs)
+    assert dataset.metainfo['classes'] == ('background', 'liver', 'spleen', 'pancreas')
 
 
 def test_a_name_of_its_own(organs):
