@@ -14,6 +14,7 @@ from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from lsnet_mm.phantom import downloaded_case, make_case, write_download
 
 SMALL = (40, 32, 8)
+REAL = Path(__file__).parents[2] / 'shared/dicom_samples/tcia_pancreas_0001_slice_122.dcm'
 LABELS = 'TCIA_pancreas_labels-02-05-2017'
 
 
@@ -101,6 +102,22 @@ def test_headers_have_the_quirks_of_the_collection(tmp_path):
     assert 'RescaleSlope' not in second[0] and 'RescaleIntercept' not in second[0]
     assert 'phantom' in first[0].Manufacturer and 'FICTITIOUS' in str(first[0].PatientName)
     assert first[0].PatientBirthDate and first[0].StudyDate
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason='the sample is not on this machine')
+def test_headers_are_those_of_a_genuine_slice(tmp_path):
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    ours, real = series_of(root)['PANCREAS_0001'][0], pydicom.dcmread(REAL)
+    other = {e.keyword for e in real if e.keyword not in ours or ours[e.keyword].value != e.value}
+    assert {keyword for keyword in other if keyword and not keyword.endswith('UID')} == {
+        'StudyTime', 'InstanceNumber', 'ImagePositionPatient', 'PixelSpacing', 'PixelData',
+        'Rows', 'Columns',
+        'AccessionNumber', 'InstitutionName', 'Manufacturer', 'PatientBirthDate', 'PatientName',
+        'PatientSex', 'ReferringPhysicianName',  # made up
+        'ContrastBolusAgent', 'ConversionType', 'PositionReferenceIndicator',  # left out
+    }  # fmt: skip
+    assert real.ImagePositionPatient[2] == -(real.InstanceNumber - 1) < 0
+    assert real[0x13, 0x10].value == ours[0x13, 0x10].value == 'CTP'
 
 
 def test_label_headers_disagree_with_the_series(tmp_path):
