@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.multival import MultiValue
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
 
 # Bytes between the start of the element PixelData and its value, by encoding.
 _PIXEL_DATA = b'\xe0\x7f\x10\x00'
@@ -84,7 +88,7 @@ class SliceHeader:
             path: A file that is known to be DICOM.
 
         Returns:
-            SliceHeader | None: None for what belongs to no series, such as a DICOMDIR.
+            SliceHeader | None: None for a DICOMDIR, which belongs to no series.
 
         Raises:
             Exception: Whatever pydicom raises for a broken file.
@@ -94,9 +98,11 @@ class SliceHeader:
             start = file.tell()  # pydicom stops before the element of the voxels
             plain = _PREFIX.get(data.file_meta.get('TransferSyntaxUID'))
             voxels = plain is not None and file.read(4) == _PIXEL_DATA
+        if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
+            return None
         series = _text(data, 'SeriesInstanceUID')
         if not series:
-            return None
+            raise ValueError('the file ends before its SeriesInstanceUID, or has none')
         whole = _short(data, 'BitsAllocated') == _short(data, 'BitsStored') == 16
         return cls(
             path=path,
