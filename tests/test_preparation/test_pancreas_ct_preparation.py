@@ -142,7 +142,7 @@ def test_a_changed_source_is_converted_again(download, prepared, tmp_path):
 @pytest.mark.skipif(sys.platform == 'win32', reason='needs fork')
 def test_killed_and_started_again(tmp_path):
     """Wherever it is killed, the finished data set is byte for byte that of an undisturbed run."""
-    download = write_download(tmp_path / 'download', CASES, (128, 128, 40))
+    download = write_download(tmp_path / 'download', CASES, (64, 64, 24))
     context = multiprocessing.get_context('fork')
 
     def start(out: Path) -> multiprocessing.Process:

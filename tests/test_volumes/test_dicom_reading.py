@@ -1,0 +1,194 @@
+"""DICOM series in: voxels, order and geometry against pydicom, whatever the encoding."""
+
+import pickle
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    RLELossless,
+)
+
+from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.volumes import (
+    SliceHeader,
+    VolumeError,
+    find_series,
+    read_dicom,
+    read_slices,
+    sort_slices,
+)
+
+SHAPE = (40, 32, 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One series, of case 1."""
+    return write_download(tmp_path / 'download', 1, SHAPE, withdrawn=False)
+
+
+def files(folder):
+    return sorted(folder.rglob('*.dcm'))
+
+
+def rewrite(path, **values):
+    data = pydicom.dcmread(path)
+    for keyword, value in values.items():
+        setattr(data, keyword, value)
+    data.save_as(path)
+
+
+def volume_of(folder):
+    return downloaded_case(0, 1, SHAPE)[0]
+
+
+@pytest.mark.parametrize(
+    'syntax',
+    [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        DeflatedExplicitVRLittleEndian,
+        RLELossless,
+        JPEG2000Lossless,
+    ],
+)
+def test_encodings(tmp_path, syntax):
+    if syntax == JPEG2000Lossless:
+        pytest.importorskip('openjpeg')
+    write_download(tmp_path / 'd', 1, SHAPE, withdrawn=False, transfer_syntax=syntax)
+    np.testing.assert_array_equal(read_dicom(tmp_path / 'd').voxels, volume_of(tmp_path))
+
+
+def test_lossless_jpeg(folder):
+    """Which pydicom cannot write: GDCM does it here, and decodes it."""
+    gdcm = pytest.importorskip('gdcm')
+    for path in files(folder):
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(
+            gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+        )  # fmt: skip
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.SetFileName(str(path))
+        assert writer.Write()
+    assert pydicom.dcmread(files(folder)[0]).file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    np.testing.assert_array_equal(read_dicom(folder).voxels, volume_of(folder))
+
+
+def test_geometry_is_that_of_the_headers(folder):
+    volume = read_dicom(folder)
+    spacing = downloaded_case(0, 1, SHAPE)[2]
+    assert volume.spacing == pytest.approx(spacing, rel=1e-6)
+    assert volume.orientation == 'LAI'
+    for k, path in enumerate(files(folder)):
+        data = pydicom.dcmread(path)
+        # PS3.3, C.7.6.2.1.1: the place of column 5, row 3; then from LPS to RAS.
+        row, column = np.array(data.ImageOrientationPatient, float).reshape(2, 3)
+        between_rows, between_columns = data.PixelSpacing
+        place = np.array(data.ImagePositionPatient, float)
+        place = (place + 5 * between_columns * row + 3 * between_rows * column) * (-1, -1, 1)
+        np.testing.assert_allclose(nib.affines.apply_affine(volume.affine, (5, 3, k)), place)
+
+
+def test_oblique_series(folder):
+    """Rotated about two axes: still straight slices, so still a volume."""
+    turn = nib.eulerangles.euler2mat(0.2, 0.1, -0.15)
+    row, column = turn[:, 0], -turn[:, 1]
+    normal = np.cross(row, column)
+    for k, path in enumerate(files(folder)):
+        position = [f'{x:.10f}' for x in 7 * k * normal]
+        rewrite(path, ImagePositionPatient=position,
+                ImageOrientationPatient=[f'{x:.10f}' for x in (*row, *column)])  # fmt: skip
+    volume = read_dicom(folder)
+    assert volume.spacing[2] == pytest.approx(7, rel=1e-6)
+    lps = np.diag([-1, -1, 1]) @ volume.affine[:3, :3] / volume.spacing
+    np.testing.assert_allclose(lps, np.column_stack([row, column, normal]), atol=1e-6)
+
+
+@pytest.mark.parametrize('bits, slope, intercept', [(16, 1, -1024), (12, 1, -1024), (16, 0.5, -7)])
+def test_rescaling(folder, bits, slope, intercept):
+    stored = np.random.default_rng(0).integers(0, 4096, (32, 40)).astype('<u2')
+    values = dict(PixelData=stored.tobytes(), PixelRepresentation=0, BitsStored=bits)
+    values.update(HighBit=bits - 1, RescaleSlope=str(slope), RescaleIntercept=str(intercept))
+    for path in files(folder):
+        rewrite(path, **values)
+    volume = read_dicom(folder)
+    expected = np.rint(pydicom.dcmread(files(folder)[0]).pixel_array * float(slope) + intercept)
+    assert volume.voxels.dtype == np.int16 and volume.voxels.flags.f_contiguous
+    np.testing.assert_array_equal(volume.voxels[..., 3].T, expected)
+
+
+def test_what_is_no_series_is_passed_over(folder):
+    (folder / 'notes.txt').write_text('call the clinic')
+    (folder / '._1-001.dcm').write_bytes(b'\x00\x05\x16\x07')
+    (folder / '.hidden').mkdir()
+    (folder / '.hidden' / '1-001.dcm').write_text('no DICOM')
+    series, broken = find_series(folder)
+    assert len(series) == 1 and broken == []
+    assert (series[0].patient, series[0].modality) == ('PANCREAS_0001', 'CT')
+    assert len(series[0].headers) == 8
+
+
+def test_files_without_a_name_of_their_own(folder):
+    """A series scattered over folders, under any names, is one series."""
+    for k, path in enumerate(files(folder)):
+        target = folder / f'part{k % 3}'
+        target.mkdir(exist_ok=True)
+        path.rename(target / f'JANE-DOE-{k}')
+    np.testing.assert_array_equal(read_dicom(folder).voxels, volume_of(folder))
+
+
+def test_errors_hold_no_names(folder):
+    paths = [path.rename(path.with_name(f'JANE-DOE-{path.name}')) for path in files(folder)]
+    paths[2].write_bytes(paths[2].read_bytes()[:-9])
+    with pytest.raises(VolumeError, match=r'^file 3 of 8: the file is truncated') as caught:
+        read_dicom(folder)
+    assert 'JANE' not in str(caught.value)
+    copy = pickle.loads(pickle.dumps(caught.value))  # as it travels between processes
+    assert str(copy) == str(caught.value)
+
+
+def test_one_slice_is_no_volume(folder):
+    for path in files(folder)[1:]:
+        path.unlink()
+    with pytest.raises(VolumeError, match='a series of 1 files: one slice is no volume'):
+        read_dicom(folder)
+
+
+def test_several_series(folder, tmp_path):
+    write_download(folder / 'other', 1, SHAPE, seed=1, withdrawn=False)
+    with pytest.raises(VolumeError, match='it holds 2 series. Name the folder of one'):
+        read_dicom(folder)
+    with pytest.raises(VolumeError, match='it holds 0 series'):
+        read_dicom(tmp_path / 'nowhere')
+
+
+def test_header_is_what_pydicom_says(folder):
+    path = files(folder)[4]
+    header, data = SliceHeader.read(path), pydicom.dcmread(path)
+    assert header.instance == data.InstanceNumber and header.series == data.SeriesInstanceUID
+    assert header.position == tuple(map(float, data.ImagePositionPatient))
+    assert header.shape == (data.Rows, data.Columns) and header.spacing == tuple(data.PixelSpacing)
+    assert path.read_bytes()[header.offset :][: 2 * 40 * 32] == data.PixelData
+
+
+def test_jitter_of_rounded_positions_is_even(folder):
+    for path in files(folder):
+        x, y, z = pydicom.dcmread(path).ImagePositionPatient
+        rewrite(path, ImagePositionPatient=[x, y, round(float(z), 1)])
+    [series], _ = find_series(folder)
+    headers = sort_slices(series)
+    np.testing.assert_array_equal(read_slices(headers).voxels, volume_of(folder))
