@@ -29,12 +29,12 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 	@sed -n 's/^#   /  /p' Makefile
 
-demo: $(READY) $(PHANTOM)/dataset.json  ## make a phantom, train on it for minutes, test, draw
+demo: $(READY) $(PHANTOM)/dataset.json  ## phantom as TCIA delivers, prepare, train for minutes, test, draw
 	$(BIN)/python tools/train.py $(CONFIG)
 	$(BIN)/python tools/test.py $(CONFIG) "$$(cat $(RUN)/last_checkpoint)"
 	@echo
 	@echo "scores and picture of this run:"
-	@ls $(RUN)/result.json $(RUN)/panel.png
+	@ls $(RUN)/result.json $(RUN)/panel.png $(PHANTOM)/contact_sheet.png
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q $(PYTEST) tests
@@ -49,8 +49,11 @@ clean:  ## remove what builds and tests leave behind; keeps .venv, data and runs
 
 venv: $(READY)  ## make .venv and install into it (the others do this when needed)
 
+# As with the real collection: what a download looks like, and then its preparation.
 $(PHANTOM)/dataset.json: | $(READY)
-	$(BIN)/python tools/make_phantom.py $(PHANTOM) --cases 32
+	test -d $(PHANTOM)_download || \
+	    $(BIN)/python tools/make_phantom.py $(PHANTOM)_download --download --cases 32
+	$(BIN)/python tools/prepare_pancreas_ct.py $(PHANTOM)_download $(PHANTOM)
 
 # The stamp is touched last: an install that stopped half-way is taken up again.
 $(READY): setup.py $(CONSTRAINTS)
