@@ -97,7 +97,7 @@ def _is_current(record: dict, source: str, *files: Path) -> bool:
 
 
 def _describe(name: str, source: str, image: Volume, label: Volume, checks: dict) -> dict:
-    areas = np.count_nonzero(label.voxels, axis=(0, 1))
+    areas = np.array([np.count_nonzero(part) for part in np.moveaxis(label.voxels, 2, 0)])
     volume = np.prod(image.spacing) / 1000
     return {
         'case': name,

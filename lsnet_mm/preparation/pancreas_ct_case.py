@@ -106,7 +106,7 @@ def _instances_descend(headers: list[SliceHeader]) -> bool:
 
 
 def _check_alignment(where: str, voxels: np.ndarray, label: np.ndarray) -> dict:
-    scores = alignment_scores(voxels, label > 0)
+    scores = alignment_scores(voxels, label.view(bool))
     rival, margin = best_alternative(scores)
     if margin <= 0:
         reason = (

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -28,12 +29,11 @@ def read_nifti(path: str | Path) -> Volume:
     path = Path(path)
     where = public_name(path)
     try:
-        # At once: nibabel's own reading of .nii.gz takes half as long again.
         content = path.read_bytes()
         if path.suffix == '.gz':
-            content = gzip.decompress(content)
+            content = _inflate(content)
         image = nib.Nifti1Image.from_bytes(content)
-        voxels = np.asanyarray(image.dataobj)
+        voxels = _voxels(image.dataobj, content)
     except MemoryError:
         raise
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
@@ -43,6 +43,23 @@ def read_nifti(path: str | Path) -> Volume:
         reason = f'it holds an array of shape {voxels.shape}, not (x, y, slices)'
         raise VolumeError(where, reason, 'Split it into 3D volumes')
     return Volume(voxels, image.affine)
+
+
+def _inflate(packed: bytes) -> bytes:
+    """What gzip.decompress does, several times as fast: the last four bytes tell the size."""
+    size = min(int.from_bytes(packed[-4:], 'little'), 1032 * len(packed))  # deflate packs no denser
+    content = zlib.decompress(packed, wbits=31, bufsize=max(size, 1))
+    # Where these are not the bytes of a single member, its last four bytes spoke of another.
+    return content if len(content) == size else gzip.decompress(packed)
+
+
+def _voxels(proxy: nib.arrayproxy.ArrayProxy, content: bytes) -> np.ndarray:
+    """The array of a file's bytes, without the two copies that nibabel makes."""
+    if (proxy.slope, proxy.inter) != (1, 0):
+        return np.asanyarray(proxy)
+    count = int(np.prod(proxy.shape))
+    flat = np.frombuffer(content, proxy.dtype, count, int(proxy.offset))
+    return flat.reshape(proxy.shape, order='F')
 
 
 def write_nifti(path: str | Path, volume: Volume) -> None:

@@ -1,3 +1,5 @@
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -57,6 +59,14 @@ def test_compressed_and_scaled(volume, tmp_path):
     nib.save(image, tmp_path / 'b.nii')
     loaded = nib.load(tmp_path / 'b.nii').get_fdata()
     np.testing.assert_array_equal(read_nifti(tmp_path / 'b.nii').voxels, loaded)
+
+
+def test_gzip_in_several_members(volume, tmp_path):
+    write_nifti(tmp_path / 'a.nii', volume)
+    content = (tmp_path / 'a.nii').read_bytes()
+    members = gzip.compress(content[:300]) + gzip.compress(content[300:])
+    (tmp_path / 'b.nii.gz').write_bytes(members)
+    np.testing.assert_array_equal(read_nifti(tmp_path / 'b.nii.gz').voxels, volume.voxels)
 
 
 def test_an_interrupted_write_leaves_the_old_file(volume, tmp_path):
