@@ -29,8 +29,8 @@ def apply_options(parser, args, cfg):
     if args.resume:
         cfg.resume = True
     if args.from_scratch:
-        train_from_scratch(cfg.model)
-    elif missing := missing_for_pretrained(cfg.model):
+        train_from_scratch(cfg.get('model', {}))
+    elif missing := missing_for_pretrained(cfg.get('model', {})):
         parser.error(missing)
     if args.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
