@@ -75,7 +75,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
-    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=2.4', 'rich', 'matplotlib'],
+    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=3', 'rich', 'matplotlib'],
     extras_require={
         'openmmlab': OPENMMLAB,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
