@@ -98,10 +98,10 @@ class SliceHeader:
             start = file.tell()  # pydicom stops before the element of the voxels
             plain = _PREFIX.get(data.file_meta.get('TransferSyntaxUID'))
             voxels = plain is not None and file.read(4) == _PIXEL_DATA
-        if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
-            return None
         series = _text(data, 'SeriesInstanceUID')
         if not series:
+            if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
+                return None
             raise ValueError('the file ends before its SeriesInstanceUID, or has none')
         whole = _short(data, 'BitsAllocated') == _short(data, 'BitsStored') == 16
         return cls(

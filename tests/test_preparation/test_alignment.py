@@ -32,7 +32,7 @@ def test_all_alternatives_are_tried():
 
 @pytest.mark.parametrize('case', range(1, 9))
 def test_margin_on_phantoms(case):
-    """The figure that docs/data.md gives: every right label wins by tens of HU."""
+    """The figure that docs/decisions.md gives: every right label wins by tens of HU."""
     volume, label, _ = make_case(0, case, (64, 64, 24))
     _, margin = best_alternative(alignment_scores(volume, label > 0))
     assert margin > 25
