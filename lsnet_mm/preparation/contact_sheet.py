@@ -16,7 +16,7 @@ OUTLINE, INK, PAPER = (120, 200, 0), (40, 40, 40), (255, 255, 255)  # blue, gree
 def draw_contact_sheet(out: Path, records: list[dict]) -> bytes:
     """Draw of each case the slice that holds most of the label, outlined.
 
-    OpenCV does it, because matplotlib would take a minute over 80 cases.
+    OpenCV does it: the package of our other pictures loads torch and OpenMMLab.
 
     Args:
         out: The prepared data set.
