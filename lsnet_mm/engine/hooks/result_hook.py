@@ -13,11 +13,11 @@ from rich.console import Console
 from ...evaluation import TwoStageSegMetric, complexity, results
 from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
+from ...evaluation.metric_table import metric_table
 from ...evaluation.provenance import config_sha256, environment
 from ...evaluation.selection import select_slices, slice_title
 from ...visualization import SliceView, draw_panel, input_image
 from ...visualization.draw import save_png
-from ...evaluation.metric_table import metric_table
 
 
 @HOOKS.register_module()
