@@ -114,7 +114,7 @@ def test_configs_can_be_inherited_by_package_name(installed, tmp_path):
         'print(Config.fromfile("mine.py").model.type)'
     )
     out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=installed)
-    assert 'LSNet' in out.split()
+    assert 'MultiRound' in out.split()
 
 
 @pytest.mark.slow
