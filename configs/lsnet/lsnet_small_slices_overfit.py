@@ -1,8 +1,8 @@
 # Check that the pair can learn: eight real slices, no augmentation, scored on the same eight, with
-# L-Net's own boxes (no refinement round).
+# L-Net's own boxes: the one at the peak, no voting, no refinement round.
 _base_ = './lsnet_small_slices.py'
 
-model = dict(rounds=0)
+model = dict(rounds=0, model=dict(localizer=dict(head=dict(test_cfg=dict(vote=False)))))
 
 max_iters = 600
 eight = [t for t in _base_.train_pipeline if not t['type'].startswith('Random')]
