@@ -9,7 +9,7 @@ from lsnet_mm.datasets import SliceFolderDataset
 
 REAL = Path(__file__).parents[2].parent / 'shared' / 'data' / 'pancreas_ct_slices'
 PIPELINE = [
-    dict(type='mmseg.LoadImageFromFile'),
+    dict(type='LoadImageFromFile'),
     dict(type='LoadCTMask'),
     dict(type='BoxesFromMask'),
     dict(type='PackLSNetInputs'),
