@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from lsnet_mm.phantom import make_case, write_prepared
-from lsnet_mm.phantom.prepared import contiguous_folds
+from lsnet_mm.preparation import contiguous_folds
 
 SMALL = (40, 32, 8)
 
@@ -73,7 +73,7 @@ def test_too_small():
 
 
 def test_folds_are_contiguous():
-    folds = contiguous_folds([f'c{k:02d}' for k in range(10)])
+    folds = contiguous_folds([f'c{k:02d}' for k in range(10)], 4)
     assert [len(fold['val']) for fold in folds] == [3, 3, 2, 2]
     assert sum((fold['val'] for fold in folds), []) == [f'c{k:02d}' for k in range(10)]
     assert all(sorted(f['train'] + f['val']) == sorted(folds[0]['train'] + folds[0]['val'])

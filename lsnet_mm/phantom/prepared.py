@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from ..preparation.folds import contiguous_folds
 from .case import make_case
 from .replace import replacing
 
@@ -49,7 +50,7 @@ def write_prepared(
             _save(folder / 'labelsTr' / f'{case}.nii', label, spacing)
             if on_case is not None:
                 on_case(case)
-        _save_json(folder / 'splits_final.json', contiguous_folds(cases))
+        _save_json(folder / 'splits_final.json', contiguous_folds(cases, FOLDS))
         description = {
             'name': 'phantom',
             'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
@@ -60,21 +61,6 @@ def write_prepared(
         }
         _save_json(folder / 'dataset.json', description)
     return Path(out).resolve()
-
-
-def contiguous_folds(cases: list[str], folds: int = FOLDS) -> list[dict[str, list[str]]]:
-    """Cross-validation in contiguous blocks of the sorted cases, as coarse-to-fine work does it.
-
-    Args:
-        cases: Names of all cases.
-        folds: Number of blocks.
-
-    Returns:
-        list[dict[str, list[str]]]: nnU-Net's ``splits_final.json``: each block is ``val`` once.
-    """
-    cases = sorted(cases)
-    blocks = [block.tolist() for block in np.array_split(cases, folds)]
-    return [{'train': [c for c in cases if c not in val], 'val': val} for val in blocks]
 
 
 def _save(path: Path, array: np.ndarray, spacing: tuple[float, float, float]) -> None:
