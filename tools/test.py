@@ -4,8 +4,8 @@ import os.path as osp
 
 from mmengine.runner import Runner
 
+from lsnet_mm.engine.hooks.mask_writer import MaskWriter
 from lsnet_mm.utils.cli import build_parser, load_config
-from lsnet_mm.utils.mask_writer import MaskWriter
 
 
 def parse_args(argv=None):

@@ -11,12 +11,11 @@
 import csv
 import json
 import math
-import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
+from ..files import write_atomic
 from .provenance import is_absolute
 
 SCHEMA = 'lsnet_mm.result/1'
@@ -71,32 +70,6 @@ def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
         raise ValueError(f'expected schema {SCHEMA}, {folder.name} has {result.get("schema")}')
     with (folder / 'slices.csv').open(newline='') as file:
         return result, [_typed(row) for row in csv.DictReader(file)]
-
-
-def write_atomic(path: str | Path, content: bytes | Callable[[Path], object]) -> Path:
-    """Write a file whole or not at all: a failure leaves the old one as it was.
-
-    Args:
-        path: The file; missing folders are made.
-        content: Its bytes, or a function that writes them to the path it is given.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, since writers of pictures choose their format by it.
-    handle, name = tempfile.mkstemp(prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            if isinstance(content, bytes):
-                file.write(content)
-        if callable(content):
-            content(temporary)
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide results from the group
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _typed(row: dict[str, str]) -> dict[str, object]:

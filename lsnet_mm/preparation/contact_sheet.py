@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..files import encode_png
 from ..volumes import read_slice
 from .conversion import prepared_files
 
@@ -29,10 +30,7 @@ def draw_contact_sheet(out: Path, records: list[dict]) -> bytes:
     columns = min(COLUMNS, len(tiles))
     tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    encoded, png = cv2.imencode('.png', np.vstack(rows))
-    if not encoded:
-        raise OSError('the contact sheet cannot be encoded')
-    return png.tobytes()
+    return encode_png(np.vstack(rows))
 
 
 def _tile(out: Path, record: dict) -> np.ndarray:

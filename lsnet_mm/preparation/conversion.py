@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import write_atomic
 from ..volumes import Volume, VolumeError, write_nifti
 from .case import Case
 
@@ -82,13 +83,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, and only if that changes it."""
     if path.is_file() and path.read_bytes() == content:
         return
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    write_atomic(path, content)
 
 
 def _is_current(record: dict, source: str, *files: Path) -> bool:

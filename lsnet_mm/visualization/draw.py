@@ -4,7 +4,6 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart; line sty
 second time.
 """
 
-import os
 from collections.abc import Sequence
 
 import cv2
@@ -17,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
+from ..files import encode_png
 from .slice_view import SliceView
 
 GT, PRED, BOX, FRAME = '#00C896', '#E8590C', '#F0E442', '#FFFFFF'
@@ -42,10 +42,9 @@ def to_array(figure: Figure) -> np.ndarray:
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def save_png(image: np.ndarray, path: str | os.PathLike) -> None:
-    """Write (H, W, 3) uint8, RGB, as a PNG without metadata."""
-    if not cv2.imwrite(str(path), image[..., ::-1]):
-        raise OSError(f'cannot write the picture {path}')
+def png_bytes(image: np.ndarray) -> bytes:
+    """(H, W, 3) uint8, RGB, as a PNG without metadata."""
+    return encode_png(image[..., ::-1])
 
 
 def show_image(

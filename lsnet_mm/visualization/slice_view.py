@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+
+from ..models.geometry import mask_to_box
 
 IGNORED = 255
 
@@ -76,7 +79,8 @@ class SliceView:
         """
         height, width = self.image.shape
         boxes = [b for b in (self.gt_boxes, self.pred_boxes) if b is not None and len(b)]
-        boxes += [_mask_box(m) for m in (self.gt, self.pred) if m is not None and m.any()]
+        masks = [m for m in (self.gt, self.pred) if m is not None and m.any()]
+        boxes += [mask_to_box(torch.from_numpy(m)).numpy().astype(float) for m in masks]
         if not boxes:
             return 0.0, 0.0, float(width), float(height)
         boxes = np.concatenate(boxes)
@@ -123,8 +127,3 @@ def _boxes(sample: BaseDataElement, field: str) -> np.ndarray | None:
 
 def _numpy(array: Tensor | np.ndarray) -> np.ndarray:
     return array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
-
-
-def _mask_box(mask: np.ndarray) -> np.ndarray:
-    rows, cols = np.nonzero(mask)
-    return np.array([[cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]], dtype=float)

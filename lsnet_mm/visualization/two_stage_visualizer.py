@@ -7,8 +7,8 @@ from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 
-from ..evaluation.results import write_atomic
-from .draw import save_png
+from ..files import write_atomic
+from .draw import png_bytes
 from .panel import draw_slice
 from .slice_view import SliceView
 
@@ -74,6 +74,6 @@ class TwoStageVisualizer(Visualizer):
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            write_atomic(out_file, lambda path: save_png(drawn, path))
+            write_atomic(out_file, png_bytes(drawn))
         else:
             self.add_image(name, drawn, step)

@@ -1,7 +1,6 @@
 """NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
+from ..files import write_atomic
 from .errors import VolumeError
 from .naming import public_name
 from .volume import Volume
@@ -72,7 +72,6 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    path = Path(path)
     header = nib.Nifti1Header()
     header.set_data_dtype(volume.voxels.dtype)
     header.set_data_shape(volume.voxels.shape)
@@ -81,15 +80,8 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     header.set_xyzt_units('mm')
     header['vox_offset'] = 352
     header['magic'] = b'n+1'
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
-        with partial.open('wb') as file:
-            file.write(header.binaryblock + bytes(4))  # four zeros: no extensions
-            file.write(np.ascontiguousarray(volume.voxels.T))
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    head = header.binaryblock + bytes(4)  # four zeros: no extensions
+    write_atomic(path, (head, np.ascontiguousarray(volume.voxels.T)))
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -5,11 +5,11 @@ import pytest
 from lsnet_mm.evaluation.results import (
     SCHEMA,
     read_run,
-    write_atomic,
     write_curve,
     write_result,
     write_slices,
 )
+from lsnet_mm.files import write_atomic
 
 ROWS = [
     {
@@ -72,11 +72,11 @@ def test_other_schemas_are_refused(tmp_path):
 def test_a_failure_leaves_the_old_file(tmp_path):
     path = write_atomic(tmp_path / 'panel.png', b'old')
 
-    def fail(temporary):
-        temporary.write_bytes(b'half')
+    def half():
+        yield b'half'
         raise OSError('disk full')
 
     with pytest.raises(OSError, match='disk full'):
-        write_atomic(path, fail)
+        write_atomic(path, half())
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]

@@ -16,8 +16,9 @@ from ...evaluation.functional import PROTOCOLS
 from ...evaluation.metric_table import metric_table
 from ...evaluation.provenance import config_sha256, environment
 from ...evaluation.selection import select_slices, slice_title
+from ...files import write_atomic
 from ...visualization import SliceView, draw_panel, input_image
-from ...visualization.draw import save_png
+from ...visualization.draw import png_bytes
 
 
 @HOOKS.register_module()
@@ -75,7 +76,7 @@ class ResultHook(Hook):
         if self.panel:
             picture = self._draw_panel(runner, metric.rows)
             if picture is not None:
-                results.write_atomic(folder / 'panel.png', lambda path: save_png(picture, path))
+                write_atomic(folder / 'panel.png', png_bytes(picture))
         console = Console()
         console.print(metric_table(result))
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)

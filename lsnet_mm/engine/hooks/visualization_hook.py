@@ -8,6 +8,7 @@ from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 
 from ...visualization import input_image
+from .slice_name import slice_name
 
 
 @HOOKS.register_module()
@@ -73,12 +74,12 @@ class TwoStageVisualizationHook(Hook):
             return
         folder = self.show_dir or self._default_dir(runner)
         for inputs, sample in zip(data_batch['inputs'], outputs, strict=True):
-            out_file = None if self.show else osp.join(folder, f'{_name(sample)}.png')
+            out_file = None if self.show else osp.join(folder, f'{slice_name(sample)}.png')
             self._draw(runner, inputs, sample, out_file=out_file)
 
     def _draw(self, runner, inputs, sample: BaseDataElement, **kwargs) -> None:
         runner.visualizer.add_datasample(
-            _name(sample),
+            slice_name(sample),
             input_image(inputs, sample.ori_shape[:2]),
             data_sample=sample,
             show=self.show,
@@ -90,7 +91,3 @@ class TwoStageVisualizationHook(Hook):
     def _default_dir(runner) -> str:
         save_dir = getattr(runner.visualizer, 'save_dir', None) or runner.log_dir
         return osp.join(save_dir, 'vis_data', 'vis_image')
-
-
-def _name(sample: BaseDataElement) -> str:
-    return f'{sample.case}_{sample.slice_index:03d}'

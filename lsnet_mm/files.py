@@ -1,0 +1,54 @@
+"""Files that are there whole or not at all."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+
+def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray]) -> Path:
+    """Write a file under a temporary name, then rename: a failure leaves the old one as it was.
+
+    A killed process leaves ``.<name>.partial`` behind, which the next one overwrites.
+
+    Args:
+        path: The file; missing folders are made.
+        chunks: Its content, or the parts of it in their order: bytes, or arrays in C order.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.partial')
+    try:
+        with partial.open('wb') as file:
+            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
+                file.write(chunk)
+        os.replace(partial, path)
+    except BaseException:
+        # What stands in the way may be no file; then the first error is the one to tell.
+        if partial.is_file() or partial.is_symlink():
+            partial.unlink()
+        raise
+    return path
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """A PNG without metadata, the same for the same data.
+
+    Args:
+        image: (H, W, 3) uint8, BGR, or (H, W) uint8.
+
+    Raises:
+        OSError: If it cannot be encoded.
+    """
+    encoded, png = cv2.imencode('.png', image)
+    if not encoded:
+        raise OSError(f'an image of {image.shape} {image.dtype} cannot be encoded as PNG')
+    return png.tobytes()
