@@ -1,10 +1,14 @@
 """Tables in the documents are what the result files say, and what they link to is there."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+
+from lsnet_mm.evaluation.provenance import config_sha256
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
@@ -29,6 +33,15 @@ def test_tables_come_from_result_files(path):
 def test_links_lead_somewhere(path):
     for target in LINK.findall(path.read_text()):
         assert (path.parent / target).exists(), f'{path.name} links to {target}'
+
+
+def test_results_are_those_of_the_configs():
+    """A config that changed since its run would leave a figure that no command gives."""
+    for path in ROOT.glob('results/**/result.json'):
+        result = json.loads(path.read_text())
+        config = next(ROOT.glob(f'configs/*/{result["config"]}.py'))
+        current = config_sha256(Config.fromfile(config).to_dict())
+        assert result['config_sha256'] == current, f'{path.relative_to(ROOT)} is of another config'
 
 
 def test_no_result_names_a_missing_folder(tmp_path):
