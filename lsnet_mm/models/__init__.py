@@ -1,14 +1,16 @@
 from .backbones import StemResNet
 from .decode_heads import ConvHead
 from .dense_heads import KPBBRHead
-from .localizers import BaseLocalizer, LNet
+from .localizers import BaseLocalizer, CoarseLocalizer, LNet
 from .losses import DIoULoss, FocalDiceLoss
-from .necks import FCNNeck, HardCrop, RoIRecalibration, UNetNeck
+from .necks import AttentionUNetNeck, FCNNeck, HardCrop, RoIRecalibration, UNetNeck
 from .segmentors import LSNet, MultiRound
 from .task_modules import RoIMixing
 
 __all__ = [
+    'AttentionUNetNeck',
     'BaseLocalizer',
+    'CoarseLocalizer',
     'ConvHead',
     'DIoULoss',
     'FCNNeck',

@@ -1,4 +1,5 @@
 from .base import BaseLocalizer
+from .coarse_localizer import CoarseLocalizer
 from .lnet import LNet
 
-__all__ = ['BaseLocalizer', 'LNet']
+__all__ = ['BaseLocalizer', 'CoarseLocalizer', 'LNet']

@@ -66,9 +66,14 @@ class UNetNeck(BaseModule):
         conv = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
         inputs = (deepest, *channels[:-1])
         skips = skips[::-1] + [0] * (len(channels) - len(skips))
+        sizes = zip(inputs, skips, channels, strict=True)
         self.blocks = torch.nn.ModuleList(
-            UpBlock(*sizes, **conv) for sizes in zip(inputs, skips, channels, strict=True)
+            self.build_block(step, *size, **conv) for step, size in enumerate(sizes)
         )
+
+    def build_block(self, step: int, *sizes: int, **conv) -> UpBlock:
+        """The block of a step, coarsest first; sizes and arguments are those of the block."""
+        return UpBlock(*sizes, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         """Decodes features.
