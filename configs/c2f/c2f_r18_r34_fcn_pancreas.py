@@ -1,4 +1,4 @@
-# Coarse-to-fine: a coarse net on ResNet-18 gives the boxes, pixels are cropped. All else is L-SNet's.
+# Coarse-to-fine: a coarse net on ResNet-18 gives the boxes, pixels are cropped. All else as L-SNet.
 _base_ = '../lsnet/lsnet_r18_r34_fcn_pancreas_margin15.py'
 
 resnet18 = dict(depth=18, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18'))
