@@ -1,13 +1,21 @@
-# L-SNet (U-Net) of the comparison at CPU size: slices and crops of 160x160, a margin of 15 of 320
-# pixels a side, half of the training RoIs jittered ground-truth boxes, box voting.
-_base_ = ['../unet/unet_small_slices.py', '../_base_/models/lnet_small.py']
+# L-SNet (U-Net) of the comparison at CPU size. Every net sees 160x160 pixels: L-Net the whole slice, S-Net
+# a crop out of 256x256. Margin of 15 of 320 pixels a side, half of the training RoIs jittered
+# ground-truth boxes, box voting.
+_base_ = [
+    '../_base_/models/unet_small.py',
+    '../_base_/models/lnet_small.py',
+    '../_base_/datasets/slices_256.py',
+    '../_base_/schedules/small_48e.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
     _delete_=True,
     type='LSNet',
     data_preprocessor=_base_.model.data_preprocessor,
     localizer=_base_.localizer,
-    roi_extractor=dict(type='RoIRecalibration', size=(160, 160), margin=7.5),
+    localizer_size=(160, 160),
+    roi_extractor=dict(type='RoIRecalibration', size=(160, 160), margin=12),
     segmentor=_base_.model,
     gamma=0.1,
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
