@@ -1,5 +1,5 @@
 # Table 2: the U-Net with the usual loss in place of the paper's.
-_base_ = './unet_small_slices.py'
+_base_ = './unet_w16_slices.py'
 
 model = dict(
     decode_head=dict(

@@ -1,11 +1,11 @@
-# L-SNet (U-Net) of the comparison at CPU size. Every net sees 160x160 pixels: L-Net the whole slice, S-Net
-# a crop out of 256x256. Margin of 15 of 320 pixels a side, half of the training RoIs jittered
-# ground-truth boxes, box voting.
+# L-SNet (FCN) of the comparison at CPU size. Every net sees 160x160 pixels: L-Net the slice,
+# S-Net a crop out of 256x256. A margin of 15 of 320 pixels a side, half of the training RoIs
+# jittered ground-truth boxes, box voting.
 _base_ = [
-    '../_base_/models/unet_small.py',
-    '../_base_/models/lnet_small.py',
+    '../_base_/models/fcn_small.py',
+    '../_base_/models/lnet_fcn_small.py',
     '../_base_/datasets/slices_256.py',
-    '../_base_/schedules/small_48e.py',
+    '../_base_/schedules/w16_32e.py',
     '../_base_/default_runtime.py',
 ]
 
