@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .composing import DATA
+from .composing import DATA, data_root
 from .job import FAILED, REFUSED, Job
 from .overview import Overview
 from .planning import plan
@@ -80,6 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> bool:
     """Whether every run is done now."""
+    if not data_root(args.data).is_dir():
+        raise FileNotFoundError(
+            f'{data_root(args.data)} does not exist. Put the data there, or a link to them; '
+            'docs/data.md says how they are prepared.'
+        )
     signal.signal(signal.SIGTERM, _interrupt)
     slots = make_slots(args.jobs)
     runs = plan(

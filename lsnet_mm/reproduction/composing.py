@@ -61,9 +61,15 @@ def composed_sha256(*args, **kwargs) -> str:
     return config_sha256(compose(*args, **kwargs).to_dict())
 
 
+def data_root(data: str) -> Path:
+    """Where data are expected, by the dataset files."""
+    files = (_load(path) for path in dataset_files() if _data(path.stem) == data)
+    return Path(next(files).data_root)
+
+
 def _exchange(config: Config, name: str, data: str) -> Config:
     files = {path.stem: _load(path) for path in dataset_files()}
-    if data in {_data(s) for s, f in files.items() if f.data_root == config.data_root}:
+    if any(_data(s) == data and f.data_root == config.data_root for s, f in files.items()):
         return config
     settings = config.to_dict()
     own = next((s for s, f in files.items() if f.to_dict().items() <= settings.items()), None)

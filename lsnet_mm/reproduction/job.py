@@ -3,15 +3,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 
-from ..files import write_atomic
-from .planning import HASH_FILE, TRAIN, remaining, remaining_tests
+from .planning import TRAIN, remaining, remaining_tests
 from .progress import read_progress
 from .run import Run
-from .sources import ROOT
+from .steps import prepare_test, prepare_train
 
 WAITING, TRAINING, TESTING = 'waiting', 'training', 'testing'
 DONE, REFUSED, FAILED, STOPPED = 'done', 'refused', 'failed', 'stopped'
@@ -115,10 +113,15 @@ class Job:
             return self._end(FAILED, f'{last} ended without an error and without a result')
         self._step = steps[0]
         self._log = self.run.work_dir / f'{self._step}.log'
-        command = self._train() if self._step == TRAIN else self._test()
+        if self._step == TRAIN:
+            self.state, self._since = TRAINING, (time.monotonic(), self.run.checkpoint()[1])
+            command = prepare_train(self.run)
+        else:
+            self.state = TESTING
+            command = prepare_test(self.run, self._step)
         with self._log.open('ab') as log:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                command,
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -126,36 +129,6 @@ class Job:
                 start_new_session=True,
                 pass_fds=(self._lock.fileno(),),
             )
-
-    def _train(self) -> list[str]:
-        run, (checkpoint, epoch) = self.run, self.run.checkpoint()
-        self.state, self._since = TRAINING, (time.monotonic(), epoch)
-        config = run.compose()
-        config.work_dir = str(run.work_dir)
-        config.randomness = {**config.get('randomness', {}), 'seed': run.seed}
-        # mmengine removes the old checkpoint before it writes the new one. With two, a process
-        # that is killed just then still has one.
-        config.default_hooks.checkpoint.max_keep_ckpts = 2
-        if checkpoint is not None:
-            config.load_from, config.resume = str(checkpoint), True
-        write_atomic(run.work_dir / HASH_FILE, f'{run.sha256()}\n'.encode())
-        path = run.work_dir / f'{run.config}.py'
-        config.dump(path)
-        return [str(ROOT / 'tools' / 'train.py'), str(path)]
-
-    def _test(self) -> list[str]:
-        run = self.run
-        self.state = TESTING
-        config = run.compose(self._step)
-        folder = run.work_dir if self._step == 'test' else run.work_dir / self._step
-        folder.mkdir(exist_ok=True)
-        config.work_dir = str(folder)
-        config.randomness = {**config.get('randomness', {}), 'seed': run.seed}
-        config.default_hooks.result.out_dir = str(run.tests[self._step])
-        path = folder / f'{run.config}.py'
-        config.dump(path)
-        checkpoint, _ = run.source.checkpoint()
-        return [str(ROOT / 'tools' / 'test.py'), str(path), str(checkpoint)]
 
     def _read_progress(self) -> None:
         self.progress = read_progress(self.run.work_dir)

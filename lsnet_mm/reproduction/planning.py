@@ -113,17 +113,17 @@ def _is_done(run: Run, test: str, folder: Path) -> bool:
 
 
 def _check_work_dir(run: Run) -> None:
-    """That a training was started with the config as it is now.
+    """That a training with a checkpoint was started with the config as it is now.
 
     Folders of ``tools/train.py`` have no hash file; mmengine leaves the config in them.
     """
+    if run.checkpoint()[0] is None:
+        return
     file, config = run.work_dir / HASH_FILE, run.work_dir / f'{run.config}.py'
     if file.is_file():
         found = file.read_text().strip()
     elif config.is_file():
         found = config_sha256(Config.fromfile(config).to_dict())
-    elif run.checkpoint()[0] is None:
-        return
     else:
         found = 'unknown'
     if found != run.sha256():

@@ -24,16 +24,11 @@ def markdown(table: Table, records: Sequence[Record]) -> str:
         ValueError: If two rows were tested on different slices.
     """
     papers = _paper_columns(table)
-    header = [
-        'system',
-        *table.columns,
-        'difference',
-        'to',
-        'seeds',
-        *(f'paper: {p}' for p in papers),
+    left, right = '---', '---:'
+    lines = [
+        ['system', *table.columns, 'difference', 'to', 'seeds', *map('paper: {}'.format, papers)],
+        [left, *[right] * (len(table.columns) + 1), left, left, *[right] * len(papers)],
     ]
-    lines = [header, ['---'] + ['---:'] * (len(table.columns) + 1) + ['---', '---']]
-    lines[1] += ['---:'] * len(papers)
     for record in records:
         cells = [_text(record.scores.get(key), key) for key in table.columns.values()]
         if not record.seeds:
@@ -49,32 +44,22 @@ def markdown(table: Table, records: Sequence[Record]) -> str:
 def csv_text(table: Table, records: Sequence[Record]) -> str:
     """The same with more digits, and blanks for what is not there."""
     papers = _paper_columns(table)
-    header = ['system', 'config']
-    header += [name for key in table.columns.values() for name in (key, f'{key} std')]
-    header += [
-        'difference',
-        'low',
-        'high',
-        'to',
-        'patients',
-        'seeds',
-        *(f'paper: {p}' for p in papers),
-    ]
+    scores = [name for key in table.columns.values() for name in (key, f'{key} std')]
+    against = ['difference', 'low', 'high', 'to', 'patients']
     buffer = StringIO(newline='')
     writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(header)
+    writer.writerow(
+        ['system', 'config', *scores, *against, 'seeds', *map('paper: {}'.format, papers)]
+    )
     for record in records:
         cells = [record.row.label, record.row.config]
         for key in table.columns.values():
             values = record.scores.get(key)
             cells += [_number(values and mean(values)), _number(_spread(values))]
-        d = compare(record, records)
-        numbers = (d.mean, d.low, d.high) if d else (None,) * 3
-        cells += [
-            *map(_number, numbers),
-            record.row.reference if d else '',
-            d.patients if d else '',
-        ]
+        cells += [''] * len(against)
+        if (d := compare(record, records)) is not None:
+            numbers = [_number(value) for value in (d.mean, d.low, d.high)]
+            cells[-len(against) :] = [*numbers, record.row.reference, d.patients]
         cells += [' '.join(map(str, record.seeds)), *(record.row.paper.get(p, '') for p in papers)]
         writer.writerow(cells)
     return buffer.getvalue()

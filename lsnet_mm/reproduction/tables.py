@@ -24,6 +24,8 @@ SMALL = {
     'lsnet_fcn_rounds': 'lsnet_fcn_small_slices_rounds',
     'pspnet': 'pspnet_small_slices',
     'deeplabv3': 'deeplabv3_small_slices',
+    'rstn': 'rstn_small_slices',
+    'rstn_rounds': 'rstn_small_slices_rounds',
 }
 #: ResNet-18 and ResNet-34 on 320x320 pixels, as in the paper.
 PAPER = {
@@ -44,6 +46,8 @@ PAPER = {
     'lsnet_fcn': 'lsnet_r18_r34_fcn_pancreas_margin15',
     'pspnet': 'pspnet_r34_pancreas',
     'deeplabv3': 'deeplabv3_r34_pancreas',
+    'rstn': 'rstn_r18_r34_unet_pancreas',
+    'rstn_rounds': 'rstn_r18_r34_unet_pancreas_rounds',
 }
 SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
 MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
@@ -76,6 +80,8 @@ def _table1(c: dict[str, str]) -> Table:
     rows += [
         Row('PSPNet', c['pspnet'], None, unet),
         Row('DeepLabV3', c['deeplabv3'], None, unet),
+        Row('RSTN', c['rstn'], None, unet),
+        Row('RSTN, rounds', c['rstn_rounds'], c['rstn'], c['lsnet_rounds']),
     ]
     scores = {'precision': 'slice_fg/precision', 'recall': 'slice_fg/recall'}
     columns = MASKS | scores | {'DSC by case': 'case/dsc'} | BOXES | SIZE

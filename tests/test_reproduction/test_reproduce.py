@@ -79,6 +79,8 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     assert 0 < result['localizer']['gflops'] < result['gflops']
     split, _ = read_run('results/phantom/tiny/seed0/train_split')
     assert (result['data']['split'], split['data']['split']) == ('val', 'train')
+    asked = (split['data'][key] for key in ('name', 'fold', 'split'))
+    assert split['config_sha256'] == composing.composed_sha256('tiny', *asked)
     table = Path('results/phantom/tables/table4_small.md').read_text()
     assert '| L-SNet | ' in table and 'not run' not in table
 
@@ -105,6 +107,12 @@ def test_what_cannot_be_asked_for(capsys, more, message):
     assert message in refusal(capsys, *ARGUMENTS, *more)
 
 
+def test_data_are_asked_for_first(here, capsys):
+    assert command.main(ARGUMENTS) == 1
+    assert 'data/phantom does not exist. Put the data there' in capsys.readouterr().err
+
+
 def test_jobs_are_one_at_least(here, capsys):
+    Path('data/phantom').mkdir(parents=True)
     assert command.main([*ARGUMENTS, '--jobs', '0']) == 1
     assert '--jobs must be at least 1, got 0' in capsys.readouterr().err

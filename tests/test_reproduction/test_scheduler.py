@@ -6,7 +6,7 @@ import os
 import pytest
 from fake_runs import put_checkpoint, put_result, write_fake_tools
 
-from lsnet_mm.reproduction import Run, job
+from lsnet_mm.reproduction import Run, steps
 from lsnet_mm.reproduction.job import DONE, FAILED, REFUSED, STOPPED, Job
 from lsnet_mm.reproduction.planning import HASH_FILE
 from lsnet_mm.reproduction.scheduler import Scheduler
@@ -19,7 +19,7 @@ ROUNDS = Run('lsnet_unet_small_slices_rounds', 'slices', weights='lsnet_unet_sma
 @pytest.fixture
 def run(here, monkeypatch):
     """Run these, so many at once; gives the jobs, and what the tools were called for."""
-    monkeypatch.setattr(job, 'ROOT', here)
+    monkeypatch.setattr(steps, 'ROOT', here)
 
     def run(runs, slots=1, resume=False, on_tick=lambda: None, **tools):
         write_fake_tools(here, runs, **tools)
