@@ -20,8 +20,8 @@ def load(path):
 @pytest.mark.parametrize(
     'name, data, fold, split',
     [
-        ('unet_small_slices', None, None, None),
-        ('unet_small_slices', 'slices', None, 'val'),
+        ('unet_w16_slices', None, None, None),
+        ('unet_w16_slices', 'slices', None, 'val'),
         ('lsnet_small_slices_overfit', 'slices', None, 'train'),
         ('lsnet_small_phantom', 'phantom', 0, 'val'),
         ('lsnet_r18_r34_unet_pancreas_margin15', 'pancreas_ct', 0, 'val'),
@@ -35,8 +35,8 @@ def test_nothing_changes_where_nothing_is_asked(name, data, fold, split):
 @pytest.mark.parametrize(
     'name, data, file',
     [
-        ('lsnet_unet_small_slices', 'phantom', 'phantom_160'),
-        ('lsnet_unet_small_slices', 'pancreas_ct', 'pancreas_ct_160'),
+        ('lsnet_unet_w16_slices', 'phantom', 'phantom_256'),
+        ('unet_w16_slices', 'pancreas_ct', 'pancreas_ct_160'),
         ('c2f_r18_r34_unet_pancreas', 'slices', 'slices_320'),
         ('unet_r34_pancreas', 'phantom', 'phantom_320'),
     ],
@@ -56,7 +56,7 @@ def test_data_are_those_of_the_file_and_all_else_stays(name, data, file):
 
 def test_augmentation_is_the_same_on_all_data():
     def random(data):
-        pipeline = compose('unet_small_slices', data).train_dataloader.dataset.pipeline
+        pipeline = compose('unet_w16_slices', data).train_dataloader.dataset.pipeline
         return [t for t in pipeline if t.type.startswith('Random') or t.type == 'Resize']
 
     assert random('slices') == random('phantom') == random('pancreas_ct')
@@ -74,18 +74,18 @@ def test_every_row_runs_on_all_data(scale, data):
 
 
 def test_a_fold_is_set_everywhere():
-    config = compose('unet_small_slices', 'pancreas_ct', fold=2)
+    config = compose('unet_w16_slices', 'pancreas_ct', fold=2)
     folds = [config[f'{part}_dataloader'].dataset.fold for part in ('train', 'val', 'test')]
     assert folds == [2, 2, 2]
 
 
 def test_slices_have_no_folds():
     with pytest.raises(ValueError, match='data/pancreas_ct_slices has no folds'):
-        compose('unet_small_slices', 'slices', fold=0)
+        compose('unet_w16_slices', 'slices', fold=0)
 
 
 def test_training_slices_are_tested_as_they_train_without_augmentation():
-    config = compose('unet_small_slices', 'pancreas_ct', split='train')
+    config = compose('unet_w16_slices', 'pancreas_ct', split='train')
     test = config.test_dataloader.dataset
     assert (test.split, test.slices) == ('train', 'foreground')
     assert test.pipeline == config.val_dataloader.dataset.pipeline
@@ -96,12 +96,12 @@ def test_training_slices_are_tested_as_they_train_without_augmentation():
 def test_from_scratch():
     assert 'Pretrained' in str(compose('unet_r34_pancreas').model)
     assert 'Pretrained' not in str(compose('unet_r34_pancreas', from_scratch=True).model)
-    narrow = 'unet_small_slices'
+    narrow = 'unet_w16_slices'
     assert composed_sha256(narrow, from_scratch=True) == composed_sha256(narrow)
 
 
 def test_the_written_file_has_the_same_hash(tmp_path):
-    config = compose('c2f_unet_small_slices_rounds', 'phantom', 1, 'train')
+    config = compose('c2f_unet_w16_slices_rounds', 'phantom', 1, 'train')
     config.dump(tmp_path / 'config.py')
     assert config_sha256(Config.fromfile(tmp_path / 'config.py').to_dict()) == config_sha256(
         config.to_dict()

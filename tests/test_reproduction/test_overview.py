@@ -13,16 +13,16 @@ from lsnet_mm.reproduction.job import TRAINING, Job
 from lsnet_mm.reproduction.overview import Overview
 from lsnet_mm.reproduction.progress import Progress, read_progress
 
-DONE, OPEN = Run('unet_small_slices', 'slices'), Run('unet_small_slices', 'slices', 1)
+DONE, OPEN = Run('unet_w16_slices', 'slices'), Run('unet_w16_slices', 'slices', 1)
 
 
 @pytest.fixture
 def jobs(here):
-    """One done in 8 minutes, one at epoch 12 of 48, and one that is refused."""
+    """One done in 8 minutes, one at epoch 12 of 32, and one that is refused."""
     put_result(DONE)
     put_checkpoint(OPEN, 12)
     log(OPEN, '20260101_000000', {'epoch': 12}, {'step': 12, 'slice_fg/dsc': 51.26})
-    stopped = Run('fcn_small_slices', 'slices')
+    stopped = Run('fcn_w16_slices', 'slices')
     put_checkpoint(stopped, 3)
     return [Job(DONE), Job(OPEN, resume=True), Job(stopped)]
 
@@ -44,11 +44,11 @@ def test_progress_is_what_the_last_start_says(here):
 
 def test_time_left(jobs):
     done, open_job, refused = jobs
-    assert [seconds_left(job, jobs) for job in jobs] == [0, 360, 0]  # 36 epochs of 10 s
-    assert total_seconds(jobs, 2) == 360  # the longest run is not shared
+    assert [seconds_left(job, jobs) for job in jobs] == [0, 200, 0]  # 20 epochs of 10 s
+    assert total_seconds(jobs, 2) == 200  # the longest run is not shared
     open_job.pace = 20
-    assert seconds_left(open_job, jobs) == 720
-    assert seconds_left(open_job, [open_job]) == 720
+    assert seconds_left(open_job, jobs) == 400
+    assert seconds_left(open_job, [open_job]) == 400
 
 
 def test_time_left_is_unknown_before_the_first_epoch(here):
@@ -70,9 +70,9 @@ def test_lines_without_a_terminal(jobs):
         jobs[1].state = TRAINING
         overview.update()
     lines = out.getvalue().splitlines()
-    assert lines[0] == 'unet_small_slices seed0: done (its result is there: skipped)'
-    assert lines[1].startswith('fcn_small_slices seed0: refused (work_dirs/reproduce/slices/fcn_')
-    assert lines[2:] == ['unet_small_slices seed1: training, epoch 12/48, 6 min left, DSC 51.3']
+    assert lines[0] == 'unet_w16_slices seed0: done (its result is there: skipped)'
+    assert lines[1].startswith('fcn_w16_slices seed0: refused (work_dirs/reproduce/slices/fcn_')
+    assert lines[2:] == ['unet_w16_slices seed1: training, epoch 12/32, 3 min left, DSC 51.3']
 
 
 def test_a_table_on_a_terminal(jobs):
@@ -83,5 +83,5 @@ def test_a_table_on_a_terminal(jobs):
         overview.update()
     text = out.getvalue()
     assert text.index('training') < text.index('refused') < text.index('skipped')
-    assert '12/48' in text and '51.3' in text
-    assert '1 done, 1 refused, 1 training; about 6 min left' in text
+    assert '12/32' in text and '51.3' in text
+    assert '1 done, 1 refused, 1 training; about 3 min left' in text

@@ -7,9 +7,9 @@ from lsnet_mm.reproduction import TABLES, Run, plan, remaining
 from lsnet_mm.reproduction.planning import HASH_FILE
 
 SMALL = TABLES['small']
-RUN = Run('unet_small_slices', 'slices')
-GAP = Run('lsnet_unet_small_slices', 'slices', train_split=True)
-ROUNDS = Run('lsnet_unet_small_slices_rounds', 'slices', weights='lsnet_unet_small_slices')
+RUN = Run('unet_w16_slices', 'slices')
+GAP = Run('lsnet_unet_w16_slices', 'slices', train_split=True)
+ROUNDS = Run('lsnet_unet_w16_slices_rounds', 'slices', weights='lsnet_unet_w16_slices')
 
 
 def configs(runs):
@@ -36,7 +36,7 @@ def test_seed_after_seed_and_fold_after_fold():
 
 def test_rows_bring_the_one_whose_weights_they_test():
     runs = plan([SMALL[1]], [0], [None], [ROUNDS.config], data='slices')
-    assert configs(runs) == ['lsnet_unet_small_slices', ROUNDS.config]
+    assert configs(runs) == ['lsnet_unet_w16_slices', ROUNDS.config]
     assert runs[1].source == runs[0]
 
 
@@ -56,7 +56,7 @@ def test_a_start_that_crashed_before_the_first_checkpoint_is_made_again(here):
 def test_unfinished(here):
     put_checkpoint(RUN, 3)
     message = (
-        r'slices/unet_small_slices/seed0 stopped after 3 of 48 epochs. Continue it with --resume'
+        r'slices/unet_w16_slices/seed0 stopped after 3 of 32 epochs. Continue it with --resume'
     )
     with pytest.raises(ValueError, match=message):
         remaining(RUN)
@@ -64,7 +64,7 @@ def test_unfinished(here):
 
 
 def test_a_crash_between_training_and_test_needs_no_resume(here):
-    put_checkpoint(RUN, 48)
+    put_checkpoint(RUN, 32)
     assert remaining(RUN) == ['test']
 
 
@@ -79,7 +79,7 @@ def test_the_test_on_training_slices_is_made_up_for(here):
         ValueError, match='is there, but .* holds no finished training for the test'
     ):
         remaining(GAP)
-    put_checkpoint(GAP, 48)
+    put_checkpoint(GAP, 32)
     assert remaining(GAP) == ['train_split']
     put_result(GAP, test='train_split')
     assert remaining(GAP) == []
@@ -87,10 +87,10 @@ def test_the_test_on_training_slices_is_made_up_for(here):
 
 def test_weights_of_another_row(here):
     with pytest.raises(
-        ValueError, match='lsnet_unet_small_slices/seed0 holds no finished training'
+        ValueError, match='lsnet_unet_w16_slices/seed0 holds no finished training'
     ):
         remaining(ROUNDS)
-    put_checkpoint(ROUNDS.source, 48)
+    put_checkpoint(ROUNDS.source, 32)
     assert remaining(ROUNDS) == ['test']
 
 
@@ -102,7 +102,7 @@ def test_a_result_of_another_config(here):
 
 
 def test_a_training_of_another_config(here):
-    put_checkpoint(RUN, 48, '0123456789')
+    put_checkpoint(RUN, 32, '0123456789')
     with pytest.raises(ValueError, match=r'seed0 was started with another config \(01234567, now'):
         remaining(RUN, resume=True)
 
@@ -114,11 +114,11 @@ def test_no_result_file(here):
 
 
 def test_a_training_of_the_plain_tool_is_taken_over(here):
-    put_checkpoint(RUN, 48)
+    put_checkpoint(RUN, 32)
     (RUN.work_dir / HASH_FILE).unlink()
     with pytest.raises(ValueError, match='another config .unknown'):
         remaining(RUN)
-    RUN.compose().dump(RUN.work_dir / 'unet_small_slices.py')
+    RUN.compose().dump(RUN.work_dir / 'unet_w16_slices.py')
     assert remaining(RUN) == ['test']
 
 

@@ -13,7 +13,7 @@ COLUMNS = {
     'params (M)': 'params',
     'first stage': 'localizer/gflops',
 }
-UNET, TWO, MISSING = 'unet_small_slices', 'lsnet_unet_small_slices', 'fcn_small_slices'
+UNET, TWO, MISSING = 'unet_w16_slices', 'lsnet_unet_w16_slices', 'fcn_w16_slices'
 TABLE = Table(
     4,
     'Some rows',
@@ -38,8 +38,8 @@ MARKDOWN = f"""\
 | - | - | 0, 1 | 88.20 |
 | Later | not run | - | - | - | - | - | - | - | - | - |"""
 CSV = (
-    'One stage,unet_small_slices,45.0000,7.0711,,,,,,,2.0000,0.0000,,,'
-    '-20.0000,-20.0000,-20.0000,lsnet_unet_small_slices,2,0 1,86.56\n'
+    'One stage,unet_w16_slices,45.0000,7.0711,,,,,,,2.0000,0.0000,,,'
+    '-20.0000,-20.0000,-20.0000,lsnet_unet_w16_slices,2,0 1,86.56\n'
 )
 
 
@@ -108,7 +108,7 @@ def test_results_of_another_config_are_left_out_and_named(results):
     put_result(Run(UNET, 'slices', 1), slices(99), config_sha256='0' * 64)
     text = write_report(TABLE, 'slices', 'small', results)[0].read_text()
     assert '| One stage | 40.0 |' in text
-    assert 'another config: `slices/unet_small_slices/seed1`' in text
+    assert 'another config: `slices/unet_w16_slices/seed1`' in text
     assert str(results) not in text
 
 
@@ -131,6 +131,6 @@ def test_folds_are_one_test_set(here):
 def test_rows_tested_on_different_slices_are_not_compared(results):
     put_result(Run(UNET, 'slices', 0), slices(40)[:1])
     with pytest.raises(
-        ValueError, match='unet_small_slices cannot be compared with lsnet_unet_small'
+        ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'
     ):
         markdown(TABLE, read_records(TABLE, 'slices', results))

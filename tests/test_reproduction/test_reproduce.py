@@ -17,7 +17,7 @@ from lsnet_mm.reproduction.table import Table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
-_base_ = '{root}/configs/lsnet/lsnet_unet_small_slices.py'
+_base_ = '{root}/configs/lsnet/lsnet_unet_w16_slices.py'
 model = dict(roi_extractor=dict(size=(32, 32)))
 train_cfg = dict(max_epochs=3, val_interval=1)
 param_scheduler = []
@@ -98,7 +98,7 @@ def refusal(capsys, *arguments):
 @pytest.mark.parametrize(
     'more, message',
     [
-        (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_unet_small_slices_gamma0'),
+        (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_unet_w16_slices_gamma0'),
         (['--data', 'slices', '--folds', '1'], 'slices have no folds'),
         (['--table', '5'], "invalid choice: '5'"),
     ],
