@@ -53,7 +53,8 @@ class Overview:
 
     def table(self) -> Table:
         """A row a run, those that need looking at first."""
-        table = Table(caption=self.summary(), expand=True)
+        # On top: rich cuts a table off at the bottom of the screen.
+        table = Table(title=self.summary(), expand=True)
         for name in ('run', 'state', 'epoch', 'left', 'DSC'):
             numeric = name in ('epoch', 'left', 'DSC')
             table.add_column(name, justify='right' if numeric else 'left', no_wrap=numeric)

@@ -58,12 +58,12 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
 
     program = PROGRAM.format(path=[str(ROOT), str(ROOT / 'tests')])
     process = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', program, *ARGUMENTS])
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (work / 'last_checkpoint').exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     assert 'with --resume goes on' in capfd.readouterr().err
 
     install(monkeypatch.setattr)
