@@ -12,6 +12,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     MediaStorageDirectoryStorage,
 )
+
 from .plain_elements import plain_elements
 
 _PIXEL_DATA = b'\xe0\x7f\x10\x00'
