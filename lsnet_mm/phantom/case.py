@@ -26,8 +26,8 @@ def make_case(
 
     Returns:
         tuple: The volume (X, Y, Z) int16 in HU, the label (X, Y, Z) uint8 (1 is pancreas, 2 is
-        spleen), and the spacing (x, y, z) in mm. Slice ``[:, :, k]`` is transposed to (rows, columns) for
-        display.
+        spleen), and the spacing (x, y, z) in mm. Slice ``[:, :, k]`` is transposed to (rows,
+        columns) for display.
 
     Raises:
         ValueError: If the volume is too small to hold an organ, or there are no such ``organs``.
