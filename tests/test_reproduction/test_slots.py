@@ -10,7 +10,7 @@ from lsnet_mm.reproduction.slots import make_slots
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
-    for name in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'MALLOC_MMAP_MAX_'):
+    for name in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, 'cpu_count', lambda: 8)
 
@@ -31,7 +31,7 @@ def test_cores_are_shared(gpus):
     assert [slot['OMP_NUM_THREADS'] for slot in make_slots()] == ['8']
     slots = make_slots(3)
     assert [slot['OMP_NUM_THREADS'] for slot in slots] == ['2'] * 3
-    assert slots[0]['MALLOC_MMAP_MAX_'] == '0' and 'CUDA_VISIBLE_DEVICES' not in slots[0]
+    assert 'CUDA_VISIBLE_DEVICES' not in slots[0]
 
 
 @pytest.mark.parametrize('jobs, devices', [(None, ['0', '1']), (1, ['0']), (3, ['0', '1', '0'])])
