@@ -86,9 +86,7 @@ def test_the_test_on_training_slices_is_made_up_for(here):
 
 
 def test_weights_of_another_row(here):
-    with pytest.raises(
-        ValueError, match='lsnet_unet_w16_slices/seed0 holds no finished training'
-    ):
+    with pytest.raises(ValueError, match='lsnet_unet_w16_slices/seed0 holds no finished training'):
         remaining(ROUNDS)
     put_checkpoint(ROUNDS.source, 32)
     assert remaining(ROUNDS) == ['test']

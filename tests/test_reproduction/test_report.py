@@ -130,7 +130,5 @@ def test_folds_are_one_test_set(here):
 
 def test_rows_tested_on_different_slices_are_not_compared(results):
     put_result(Run(UNET, 'slices', 0), slices(40)[:1])
-    with pytest.raises(
-        ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'
-    ):
+    with pytest.raises(ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'):
         markdown(TABLE, read_records(TABLE, 'slices', results))
