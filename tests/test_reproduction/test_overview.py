@@ -81,7 +81,7 @@ def test_a_table_on_a_terminal(jobs):
     jobs[1].state = TRAINING
     with overview:
         overview.update()
-    text = out.getvalue()
+    title, text = out.getvalue().split('\n', 1)
     assert text.index('training') < text.index('refused') < text.index('skipped')
     assert '12/32' in text and '51.3' in text
-    assert '1 done, 1 refused, 1 training; about 3 min left' in text
+    assert '1 done, 1 refused, 1 training; about 3 min left' in title
