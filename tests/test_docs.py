@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from lsnet_mm.reproduction import TABLES, markdown, read_records
 from lsnet_mm.reproduction.composing import composed_sha256
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
+PAPER_TABLE = re.compile(
+    r'<!-- table (\d)(, short)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
+)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 
@@ -27,6 +31,15 @@ def summarize():
 def test_tables_come_from_result_files(path):
     for folder, table in TABLE.findall(path.read_text()):
         assert table == summarize().table(ROOT / folder), f'{path.name}: {folder} is out of date'
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
+def test_tables_of_the_paper_come_from_result_files(path):
+    for number, short, data, scale, text in PAPER_TABLE.findall(path.read_text()):
+        table = TABLES[scale][int(number)]
+        table = table.short() if short else table
+        expected = markdown(table, read_records(table, data, ROOT / 'results'))
+        assert text == expected, f'{path.name}: table {number} is out of date'
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)

@@ -55,6 +55,8 @@ def write_report(
 ) -> list[Path]:
     """Write ``<results>/<data>/tables/table<k>_<scale>.md``, ``.csv`` and the pictures.
 
+    Of Table 1 also ``table1_<scale>_short.md``, its rows and scores that a README has room for.
+
     Returns:
         list: The files.
     """
@@ -66,5 +68,10 @@ def write_report(
     for path in (path for record in records for path in record.stale):
         text += f'\nLeft out, because it is of another config: `{path.relative_to(results)}`.\n'
     files = {f'{name}.md': text.encode(), f'{name}.csv': csv_text(table, records).encode()}
+    if table.number == 1:
+        short = table.short()
+        files[f'{name}_short.md'] = (
+            markdown(short, [r for r in records if r.row.paper]) + '\n'
+        ).encode()
     files |= {f'{kind}_{name}.png': png for kind, png in plots(table, records).items()}
     return [write_atomic(folder / file, content) for file, content in files.items()]

@@ -1,7 +1,9 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .row import Row
+
+_SHORT = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Table:
     rows: tuple[Row, ...]
     columns: Mapping[str, str]
     train_split: bool = False
+
+    def short(self) -> 'Table':
+        """The rows that the paper has too, with masks and boxes in a figure each: for a README."""
+        rows = [
+            replace(row, paper={'DSC': row.paper['DSC']}) for row in self.rows if 'DSC' in row.paper
+        ]
+        columns = {name: key for name, key in self.columns.items() if key in _SHORT}
+        return replace(self, rows=tuple(rows), columns=columns)
 
     def row(self, config: str) -> Row:
         """The row of a config.

@@ -43,7 +43,9 @@ PAPER = {
     'gamma1': 'lsnet_r18_r34_unet_pancreas_margin15_gamma1',
     'fcn': 'fcn_r34_pancreas',
     'c2f_fcn': 'c2f_r18_r34_fcn_pancreas',
+    'c2f_fcn_rounds': 'c2f_r18_r34_fcn_pancreas_rounds',
     'lsnet_fcn': 'lsnet_r18_r34_fcn_pancreas_margin15',
+    'lsnet_fcn_rounds': 'lsnet_r18_r34_fcn_pancreas_margin15_rounds',
     'pspnet': 'pspnet_r34_pancreas',
     'deeplabv3': 'deeplabv3_r34_pancreas',
     'rstn': 'rstn_r18_r34_unet_pancreas',
@@ -70,14 +72,8 @@ def _table1(c: dict[str, str]) -> Table:
         Row('Coarse-to-fine U-Net, trained on true boxes', c['c2f_gt'], None, unet),
         Row('Coarse-to-fine U-Net, rounds', c['c2f_rounds'], c['c2f'], c['lsnet_rounds']),
         Row('L-SNet (U-Net), rounds', c['lsnet_rounds'], unet, unet),
-    ]
-    if 'lsnet_fcn_rounds' in c:
-        rounds = c['lsnet_fcn_rounds']
-        rows += [
-            Row('Coarse-to-fine FCN, rounds', c['c2f_fcn_rounds'], c['c2f_fcn'], rounds),
-            Row('L-SNet (FCN), rounds', rounds, fcn, fcn),
-        ]
-    rows += [
+        Row('Coarse-to-fine FCN, rounds', c['c2f_fcn_rounds'], c['c2f_fcn'], c['lsnet_fcn_rounds']),
+        Row('L-SNet (FCN), rounds', c['lsnet_fcn_rounds'], fcn, fcn),
         Row('PSPNet', c['pspnet'], None, unet),
         Row('DeepLabV3', c['deeplabv3'], None, unet),
         Row('RSTN', c['rstn'], None, unet),
