@@ -63,7 +63,7 @@ def test_no_result_names_a_missing_folder(tmp_path):
 
 
 def test_scores_of_training_slices_are_no_run_of_their_own(tmp_path):
-    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'seed0'
+    run = ROOT / 'results' / 'native' / 'unet_small_slices' / 'seed0'
     shutil.copytree(run, tmp_path / 'seed0')
     shutil.copytree(run, tmp_path / 'seed0' / 'train_split')
     assert summarize().table(tmp_path).count('unet_small_slices') == 1
