@@ -1,0 +1,220 @@
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from lsnet_mm.evaluation.functional import aggregate
+from lsnet_mm.evaluation.statistics import (
+    PairedDifference,
+    by_area,
+    paired_difference,
+    per_patient,
+)
+
+
+def row(case, index, dsc, area=100, **kwargs):
+    """A slice of the given DSC: as many pixels found as there are, some of them right."""
+    tp = round(area * dsc / 100)
+    counts = {'tp': tp, 'fp': area - tp, 'fn': area - tp}
+    return {'case': case, 'slice': index, 'area': area, **counts, **kwargs}
+
+
+def runs(*seeds):
+    """One run a seed; slices number through each patient: {'p': [dsc, ...]}."""
+    return [[row(c, i, d) for c, each in run.items() for i, d in enumerate(each)] for run in seeds]
+
+
+def random_runs(rng, patients, slices, seeds=1, spread=6.0):
+    """Patients of different difficulty to a system, each with several slices."""
+    levels = rng.normal(0, spread, patients)
+    return [
+        [
+            row(f'p{i:02}', j, np.clip(60 + levels[i] + rng.normal(0, spread), 0, 100), 1000)
+            for i in range(patients)
+            for j in range(slices[i])
+        ]
+        for _ in range(seeds)
+    ]
+
+
+def test_worked_by_hand():
+    a, b = runs({'p': [80, 60], 'q': [50]}), runs({'p': [70, 40], 'q': [56]})
+    # Slices differ by 10, 20 and -6; the counts of p summed give 70 against 55.
+    both = paired_difference(a, b)
+    assert both.mean == pytest.approx(24 / 3)
+    assert paired_difference(a, b, 'case').mean == pytest.approx((15 - 6) / 2)
+    # Of two patients there are three resamples: pp (15), qq (-6) and, half of the time, pq (8).
+    assert (both.low, both.high) == pytest.approx((-6, 15))
+    half = paired_difference(a, b, level=0.4)
+    assert (half.low, half.high) == pytest.approx((8, 8))
+    assert (half.patients, half.seeds, half.level) == (2, (1, 1), 0.4)
+    assert (both.significant, half.significant) == (False, True)
+
+
+@pytest.mark.parametrize('protocol', ['slice_fg', 'case'])
+def test_mean_is_the_difference_of_the_scores(protocol):
+    """Also with several classes, several seeds, empty slices, and rows in another order."""
+    rng = np.random.default_rng(0)
+
+    def system(seeds):
+        return [
+            [
+                row(f'p{i}', j, rng.integers(101), area, **{'class': label})
+                for i in range(4)
+                for j in range(i + 2)
+                for label in (1, 2)
+                if (area := 100 * (i + j) * (label + i != 2))
+            ]
+            + [row('p0', 9, 0, 0, **{'class': 1})]
+            for _ in range(seeds)
+        ]
+
+    a, b = system(3), system(2)
+    score_a, score_b = (
+        np.mean([aggregate(rows)[f'{protocol}/dsc'] for rows in each]) for each in (a, b)
+    )
+    b[1].reverse()
+    found = paired_difference(a, b, protocol)
+    assert found.mean == pytest.approx(score_a - score_b)
+    assert found.seeds == (3, 2)
+    assert found.low < found.mean < found.high
+
+
+def test_interval_of_single_slices_is_scipys():
+    rng = np.random.default_rng(0)
+    a, b = (random_runs(rng, 12, [1] * 12) for _ in 'ab')
+    difference = np.array([x['tp'] - y['tp'] for x, y in zip(a[0], b[0], strict=True)]) / 10
+    expected = bootstrap(
+        (difference,), np.mean, method='percentile', n_resamples=10_000, rng=1
+    ).confidence_interval
+    for protocol in ('slice_fg', 'case'):
+        found = paired_difference(a, b, protocol)
+        assert found.mean == pytest.approx(difference.mean())
+        assert (found.low, found.high) == pytest.approx(expected, abs=0.25)
+
+
+def test_interval_over_patients_is_scipys():
+    """Patients of different sizes: a ratio of sums, whose two parts scipy resamples as pairs."""
+    rng = np.random.default_rng(0)
+    sizes = [2 + i % 8 for i in range(12)]
+    a, b = (random_runs(rng, 12, sizes) for _ in 'ab')
+    each = per_patient(a, b)
+    sums = [each[f'p{i:02}'] * size for i, size in enumerate(sizes)]
+
+    def ratio(s, n, axis=-1):
+        return np.sum(s, axis=axis) / np.sum(n, axis=axis)
+
+    expected = bootstrap(
+        (sums, sizes), ratio, paired=True, method='percentile', n_resamples=10_000, rng=1
+    ).confidence_interval
+    found = paired_difference(a, b)
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.25)
+
+
+@pytest.mark.parametrize(
+    ('patients', 'least', 'most'), [(60, 0.92, 0.97), (12, 0.88, 0.94)], ids=['many', 'a dozen']
+)
+def test_no_difference_is_covered(patients, least, most):
+    """About as often as the level says, and for few patients as rarely as documented."""
+    rng = np.random.default_rng(0)
+    sizes = [1 + i % 3 for i in range(patients)]
+    trials = 600
+    covered = 0
+    for _ in range(trials):
+        a, b = (random_runs(rng, patients, sizes) for _ in 'ab')
+        covered += not paired_difference(a, b, samples=500).significant
+    assert least <= covered / trials <= most
+
+
+def test_slices_of_a_patient_stay_together():
+    """Copies of each slice add no patients, so they must not narrow the interval."""
+    rng = np.random.default_rng(0)
+    a, b = (random_runs(rng, 8, [1] * 8) for _ in 'ab')
+    copies_a, copies_b = ([[{**r, 'slice': i} for r in of[0] for i in range(10)]] for of in (a, b))
+    once, often = paired_difference(a, b), paired_difference(copies_a, copies_b)
+    assert (often.low, often.high) == pytest.approx((once.low, once.high))
+
+
+def test_it_repeats_and_is_fast():
+    rng = np.random.default_rng(0)
+    a, b = (random_runs(rng, 12, [8] * 12, seeds=3) for _ in 'ab')
+    start = time.process_time()
+    first = paired_difference(a, b)
+    assert time.process_time() - start < 1
+    assert paired_difference(a, b) == first
+    assert paired_difference(a, b, seed=1) != first
+    mirrored = paired_difference(b, a)
+    assert (mirrored.mean, mirrored.low) == pytest.approx((-first.mean, -first.high))
+
+
+def test_one_patient_has_no_interval():
+    found = paired_difference(runs({'p': [80, 70]}), runs({'p': [60, 60]}))
+    assert found.mean == pytest.approx(15)
+    assert np.isnan([found.low, found.high]).all()
+    assert not found.significant
+
+
+@pytest.mark.parametrize(
+    ('low', 'high', 'significant'),
+    [(0.2, 2.5, True), (-2, -1, True), (-1, 1, False), (0, 1, False)],
+)
+def test_significant(low, high, significant):
+    assert PairedDifference(1.0, low, high, 9, (1, 1), 0.95).significant is significant
+
+
+def test_text():
+    assert str(PairedDifference(1.31, 0.2, 2.46, 9, (3, 3), 0.95)) == '+1.3 [+0.2, +2.5]'
+    assert str(PairedDifference(-1.31, -3, 2, 9, (3, 3), 0.95)) == '-1.3 [-3.0, +2.0]'
+
+
+def test_per_patient_names_the_worst_first():
+    a, b = runs({'p': [80, 60], 'q': [50]}), runs({'p': [70, 40], 'q': [56]})
+    assert list(per_patient(a, b).items()) == [('q', pytest.approx(-6)), ('p', pytest.approx(15))]
+
+
+def test_by_area():
+    a = [[row('p', 0, 80, 100), row('p', 1, 60, 200), row('p', 2, 50, 900)]]
+    b = [[row('p', 0, 70, 100), row('p', 1, 40, 200), row('p', 2, 56, 900)]]
+    bins = by_area(a, b, [100, 200, 300, 400])
+    assert list(bins) == [(100, 200), (200, 300), (300, 400)]
+    assert bins[100, 200] == (pytest.approx(10), 1)
+    assert bins[200, 300] == (pytest.approx(20), 1)
+    assert bins[300, 400] == (pytest.approx(float('nan'), nan_ok=True), 0)
+    with pytest.raises(ValueError, match=r'ascending edges, got \[1, 1\]'):
+        by_area(a, b, [1, 1])
+
+
+ONE = runs({'p': [50, 50], 'q': [50]})
+
+
+@pytest.mark.parametrize(
+    ('a', 'b', 'kwargs', 'message'),
+    [
+        (ONE, ONE, {'protocol': 'pooled'}, r"unknown protocol 'pooled', choose from \['slice_fg'"),
+        (ONE, ONE, {'samples': 0}, 'samples >= 1'),
+        (ONE, ONE, {'level': 95}, r'level in \(0, 1\), got 10000 and 95'),
+        ([], ONE, {}, 'both systems need a run, got 0 of a and 1 of b'),
+        (ONE, [], {}, 'both systems need a run, got 1 of a and 0 of b'),
+        (ONE, [*ONE, []], {}, r'b\[1\] has no rows'),
+        (ONE, runs({'p': [50, 50]}), {}, r"a\[0\] and b\[0\] differ in 1 .*\('q', 0, None\)"),
+        ([*ONE, *runs({'p': [1]})], ONE, {}, r'a\[0\] and a\[1\] differ in 2 '),
+        (ONE, [ONE[0] + ONE[0][:1]], {}, r"b\[0\] has .*\('p', 0, None\) twice"),
+        (
+            ONE,
+            [[{**r, 'class': 1} for r in ONE[0]]],
+            {},
+            r"differ in 6 \(case, slice, class\): \('p', 0, 1\), \('p', 0, None\), .*, \.\.\.",
+        ),
+        (
+            ONE,
+            [[*ONE[0][:2], row('q', 0, 50, 80)]],
+            {},
+            r"a\[0\] and b\[0\] differ in the area of 1 .*\('q', 0, None\)",
+        ),
+        ([[row('p', 0, 0, 0)]], [[row('p', 0, 0, 0)]], {}, 'no slice has foreground'),
+    ],
+)
+def test_refused(a, b, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        paired_difference(a, b, **kwargs)
