@@ -17,11 +17,6 @@ CONFIG := configs/lsnet/lsnet_small_phantom.py
 PHANTOM := data/phantom
 RUN := work_dirs/lsnet_small_phantom
 
-# glibc hands large blocks back to the system after every step; told to keep them, narrow nets train
-# up to 2.5 times faster on a CPU. Other systems ignore these.
-export MALLOC_MMAP_MAX_ ?= 0
-export MALLOC_TRIM_THRESHOLD_ ?= 100000000000
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint clean venv
 

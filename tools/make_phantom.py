@@ -16,6 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=int, default=128, help='rows and columns (128)')
     parser.add_argument('--slices', type=int, default=24, help='slices of a volume (24)')
     parser.add_argument('--seed', type=int, default=0, help='seed of the whole set (0)')
+    parser.add_argument('--organs', type=int, help='1: pancreas; 2: and spleen (1)')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier data set')
     raw = parser.add_argument_group(
         'raw form', 'by default the data come prepared, in the layout that training reads'
@@ -34,6 +35,10 @@ def parse_args() -> argparse.Namespace:
     }
     if args.raw and not args.download:
         parser.error('--layout, --slice-order and --label-folder need --download')
+    if args.organs is not None:
+        if args.download:
+            parser.error('--organs is for prepared data: the collection has one organ')
+        args.raw['organs'] = args.organs
     return args
 
 

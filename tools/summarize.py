@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lsnet_mm.evaluation.results import read_run
+from lsnet_mm.evaluation.results import TRAIN_SPLIT, read_run
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -22,6 +22,7 @@ def table(folder: Path) -> str:
         SystemExit: If there is none.
     """
     runs = sorted(path.parent for path in folder.rglob('result.json'))
+    runs = [run for run in runs if run.name != TRAIN_SPLIT]
     if not runs:
         raise SystemExit(f'no result.json below {folder}; tools/test.py writes one')
     header = ['config', 'seed', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']

@@ -11,7 +11,7 @@ def count_params(model: nn.Module) -> int:
 
 
 @torch.no_grad()
-def count_gflops(model: nn.Module, inputs: Tensor) -> float:
+def count_gflops(model: nn.Module, inputs: Tensor, part: nn.Module | None = None) -> float:
     """The cost of one ``model(inputs, mode='tensor')`` in units of 1e9 multiply-adds.
 
     One multiply-add counts as one, as mmengine's ``get_model_complexity_info`` and the papers
@@ -21,6 +21,7 @@ def count_gflops(model: nn.Module, inputs: Tensor) -> float:
     Args:
         model: A model of mmengine's ``forward`` convention; its mode is left as it was.
         inputs: (N, C, H, W), preprocessed.
+        part: A module inside the model: its share alone.
     """
     training = model.training
     model.eval()
@@ -29,4 +30,7 @@ def count_gflops(model: nn.Module, inputs: Tensor) -> float:
             model(inputs, mode='tensor')
     finally:
         model.train(training)
-    return counter.get_total_flops() / 2 / 1e9
+    if part is None:
+        return counter.get_total_flops() / 2 / 1e9
+    name = next(name for name, module in model.named_modules() if module is part)
+    return sum(counter.get_flop_counts()[f'{type(model).__name__}.{name}'].values()) / 2 / 1e9

@@ -6,6 +6,8 @@
 ``curve.json``  losses of training and metrics of validation over time
 ``panel.png``   the best, the median and the worst slices
 ==============  ==================================================================================
+
+A subfolder ``train_split`` holds the same of the slices of training, where these were scored too.
 """
 
 import csv
@@ -19,6 +21,7 @@ from ..files import write_atomic
 from .provenance import is_absolute
 
 SCHEMA = 'lsnet_mm.result/1'
+TRAIN_SPLIT = 'train_split'
 
 _COUNTS = ('slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes', 'rounds')
 _ORACLE = ('oracle_tp', 'oracle_fp', 'oracle_fn')

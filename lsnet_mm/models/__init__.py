@@ -3,11 +3,19 @@ from .decode_heads import ConvHead
 from .dense_heads import KPBBRHead
 from .localizers import BaseLocalizer, CoarseLocalizer, LNet
 from .losses import DIoULoss, FocalDiceLoss
-from .necks import AttentionUNetNeck, FCNNeck, HardCrop, RoIRecalibration, UNetNeck
-from .segmentors import LSNet, MultiRound
+from .necks import (
+    AttentionUNetNeck,
+    FCNNeck,
+    HardCrop,
+    RoIRecalibration,
+    SaliencyTransform,
+    UNetNeck,
+)
+from .segmentors import RSTN, LSNet, MultiRound
 from .task_modules import RoIMixing
 
 __all__ = [
+    'RSTN',
     'AttentionUNetNeck',
     'BaseLocalizer',
     'CoarseLocalizer',
@@ -22,6 +30,7 @@ __all__ = [
     'MultiRound',
     'RoIMixing',
     'RoIRecalibration',
+    'SaliencyTransform',
     'StemResNet',
     'UNetNeck',
 ]

@@ -4,6 +4,7 @@ from .frame import Frame
 
 AIR, FAT, MUSCLE, SKIN, BONE, GAS = -1000, -100, 58, 10, 420, -850
 
+SPLEEN = (118, (0.66, -0.30, 1.10), (0.17, 0.34, 0.65))
 # HU, centre (u, v, w) and half axes of each organ, painted in this order. A half axis of 9 along
 # w runs through all slices.
 ORGANS = (
@@ -18,7 +19,7 @@ ORGANS = (
     (BONE, (0.0, -0.90, 0.5), (0.03, 0.09, 9)),
     (112, (-0.48, 0.14, 1.15), (0.40, 0.56, 0.85)),  # liver, right and left lobe
     (112, (-0.12, 0.50, 1.10), (0.42, 0.26, 0.40)),
-    (118, (0.66, -0.30, 1.10), (0.17, 0.34, 0.65)),  # spleen
+    SPLEEN,
     (190, (-0.46, -0.36, 0.30), (0.14, 0.22, 0.45)),  # kidneys and their pelvis
     (190, (0.46, -0.36, 0.42), (0.14, 0.22, 0.45)),
     (-60, (-0.39, -0.32, 0.30), (0.07, 0.10, 0.25)),
@@ -30,7 +31,7 @@ ORGANS = (
 )
 
 
-def paint_anatomy(rng: np.random.Generator, frame: Frame) -> np.ndarray:
+def paint_anatomy(rng: np.random.Generator, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Everything but the pancreas and its vein, without noise.
 
     Args:
@@ -38,7 +39,7 @@ def paint_anatomy(rng: np.random.Generator, frame: Frame) -> np.ndarray:
         frame: Place of the body.
 
     Returns:
-        np.ndarray: (X, Y, Z) float32, HU.
+        tuple[np.ndarray, np.ndarray]: (X, Y, Z) float32, HU, and (X, Y, Z) bool, the spleen.
     """
     u, v, w = frame.body_coordinates()
     # Bent coordinates give every organ an outline of its own that changes from slice to slice.
@@ -48,14 +49,18 @@ def paint_anatomy(rng: np.random.Generator, frame: Frame) -> np.ndarray:
     volume[np.abs(v + 1.22 - 0.12 * u**2) < 0.03] = 250  # the table
 
     _paint_wall(rng, volume, u, v)
-    for hu, centre, half in ORGANS:
+    for organ in ORGANS:
+        hu, centre, half = organ
         place = np.array(centre) + rng.normal(0, (0.012, 0.012, 0.03))
         size = np.array(half) * rng.uniform(0.9, 1.12, 3)
-        volume[_ellipsoid(u, v, w, place, size)] = hu + rng.uniform(-8, 8)
+        value = hu + rng.uniform(-8, 8)
+        volume[_ellipsoid(u, v, w, place, size)] = value
+        if organ is SPLEEN:
+            spleen_value = np.float32(value)
     _paint_stomach(rng, volume, u, v, w)
     for _ in range(rng.integers(24, 36)):
         _paint_loop(rng, volume, u, v, w)
-    return volume
+    return volume, volume == spleen_value  # of no other organ; less what was painted over it
 
 
 def _ellipsoid(u, v, w, centre, half) -> np.ndarray:

@@ -5,11 +5,12 @@ from .anatomy import paint_anatomy
 from .frame import Frame
 from .pancreas import make_pancreas
 
+ORGANS = ('pancreas', 'spleen')
 SMALLEST = (32, 32, 8)
 
 
 def make_case(
-    seed: int, case: int, shape: tuple[int, int, int] = (128, 128, 24)
+    seed: int, case: int, shape: tuple[int, int, int] = (128, 128, 24), organs: int = 1
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]]:
     """One procedural abdominal CT with its pancreas, the same for the same (seed, case, shape).
 
@@ -21,20 +22,23 @@ def make_case(
         seed: Of the data set.
         case: Number of the case.
         shape: (X, Y, Z) voxels: columns, rows, slices.
+        organs: How many of ``ORGANS`` the label holds.
 
     Returns:
-        tuple: The volume (X, Y, Z) int16 in HU, the label (X, Y, Z) uint8 (1 is pancreas), and
-        the spacing (x, y, z) in mm. Slice ``[:, :, k]`` is transposed to (rows, columns) for
-        display.
+        tuple: The volume (X, Y, Z) int16 in HU, the label (X, Y, Z) uint8 (1 is pancreas, 2 is
+        spleen), and the spacing (x, y, z) in mm. Slice ``[:, :, k]`` is transposed to (rows,
+        columns) for display.
 
     Raises:
-        ValueError: If the volume is too small to hold an organ.
+        ValueError: If the volume is too small to hold an organ, or there are no such ``organs``.
     """
     if len(shape) != 3 or any(n < least for n, least in zip(shape, SMALLEST, strict=True)):
         raise ValueError(f'make_case: shape must be at least {SMALLEST}, got {tuple(shape)}.')
+    if not 1 <= organs <= len(ORGANS):
+        raise ValueError(f'make_case: organs must be 1 to {len(ORGANS)} of {ORGANS}, got {organs}.')
     rng = np.random.default_rng([seed, case])
     frame = Frame.random(rng, tuple(shape))
-    volume = paint_anatomy(rng, frame)
+    volume, spleen = paint_anatomy(rng, frame)
     pancreas, vein = make_pancreas(rng, frame)
     volume[vein] = rng.uniform(150, 175)
     # Enhancement differs between patients; fat between the lobules makes it uneven.
@@ -45,4 +49,7 @@ def make_case(
     grain = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), (0.5, 0.5, 0))
     volume += rng.uniform(8, 12) * grain / grain.std()
     volume = np.clip(np.rint(volume), -1024, 3071).astype(np.int16)
-    return volume, pancreas.astype(np.uint8), frame.spacing
+    label = pancreas.astype(np.uint8)
+    if organs > 1:
+        label[spleen & ~vein & ~pancreas] = 2
+    return volume, label, frame.spacing

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from ..preparation.folds import contiguous_folds
-from .case import make_case
+from .case import ORGANS, make_case
 from .replace import replacing
 
 LAYOUT = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
@@ -18,6 +18,7 @@ def write_prepared(
     n_cases: int = 12,
     shape: tuple[int, int, int] = (128, 128, 24),
     seed: int = 0,
+    organs: int = 1,
     overwrite: bool = False,
     on_case: Callable[[str], None] | None = None,
 ) -> Path:
@@ -28,6 +29,7 @@ def write_prepared(
         n_cases: At least 4, one for each fold.
         shape: (X, Y, Z) voxels of a volume.
         seed: Of the whole set.
+        organs: Classes besides the background: 1 is the pancreas, 2 adds the spleen.
         overwrite: Replace ``out`` where it holds a prepared data set and nothing else.
         on_case: Called with the name of each case when it is written, for a progress bar.
 
@@ -45,7 +47,7 @@ def write_prepared(
         for part in ('imagesTr', 'labelsTr'):
             (folder / part).mkdir()
         for number, case in enumerate(cases, start=1):
-            volume, label, spacing = make_case(seed, number, shape)
+            volume, label, spacing = make_case(seed, number, shape, organs)
             _save(folder / 'imagesTr' / f'{case}_0000.nii', volume, spacing)
             _save(folder / 'labelsTr' / f'{case}.nii', label, spacing)
             if on_case is not None:
@@ -55,7 +57,7 @@ def write_prepared(
             'name': 'phantom',
             'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
             'channel_names': {'0': 'CT'},
-            'labels': {'background': 0, 'pancreas': 1},
+            'labels': {name: value for value, name in enumerate(('background', *ORGANS[:organs]))},
             'numTraining': n_cases,
             'file_ending': '.nii',
         }

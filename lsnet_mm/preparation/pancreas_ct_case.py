@@ -51,15 +51,7 @@ class PancreasCTCase(Case):
         headers = sort_slices(series)
         where = public_name(path)
         label = read_label(path, CLASSES).voxels
-        rows, columns = headers[0].shape
-        if label.shape != (columns, rows, len(headers)):
-            expected = (columns, rows, len(headers))
-            reason = (
-                f'the label is {label.shape}, its images are {expected} (columns, rows, slices)'
-            )
-            raise VolumeError(
-                where, reason, 'Check that the series is whole and the label is its own'
-            )
+        _check_shape(where, label.shape, (*headers[0].shape[::-1], len(headers)))
         if not label.any():
             raise VolumeError(where, 'the label is empty', 'Download the labels again')
         if _instances_descend(headers):
@@ -103,6 +95,18 @@ def _instances_descend(headers: list[SliceHeader]) -> bool:
     k = int(np.argmax(np.sign(steps) != np.sign(np.median(steps)))) + 1
     reason = 'InstanceNumber and position disagree, so the slices of the label cannot be told'
     raise VolumeError(public_name(headers[k].path), reason, 'Download the series again')
+
+
+def _check_shape(where: str, label: tuple[int, ...], images: tuple[int, ...]) -> None:
+    """Both are (columns, rows, slices). Only a label tells that a slice at an end is missing."""
+    if label == images:
+        return
+    reason = f'the label is {label}, its images are {images} (columns, rows, slices)'
+    missing = label[2] - images[2]
+    if label[:2] == images[:2] and missing > 0:
+        plural = 'slice is' if missing == 1 else 'slices are'
+        reason += f": {missing} {plural} missing at an end of the series, or the label is another's"
+    raise VolumeError(where, reason, 'Check that the series is whole and the label is its own')
 
 
 def _check_alignment(where: str, voxels: np.ndarray, label: np.ndarray) -> dict:

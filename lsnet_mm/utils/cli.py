@@ -7,6 +7,7 @@ import os.path as osp
 import torch
 from mmengine.config import Config, DictAction
 
+from ..allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
 from .openmmlab import allow_external_configs
 
@@ -42,6 +43,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     """Read the config and apply the shared arguments to it and to this process."""
     if not osp.isfile(args.config):
         parser.error(f'config not found: {args.config}')
+    keep_memory()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..evaluation.functional import Row
-from ..evaluation.results import finite
+from ..evaluation.results import TRAIN_SPLIT, finite
 from .page import encode_image, fill_template
 from .plots import plot_area, plot_bars
 from .report_run import ReportRun
@@ -41,6 +41,8 @@ def report_page(folder: str | Path) -> bytes:
     """
     folder = Path(folder)
     paths = sorted(path.parent for path in folder.rglob('result.json'))
+    # The scores of the training slices belong to the run around them.
+    paths = [path for path in paths if path.name != TRAIN_SPLIT]
     if not paths:
         raise ValueError(f'no result.json below {folder}; tools/test.py writes one')
     groups: dict[str, list[ReportRun]] = {}

@@ -51,27 +51,37 @@ def read_slices(headers: list[SliceHeader]) -> Volume:
         VolumeError: If a file has no voxels, is truncated, cannot be decoded or does not fit int16.
     """
     stack = np.empty((len(headers), *headers[0].shape), np.int16)
-    for k, header in enumerate(headers):
-        stack[k] = _to_hu(header, read_pixels(header))
+    for header, slice_ in zip(headers, stack, strict=True):
+        values = _to_hu(header, read_pixels(header, slice_))
+        if values is not slice_:
+            slice_[:] = values
     return Volume(stack.T, stack_affine(headers))
 
 
-def read_pixels(header: SliceHeader) -> np.ndarray:
+def read_pixels(header: SliceHeader, room: np.ndarray) -> np.ndarray:
     """Stored values (rows, columns) of one file, before rescaling.
+
+    Args:
+        header: Of the file.
+        room: (rows, columns) in one piece; taken for the values if it is of their dtype.
+
+    Returns:
+        np.ndarray: ``room`` or another.
 
     Raises:
         VolumeError: If the file has no voxels, is truncated or cannot be decoded.
     """
     where = public_name(header.path)
     try:
-        if header.offset is not None:
-            kind = '<i2' if header.signed else '<u2'
-            pixels = np.fromfile(
-                header.path, kind, int(np.prod(header.shape)), offset=header.offset
-            )
-        else:
-            pixels = _decode(header.path, where)
-        return pixels.reshape(header.shape)
+        if header.offset is None:
+            return _decode(header.path, where).reshape(header.shape)
+        kind = np.dtype('<i2' if header.signed else '<u2')
+        pixels = room if room.dtype == kind else np.empty(header.shape, kind)
+        with header.path.open('rb', buffering=0) as file:
+            file.seek(header.offset)
+            if file.readinto(pixels) != pixels.nbytes:
+                raise EOFError
+        return pixels
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, VolumeError):
             raise

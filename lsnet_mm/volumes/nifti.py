@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from itertools import chain
 from pathlib import Path
 
 import nibabel as nib
@@ -81,7 +82,13 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     header['vox_offset'] = 352
     header['magic'] = b'n+1'
     head = header.binaryblock + bytes(4)  # four zeros: no extensions
-    write_atomic(path, (head, np.ascontiguousarray(volume.voxels.T)))
+    write_atomic(path, chain([head], map(_chunk, volume.voxels.T)))
+
+
+def _chunk(one: np.ndarray) -> np.ndarray | int:
+    """A slice as it is written: most slices of a label are empty, and nothing is to be written."""
+    empty = not one[0, 0] and not one.any()  # the corner alone tells that an image is not
+    return one.nbytes if empty else np.ascontiguousarray(one)
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -12,6 +12,8 @@ from .slice_header import SliceHeader
 
 PREAMBLE = 128
 MAGIC = b'DICM'
+#: So many bytes hold the header of nearly every CT slice.
+START = 16384
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,15 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read_header(path: Path) -> SliceHeader | BrokenFile | None:
     try:
-        with path.open('rb') as file:
-            start = file.read(PREAMBLE + len(MAGIC))
-        if start[PREAMBLE:] != MAGIC:
+        with path.open('rb', buffering=0) as file:
+            start = file.read(START)
+        if start[PREAMBLE : PREAMBLE + len(MAGIC)] != MAGIC:
             named = path.suffix.lower() == '.dcm'
             return BrokenFile(path, 'is no DICOM file, in spite of its name') if named else None
         # pydicom would print values that it finds odd, and they may be names or dates.
         with warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter('ignore')
-            return SliceHeader.read(path)
+            return SliceHeader.read(path, start)
     except OSError:
         return BrokenFile(path, 'cannot be read from the disk')
     except Exception:  # pydicom has no error of its own: anything may come out of broken bytes

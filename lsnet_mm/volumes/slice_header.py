@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-# Bytes between the start of the element PixelData and its value, by encoding.
+from .plain_elements import plain_elements
+
 _PIXEL_DATA = b'\xe0\x7f\x10\x00'
 _TAGS = {
+    'MediaStorageSOPClassUID': 0x00020002,
+    'TransferSyntaxUID': 0x00020010,
     'Modality': 0x00080060,
     'Manufacturer': 0x00080070,
     'PatientID': 0x00100020,
@@ -34,6 +38,7 @@ _TAGS = {
     'RescaleIntercept': 0x00281052,
     'RescaleSlope': 0x00281053,
 }
+# Bytes between the start of the element PixelData and its value, by encoding.
 _PREFIX = {ExplicitVRLittleEndian: 12, ImplicitVRLittleEndian: 8}
 
 
@@ -81,11 +86,13 @@ class SliceHeader:
     signed: bool
 
     @classmethod
-    def read(cls, path: Path) -> SliceHeader | None:
+    def read(cls, path: Path, start: bytes = b'') -> SliceHeader | None:
         """Read the header of a DICOM file.
 
         Args:
             path: A file that is known to be DICOM.
+            start: Its first bytes, if they are at hand: with those of the whole header most files
+                are not opened.
 
         Returns:
             SliceHeader | None: None for a DICOMDIR, which belongs to no series.
@@ -93,35 +100,33 @@ class SliceHeader:
         Raises:
             Exception: Whatever pydicom raises for a broken file.
         """
-        with path.open('rb') as file:
-            data = pydicom.dcmread(file, stop_before_pixels=True)
-            start = file.tell()  # pydicom stops before the element of the voxels
-            plain = _PREFIX.get(data.file_meta.get('TransferSyntaxUID'))
-            voxels = plain is not None and file.read(4) == _PIXEL_DATA
-        series = _text(data, 'SeriesInstanceUID')
+        plain = plain_elements(start)
+        get, offset = (plain[0].get, plain[1]) if plain else _by_pydicom(path)
+        series = _text(get, 'SeriesInstanceUID')
         if not series:
-            if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
+            if _text(get, 'MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
                 return None
             raise ValueError('the file ends before its SeriesInstanceUID, or has none')
-        whole = _short(data, 'BitsAllocated') == _short(data, 'BitsStored') == 16
+        whole = _short(get, 'BitsAllocated') == _short(get, 'BitsStored') == 16
+        whole = whole and _text(get, 'TransferSyntaxUID') in _PREFIX
         return cls(
             path=path,
-            patient=_text(data, 'PatientID'),
+            patient=_text(get, 'PatientID'),
             series=series,
-            modality=_text(data, 'Modality'),
-            manufacturer=_text(data, 'Manufacturer'),
-            instance=int(_text(data, 'InstanceNumber') or -1),
-            shape=(_short(data, 'Rows'), _short(data, 'Columns')),
-            position=_decimals(data, 'ImagePositionPatient', 3),
-            orientation=_decimals(data, 'ImageOrientationPatient', 6),
-            spacing=_decimals(data, 'PixelSpacing', 2),
-            tilt=float(_text(data, 'GantryDetectorTilt') or 0),
-            slope=float(_text(data, 'RescaleSlope') or 1),
-            intercept=float(_text(data, 'RescaleIntercept') or 0),
-            frames=int(_text(data, 'NumberOfFrames') or 1),
-            samples=_short(data, 'SamplesPerPixel') or 1,
-            offset=start + plain if voxels and whole else None,
-            signed=_short(data, 'PixelRepresentation') == 1,
+            modality=_text(get, 'Modality'),
+            manufacturer=_text(get, 'Manufacturer'),
+            instance=int(_text(get, 'InstanceNumber') or -1),
+            shape=(_short(get, 'Rows'), _short(get, 'Columns')),
+            position=_decimals(get, 'ImagePositionPatient', 3),
+            orientation=_decimals(get, 'ImageOrientationPatient', 6),
+            spacing=_decimals(get, 'PixelSpacing', 2),
+            tilt=float(_text(get, 'GantryDetectorTilt') or 0),
+            slope=float(_text(get, 'RescaleSlope') or 1),
+            intercept=float(_text(get, 'RescaleIntercept') or 0),
+            frames=int(_text(get, 'NumberOfFrames') or 1),
+            samples=_short(get, 'SamplesPerPixel') or 1,
+            offset=offset if whole else None,
+            signed=_short(get, 'PixelRepresentation') == 1,
         )
 
     @property
@@ -134,25 +139,40 @@ class SliceHeader:
 # all the rest of the reading. Those needed here are plain text or unsigned 16-bit numbers.
 
 
-def _text(data: pydicom.Dataset, keyword: str) -> str:
+def _by_pydicom(path: Path) -> tuple[Callable, int | None]:
+    """What gives the element of a tag, and where the voxels start if they are not encoded."""
+    with path.open('rb') as file:
+        data = pydicom.dcmread(file, stop_before_pixels=True)
+        end = file.tell()  # pydicom stops before the element of the voxels
+        prefix = _PREFIX.get(data.file_meta.get('TransferSyntaxUID'))
+        found = prefix is not None and file.read(4) == _PIXEL_DATA
+
+    def get(tag: int) -> pydicom.dataelem.RawDataElement | pydicom.DataElement | None:
+        return (data.file_meta if tag >> 16 == 2 else data).get_item(tag)
+
+    return get, end + prefix if found else None
+
+
+def _text(get: Callable, keyword: str) -> str:
     """Text of an element, parts between backslashes; empty where it is missing or has no value."""
-    element = data.get_item(_TAGS[keyword])
-    value = element.value if element is not None else None
+    element = get(_TAGS[keyword])
+    value = getattr(element, 'value', element)
     if isinstance(value, MultiValue):  # pydicom has converted it already
         value = '\\'.join(map(str, value))
     text = value.decode('latin-1') if isinstance(value, bytes) else str(value or '')
     return text.strip(' \0')
 
 
-def _short(data: pydicom.Dataset, keyword: str) -> int:
-    element = data.get_item(_TAGS[keyword])
-    value = element.value if element is not None else None
+def _short(get: Callable, keyword: str) -> int:
+    element = get(_TAGS[keyword])
+    value = getattr(element, 'value', element)
     if isinstance(value, bytes):
-        return int.from_bytes(value, 'little' if element.is_little_endian else 'big')
+        little = getattr(element, 'is_little_endian', True)
+        return int.from_bytes(value, 'little' if little else 'big')
     return int(value or 0)
 
 
-def _decimals(data: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+def _decimals(get: Callable, keyword: str, count: int) -> tuple[float, ...] | None:
     """Numbers between backslashes; None unless there are ``count``."""
-    numbers = tuple(float(part) for part in _text(data, keyword).split('\\') if part.strip())
+    numbers = tuple(float(part) for part in _text(get, keyword).split('\\') if part.strip())
     return numbers if len(numbers) == count else None

@@ -46,9 +46,10 @@ def sort_slices(series: Series) -> list[SliceHeader]:
     _check_equal(headers, 'spacing', 'pixel spacings', 1e-4)
     _check_equal(headers, 'orientation', 'orientations', 1e-4)
 
-    headers = sorted(headers, key=lambda header: np.dot(header.position, header.normal))
+    normal = headers[0].normal
+    headers = sorted(headers, key=lambda header: np.dot(header.position, normal))
     positions = np.array([header.position for header in headers])
-    heights = positions @ headers[0].normal
+    heights = positions @ normal
     _check_duplicates(headers, heights)
     _check_tilt(where, headers, positions)
     _check_gaps(headers, np.diff(heights))

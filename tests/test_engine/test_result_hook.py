@@ -143,6 +143,7 @@ def test_the_run_folder(trained, tmp_path, capsys):
     assert result['metrics']['case/dsc'] == 50
     assert result['metrics']['box/miss'] == 50
     assert result['params'] == 2
+    assert result['localizer'] is None
     assert result['train']['epochs'] == 2
     assert result['train']['minutes'] >= 0
     curve = json.loads((folder / 'curve.json').read_text())

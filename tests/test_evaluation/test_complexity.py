@@ -20,3 +20,10 @@ def test_multiply_adds_count_once():
     assert count_gflops(net, torch.rand(1, 3, 10, 10)) == 8 * 3 * 9 * 100 / 1e9
     assert net.training
     assert count_params(net) == 8 * 3 * 9
+
+
+def test_a_part_has_a_share():
+    net = Net()
+    net.last = nn.Conv2d(8, 1, 1, bias=False)
+    net.forward = lambda inputs, mode: net.last(net.conv(inputs))
+    assert count_gflops(net, torch.rand(1, 3, 10, 10), net.last) == 8 * 100 / 1e9

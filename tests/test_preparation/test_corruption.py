@@ -21,6 +21,15 @@ def missing_slices(d):
         d.files[k].unlink()
 
 
+def first_slice_missing(d):
+    d.files[0].unlink()
+
+
+def last_slices_missing(d):
+    for k in (-1, -2):
+        d.files[k].unlink()
+
+
 def duplicated_slice(d):
     shutil.copy(d.files[10], d.files[10].with_name('1-099.dcm'))
 
@@ -143,6 +152,12 @@ def no_label(d):
 DRILL = [
     (missing_slice, '1-012.dcm: 1 slice is missing between it and 1-010.dcm. Download the series'),
     (missing_slices, '1-014.dcm: 3 slices are missing between it and 1-010.dcm. Download'),
+    (
+        first_slice_missing,
+        '(64, 64, 24), its images are (64, 64, 23) (columns, rows, slices): 1 slice is missing at '
+        "an end of the series, or the label is another's. Check that the series is whole",
+    ),
+    (last_slices_missing, ': 2 slices are missing at an end of the series, or the label is anoth'),
     (
         duplicated_slice,
         '1-099.dcm: it is at the same position as 1-011.dcm: a duplicated slice',

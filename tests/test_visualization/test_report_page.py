@@ -46,6 +46,12 @@ def test_a_page_repeats_and_has_no_paths(results):
     assert b'a/seed0' in page and b'phantom/test' in page
 
 
+def test_scores_of_the_training_slices_are_no_run_of_their_own(results):
+    page = report_page(results)
+    write_run(results / 'a' / 'seed0' / 'train_split', split='train')
+    assert report_page(results) == page
+
+
 def test_curve_and_panel_may_be_missing(results):
     for name in ('curve.json', 'panel.png'):
         (results / 'a' / 'seed0' / name).unlink()

@@ -99,6 +99,7 @@ class ResultHook(Hook):
             'metrics': {key: float(value) for key, value in metrics.items()},
             'params': complexity.count_params(model),
             'gflops': _gflops(runner, model, dataset),
+            'localizer': _localizer(runner, model, dataset),
             'train': {
                 'epochs': self._meta.get('epoch'),
                 'iters': self._meta.get('iter'),
@@ -138,10 +139,21 @@ def _find_metric(runner) -> TwoStageSegMetric:
     raise ValueError('ResultHook needs a TwoStageSegMetric in test_evaluator, found none')
 
 
-def _gflops(runner, model, dataset) -> float | None:
+def _localizer(runner, model, dataset) -> dict | None:
+    """The first stage of a two-stage model, by itself."""
+    part = getattr(model, 'localizer', None)
+    if part is None:
+        return None
+    return {
+        'params': complexity.count_params(part),
+        'gflops': _gflops(runner, model, dataset, part),
+    }
+
+
+def _gflops(runner, model, dataset, part=None) -> float | None:
     inputs = model.data_preprocessor(pseudo_collate([dataset[0]]), False)['inputs']
     try:
-        return round(complexity.count_gflops(model, inputs), 4)
+        return round(complexity.count_gflops(model, inputs, part), 4)
     except (NotImplementedError, TypeError) as error:
         # A model without a tensor mode still has scores worth keeping.
         runner.logger.warning(f'gflops not counted: {error}')

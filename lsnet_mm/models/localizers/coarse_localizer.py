@@ -13,8 +13,8 @@ class CoarseLocalizer(BaseLocalizer):
 
         images -> segmentor -> coarse mask -> its bounding box
 
-    Zhou et al. (MICCAI 2017), in 2D. No gradient reaches it from the second stage: a threshold has
-    none.
+    Zhou et al. (MICCAI 2017), in 2D. No gradient reaches it through the box: a threshold has none.
+    The probabilities of :meth:`coarse_masks` have one.
 
     Args:
         segmentor: Any MMSegmentation segmentor.
@@ -76,11 +76,17 @@ class CoarseLocalizer(BaseLocalizer):
         metas = [dict(img_shape=tuple(inputs.shape[-2:]))] * len(inputs)
         logits = self.segmentor.encode_decode(inputs, metas).float()
         self.segmentor.train(training)
+        probs = self.foreground(logits)
         if logits.size(1) == 1:
-            probs = logits.sigmoid()[:, 0]
             return probs > self.threshold, probs
-        probs = 1 - logits.softmax(dim=1)[:, 0]
         return logits.argmax(dim=1) > 0, probs
+
+    @staticmethod
+    def foreground(logits: Tensor) -> Tensor:
+        """Probabilities of any foreground (N, H, W), from logits (N, C, H, W)."""
+        if logits.size(1) == 1:
+            return logits.sigmoid()[:, 0]
+        return 1 - logits.softmax(dim=1)[:, 0]
 
     @property
     def threshold(self) -> float:

@@ -1,4 +1,5 @@
 from .lsnet import LSNet
 from .multi_round import MultiRound
+from .rstn import RSTN
 
-__all__ = ['LSNet', 'MultiRound']
+__all__ = ['RSTN', 'LSNet', 'MultiRound']

@@ -162,13 +162,17 @@ class LSNet(BaseSegmentor):
     ) -> list:
         """Writes the masks inside the given boxes (input pixels), and the boxes, into samples."""
         size = inputs.shape[-2:]
-        masks = self.segment_boxes(inputs, [i.bboxes for i in instances], data_samples)
-        for sample, mask, found in zip(data_samples, masks, instances, strict=True):
+        maps = self.segment_boxes(inputs, [i.bboxes for i in instances], data_samples)
+        for sample, probs, found in zip(data_samples, maps, instances, strict=True):
             found = found.clone()
             found.bboxes = scale_boxes(found.bboxes, size, sample.ori_shape)
-            sample.pred_instances = found
-            sample.pred_sem_seg = PixelData(data=mask)
+            self.write_result(sample, probs, found)
         return data_samples
+
+    def write_result(self, sample: SegDataSample, probs: Tensor, found: InstanceData) -> None:
+        """Puts probabilities (1, C, H, W) and boxes, in original pixels, into an image's sample."""
+        sample.pred_instances = found
+        sample.pred_sem_seg = PixelData(data=self._labels(probs)[0])
 
     def segment_ground_truth_boxes(self, inputs: Tensor, data_samples: list) -> None:
         """Writes ``oracle_sem_seg``: what the second stage gives when the boxes are right."""
@@ -176,25 +180,26 @@ class LSNet(BaseSegmentor):
         boxes = [
             scale_boxes(s.gt_instances.bboxes.to(inputs), s.ori_shape, size) for s in data_samples
         ]
-        masks = self.segment_boxes(inputs, boxes, data_samples)
-        for sample, mask in zip(data_samples, masks, strict=True):
-            sample.oracle_sem_seg = PixelData(data=mask)
+        maps = self.segment_boxes(inputs, boxes, data_samples)
+        for sample, probs in zip(data_samples, maps, strict=True):
+            sample.oracle_sem_seg = PixelData(data=self._labels(probs)[0])
 
     def segment_boxes(
         self, inputs: Tensor, boxes: list[Tensor], data_samples: list
     ) -> list[Tensor]:
-        """Label maps (1, H, W) in original pixels, from boxes of each image in input pixels."""
+        """Probabilities (1, C, H, W) in original pixels, from boxes of each image in input pixels;
+        channels as in :meth:`crop_and_segment`."""
         rois = boxes_to_rois(boxes)
         probs = self.crop_and_segment(inputs, rois)
-        masks = []
+        maps = []
         for i, sample in enumerate(data_samples):
             mine = rois[:, 0] == i
             own = boxes_to_rois([rois[mine, 1:]])
             pasted = self.roi_extractor.paste(
                 probs[mine], own, inputs.shape[-2:], 1, out_size=sample.ori_shape[:2]
             )
-            masks.append(self._labels(pasted)[0])
-        return masks
+            maps.append(pasted)
+        return maps
 
     def crop_and_segment(self, inputs: Tensor, rois: Tensor) -> Tensor:
         """Foreground probabilities (K, C, h, w) in the crops of RoIs (K, 5).
@@ -257,19 +262,23 @@ class LSNet(BaseSegmentor):
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Pasted probabilities (N, C, H, W) of images, at their own size."""
-        samples = [SegDataSample(metainfo=meta) for meta in batch_img_metas]
-        rois = boxes_to_rois([i.bboxes for i in self.localize(inputs, samples)])
-        probs = self.crop_and_segment(inputs, rois)
-        pasted = self.roi_extractor.paste(probs, rois, inputs.shape[-2:], len(inputs))
+        own = dict(ori_shape=tuple(inputs.shape[-2:]))
+        samples = [SegDataSample(metainfo={**meta, **own}) for meta in batch_img_metas]
+        boxes = [i.bboxes for i in self.localize(inputs, samples)]
+        pasted = torch.cat(self.segment_boxes(inputs, boxes, samples))
         return pasted if self.out_channels == 1 else flip_background(pasted)
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> tuple:
         """Raw outputs: the localizer's, and the segmentor's logits for one RoI an image, the
         whole of it. What counts operations and parameters calls this."""
+        first = self.localizer(self._localizer_view(inputs))
+        return first, self._segment_whole(inputs)
+
+    def _segment_whole(self, inputs: Tensor) -> Tensor:
+        """The segmentor's logits for the whole of each image."""
         h, w = inputs.shape[-2:]
         rois = boxes_to_rois([inputs.new_tensor([[0, 0, w, h]])] * len(inputs))
-        crops = self.roi_extractor.crop(inputs, rois)
-        return self.localizer(self._localizer_view(inputs)), self.segmentor(crops, mode='tensor')
+        return self.segmentor(self.roi_extractor.crop(inputs, rois), mode='tensor')
 
 
 def flip_background(probs: Tensor) -> Tensor:

@@ -1,0 +1,19 @@
+import ctypes
+import platform
+
+# Parameters of mallopt(3).
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_NEVER = 2**31 - 1
+
+
+def keep_memory() -> None:
+    """Let the process keep the memory that it frees, for its next arrays.
+
+    glibc hands large blocks back to the system at once, and each page of the next one is asked for
+    anew: a narrow net on a CPU trains up to 2.5 times slower for it. No effect where the C library
+    is another. The process stays as large as it has been at its largest.
+    """
+    if platform.libc_ver()[0] == 'glibc':
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, _NEVER)

@@ -1,0 +1,28 @@
+"""The paper's comparison, from configs to tables: what ``tools/reproduce.py`` does."""
+
+from .composing import DATA, compose
+from .planning import plan, remaining
+from .record import Record, read_record
+from .rendering import csv_text, markdown
+from .report import read_records, write_report
+from .row import Row
+from .run import Run
+from .table import Table
+from .tables import TABLES
+
+__all__ = [
+    'DATA',
+    'TABLES',
+    'Record',
+    'Row',
+    'Run',
+    'Table',
+    'compose',
+    'csv_text',
+    'markdown',
+    'plan',
+    'read_record',
+    'read_records',
+    'remaining',
+    'write_report',
+]

@@ -1,0 +1,32 @@
+"""A row against its reference."""
+
+from collections.abc import Sequence
+
+from ..evaluation.statistics import PairedDifference, paired_difference
+from .record import Record, complete_seeds
+
+
+def compare(record: Record, records: Sequence[Record]) -> PairedDifference | None:
+    """A row against its reference, over the seeds and folds that both have; None without any.
+
+    Raises:
+        ValueError: If they were tested on different slices.
+    """
+    reference = {r.row.config: r for r in records}.get(record.row.reference)
+    if reference is None:
+        return None
+    common = record.runs.keys() & reference.runs.keys()
+    folds = sorted({fold for fold, _ in common}, key=str)
+    a, b = (
+        [
+            [row for fold in folds for row in r.runs[fold, seed][1]]
+            for seed in complete_seeds(common)
+        ]
+        for r in (record, reference)
+    )
+    try:
+        return paired_difference(a, b) if a else None
+    except ValueError as error:
+        raise ValueError(
+            f'{record.row.config} cannot be compared with {reference.row.config}: {error}'
+        ) from error

@@ -1,0 +1,107 @@
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..evaluation.functional import Row as SliceRow
+from ..evaluation.functional import aggregate, box_scores
+from ..evaluation.results import TRAIN_SPLIT, read_run
+from .row import Row
+from .run import Run
+
+_NAME = re.compile(r'(?:fold(?P<fold>\d+)_)?seed(?P<seed>\d+)')
+_PROTOCOLS = ('slice_fg', 'case')
+Key = tuple[int | None, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the run folders say of a row.
+
+    Attributes:
+        row: Of a table.
+        runs: Result and slices by fold and seed.
+        train: The slices of training likewise, where these were scored.
+        stale: Run folders of another config, which are left out.
+    """
+
+    row: Row
+    runs: dict[Key, tuple[dict, list[SliceRow]]]
+    train: dict[Key, list[SliceRow]]
+    stale: tuple[Path, ...] = ()
+
+    @cached_property
+    def folds(self) -> list[int | None]:
+        """All that any seed has."""
+        return sorted({fold for fold, _ in self.runs}, key=str)
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Those with all the folds: the others have not seen every case yet."""
+        return complete_seeds(self.runs)
+
+    def slices(self, seed: int) -> list[SliceRow]:
+        """The slices of a seed, over all folds."""
+        return [row for fold in self.folds for row in self.runs[fold, seed][1]]
+
+    @cached_property
+    def scores(self) -> dict[str, list[float]]:
+        """One value a seed, in percent, by the key of the metric.
+
+        Beside the keys of the metric (``slice_fg/dsc``, ``oracle/slice_fg/dsc``, ``box/miou``):
+        ``train/box/miou``, ``params`` and ``localizer/params`` in millions, ``gflops`` and
+        ``localizer/gflops``. What a model has not, or an old result file, is left out.
+        """
+        each = [self._scores(seed) for seed in self.seeds]
+        keys = dict.fromkeys(key for scores in each for key in scores)
+        return {key: [scores[key] for scores in each if key in scores] for key in keys}
+
+    def _scores(self, seed: int) -> dict[str, float]:
+        rows = self.slices(seed)
+        scores = aggregate(rows, protocols=_PROTOCOLS)
+        if rows[0].get('n_boxes') is not None:
+            scores |= box_scores(rows)
+        if rows[0].get('oracle_tp') is not None:
+            oracle = aggregate(rows, 'oracle_', _PROTOCOLS)
+            scores |= {f'oracle/{key}': value for key, value in oracle.items()}
+        keys = [(fold, seed) for fold in self.folds]
+        if all(self.train.get(key) for key in keys):
+            train = box_scores([row for key in keys for row in self.train[key]])
+            scores['train/box/miou'] = train['box/miou']
+        result = self.runs[keys[0]][0]
+        for prefix, part in (('', result), ('localizer/', result.get('localizer') or {})):
+            if part.get('params') is not None:
+                scores[f'{prefix}params'] = part['params'] / 1e6
+            if part.get('gflops') is not None:
+                scores[f'{prefix}gflops'] = part['gflops']
+        return scores
+
+
+def complete_seeds(keys) -> list[int]:
+    """The seeds that come with every fold among (fold, seed) pairs."""
+    folds = {fold for fold, _ in keys}
+    seeds = sorted({seed for _, seed in keys})
+    return [seed for seed in seeds if all((fold, seed) in keys for fold in folds)]
+
+
+def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) -> Record:
+    """Collect the run folders of a row, with whatever seeds and folds there are."""
+    runs, train, stale = {}, {}, []
+    for file in sorted((results / data / row.config).glob('*/result.json')):
+        match = _NAME.fullmatch(file.parent.name)
+        if match is None:
+            continue
+        fold, seed = (None if text is None else int(text) for text in match.groups())
+        run = Run(row.config, data, seed, fold, row.weights, from_scratch, results)
+        result, rows = read_run(run.folder)
+        if result['config_sha256'] != run.sha256():
+            stale.append(run.folder)
+            continue
+        runs[fold, seed] = result, rows
+        if (run.folder / TRAIN_SPLIT / 'result.json').is_file():
+            result, rows = read_run(run.folder / TRAIN_SPLIT)
+            if result['config_sha256'] == run.sha256(TRAIN_SPLIT):
+                train[fold, seed] = rows
+            else:
+                stale.append(run.folder / TRAIN_SPLIT)
+    return Record(row, runs, train, tuple(stale))

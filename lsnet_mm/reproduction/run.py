@@ -1,0 +1,89 @@
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..evaluation.results import TRAIN_SPLIT
+from .composing import compose, composed_sha256
+
+_CHECKPOINT = re.compile(r'epoch_(\d+)\.pth')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with its test: a row of a table, on one fold, with one seed.
+
+    Attributes:
+        config: Stem of the row's config.
+        data: Name of the data.
+        seed: Of the training.
+        fold: Of cross-validation, or None.
+        weights: The config whose checkpoint is tested instead of an own one.
+        from_scratch: Start from random weights.
+        results: Where run folders go.
+        work_dirs: Where trainings go.
+        train_split: Score the slices of training too.
+    """
+
+    config: str
+    data: str
+    seed: int = 0
+    fold: int | None = None
+    weights: str | None = None
+    from_scratch: bool = False
+    results: Path = Path('results')
+    work_dirs: Path = Path('work_dirs/reproduce')
+    train_split: bool = False
+
+    def __str__(self) -> str:
+        return f'{self.config} {self.name}'
+
+    @property
+    def name(self) -> str:
+        """Seed and fold, as a folder."""
+        return f'seed{self.seed}' if self.fold is None else f'fold{self.fold}_seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, as :mod:`lsnet_mm.evaluation.results` describes it."""
+        return self.results / self.data / self.config / self.name
+
+    @property
+    def work_dir(self) -> Path:
+        """Checkpoints and logs."""
+        return self.work_dirs / self.data / self.config / self.name
+
+    @property
+    def source(self) -> 'Run':
+        """The run whose training this one tests: mostly itself."""
+        return self if self.weights is None else replace(self, config=self.weights, weights=None)
+
+    @property
+    def tests(self) -> dict[str, Path]:
+        """The run folder of each test: by name, ``test`` and perhaps ``train_split``."""
+        more = {TRAIN_SPLIT: self.folder / TRAIN_SPLIT} if self.train_split else {}
+        return {'test': self.folder, **more}
+
+    def compose(self, test: str = 'test') -> Config:
+        """The config of one of the tests; that of the training is the first one's."""
+        return compose(*self._composition(test))
+
+    def sha256(self, test: str = 'test') -> str:
+        """Its hash."""
+        return composed_sha256(*self._composition(test))
+
+    def checkpoint(self) -> tuple[Path | None, int]:
+        """The last whole checkpoint of the training, and its epoch: None and 0 without any."""
+        pointer = self.work_dir / 'last_checkpoint'
+        if pointer.is_file():
+            # mmengine writes a path of when it trained; folders move.
+            name = Path(pointer.read_text().strip()).name
+            match = _CHECKPOINT.fullmatch(name)
+            if match and (self.work_dir / name).is_file():
+                return self.work_dir / name, int(match[1])
+        return None, 0
+
+    def _composition(self, test: str) -> tuple:
+        split = 'train' if test == TRAIN_SPLIT else None
+        return self.config, self.data, self.fold, split, self.from_scratch

@@ -1,0 +1,119 @@
+"""Systems of one table differ by what the table compares and by nothing else."""
+
+from functools import cache
+
+import pytest
+from mmengine.config import Config
+
+from lsnet_mm.reproduction import TABLES
+from lsnet_mm.reproduction.sources import find_config
+
+#: What two-stage rows may differ in; besides, one-stage rows have another model and another loop.
+MAY_DIFFER = {
+    'type',  # RSTN
+    'localizer',
+    'roi_extractor.type',
+    'roi_mixing',  # on or off, or ground-truth boxes alone
+    'gamma',
+    'transform',  # RSTN's
+}
+FAMILIES = {'fcn': 'FCN', 'unet': 'U-Net'}
+
+
+@cache
+def load(name):
+    return Config.fromfile(find_config(name)).to_dict()
+
+
+def inner(model):
+    """The two-stage model without rounds."""
+    return model['model'] if model['type'] == 'MultiRound' else model
+
+
+def flat(node, prefix=''):
+    if not isinstance(node, dict):
+        return {prefix: node}
+    return {k: v for key, value in node.items() for k, v in flat(value, f'{prefix}.{key}').items()}
+
+
+def rows(scale):
+    """The configs of all tables, each once."""
+    names = (row.config for table in TABLES[scale].values() for row in table.rows)
+    return {name: load(name) for name in dict.fromkeys(names)}
+
+
+def reference(scale, name):
+    family = 'fcn' if '_fcn_' in name or name.startswith('fcn') else 'unet'
+    names = {'small': f'lsnet_{family}_w16_slices'}
+    names['paper'] = f'lsnet_r18_r34_{family}_pancreas_margin15'
+    return load(names[scale])
+
+
+def is_two_stage(config):
+    return 'localizer' in inner(config['model'])
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_rounds_are_the_same_for_all(scale):
+    rounds = [c['model'] for c in rows(scale).values() if c['model']['type'] == 'MultiRound']
+    assert len(rounds) >= 2
+    assert len({(m['rounds'], m['agreement']) for m in rounds}) == 1
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_two_stage_rows_differ_in_what_is_compared(scale):
+    """Crop size, crop source, margin, second stage, threshold, size that L-Net sees: all equal."""
+    found = 0
+    for name, config in rows(scale).items():
+        if not is_two_stage(config):
+            continue
+        found += 1
+        ours, theirs = (flat(inner(c['model'])) for c in (config, reference(scale, name)))
+        different = {k.lstrip('.') for k in ours.keys() | theirs if ours.get(k) != theirs.get(k)}
+        extra = {
+            d for d in different if not any(d == m or d.startswith(f'{m}.') for m in MAY_DIFFER)
+        }
+        assert not extra, f'{name}: {sorted(extra)}'
+    assert found >= 8
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_data_optimiser_and_epochs_are_equal(scale):
+    """One-stage nets of the narrow scale see 160x160 pixels, as both nets of two stages do."""
+    for name, config in rows(scale).items():
+        other = reference(scale, name)
+        for key in ('optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness'):
+            assert config.get(key) == other.get(key), f'{name}: {key}'
+        assert config['train_cfg']['max_epochs'] == other['train_cfg']['max_epochs'], name
+        assert config['default_hooks'] == other['default_hooks'], name
+        for key in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator'):
+            ours, theirs = flat(config[key]), flat(other[key])
+            pipelines = [c.pop('.dataset.pipeline', []) for c in (ours, theirs)]
+            assert ours == theirs, f'{name}: {key}'
+            for step, twin in zip(*pipelines, strict=True):
+                if step['type'] == 'Resize' and not is_two_stage(config):
+                    seen = inner(other['model']).get('localizer_size') or twin['scale']
+                    step, twin = {**step, 'scale': tuple(step['scale'])}, {**twin, 'scale': seen}
+                assert step == twin, f'{name}: {key}'
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_the_second_stage_is_the_one_stage_net(scale):
+    for family in FAMILIES:
+        one = {'small': f'{family}_w16_slices', 'paper': f'{family}_r34_pancreas'}[scale]
+        two = [
+            inner(c['model'])
+            for name, c in rows(scale).items()
+            if is_two_stage(c) and f'_{family}_' in name
+        ]
+        assert len(two) >= 2
+        assert all(m['segmentor'] == load(one)['model'] for m in two), family
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_no_config_branches_on_its_kind_of_loop(scale):
+    """Alternation for two stages, the stock loop for one stage and for RSTN's joint update."""
+    for name, config in rows(scale).items():
+        joint = not is_two_stage(config) or inner(config['model'])['type'] == 'RSTN'
+        wanted = 'EpochBasedTrainLoop' if joint else 'AlternatingTrainLoop'
+        assert config['train_cfg']['type'] == wanted, name

@@ -1,0 +1,87 @@
+"""What is shown while runs are under way."""
+
+import io
+import json
+
+import pytest
+from fake_runs import put_checkpoint, put_result
+from rich.console import Console
+
+from lsnet_mm.reproduction import Run
+from lsnet_mm.reproduction.estimate import duration, seconds_left, total_seconds
+from lsnet_mm.reproduction.job import TRAINING, Job
+from lsnet_mm.reproduction.overview import Overview
+from lsnet_mm.reproduction.progress import Progress, read_progress
+
+DONE, OPEN = Run('unet_w16_slices', 'slices'), Run('unet_w16_slices', 'slices', 1)
+
+
+@pytest.fixture
+def jobs(here):
+    """One done in 8 minutes, one at epoch 12 of 32, and one that is refused."""
+    put_result(DONE)
+    put_checkpoint(OPEN, 12)
+    log(OPEN, '20260101_000000', {'epoch': 12}, {'step': 12, 'slice_fg/dsc': 51.26})
+    stopped = Run('fcn_w16_slices', 'slices')
+    put_checkpoint(stopped, 3)
+    return [Job(DONE), Job(OPEN, resume=True), Job(stopped)]
+
+
+def log(run, start, *lines):
+    path = run.work_dir / start / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(map(json.dumps, lines)))
+
+
+def test_progress_is_what_the_last_start_says(here):
+    log(OPEN, '20260101_000000', {'epoch': 12}, {'step': 12, 'slice_fg/dsc': 51.0})
+    log(OPEN, '20260102_000000', {'epoch': 7})
+    with (OPEN.work_dir / '20260102_000000/vis_data/scalars.json').open('a') as file:
+        file.write('\n{"epoch": 8, "los')
+    assert read_progress(OPEN.work_dir) == Progress(7, 51.0)
+    assert read_progress(DONE.work_dir) == Progress(0, None)
+
+
+def test_time_left(jobs):
+    done, open_job, refused = jobs
+    assert [seconds_left(job, jobs) for job in jobs] == [0, 200, 0]  # 20 epochs of 10 s
+    assert total_seconds(jobs, 2) == 200  # the longest run is not shared
+    open_job.pace = 20
+    assert seconds_left(open_job, jobs) == 400
+    assert seconds_left(open_job, [open_job]) == 400
+
+
+def test_time_left_is_unknown_before_the_first_epoch(here):
+    job = Job(OPEN)
+    assert total_seconds([job], 1) is None
+    assert Overview([job], 1).summary() == '1 waiting; about ? left'
+
+
+@pytest.mark.parametrize('seconds, text', [(None, '?'), (299, '5 min'), (12000, '3 h 20 min')])
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_lines_without_a_terminal(jobs):
+    out = io.StringIO()
+    with Overview(jobs, 1, Console(file=out)) as overview:
+        overview.update()
+        overview.update()
+        jobs[1].state = TRAINING
+        overview.update()
+    lines = out.getvalue().splitlines()
+    assert lines[0] == 'unet_w16_slices seed0: done (its result is there: skipped)'
+    assert lines[1].startswith('fcn_w16_slices seed0: refused (work_dirs/reproduce/slices/fcn_')
+    assert lines[2:] == ['unet_w16_slices seed1: training, epoch 12/32, 3 min left, DSC 51.3']
+
+
+def test_a_table_on_a_terminal(jobs):
+    out = io.StringIO()
+    overview = Overview(jobs, 1, Console(file=out, force_terminal=True, width=200))
+    jobs[1].state = TRAINING
+    with overview:
+        overview.update()
+    title, text = out.getvalue().split('\n', 1)
+    assert text.index('training') < text.index('refused') < text.index('skipped')
+    assert '12/32' in text and '51.3' in text
+    assert '1 done, 1 refused, 1 training; about 3 min left' in title

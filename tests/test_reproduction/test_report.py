@@ -1,0 +1,134 @@
+"""Run folders made by hand, and every cell of their table."""
+
+import pytest
+from fake_runs import put_result
+
+from lsnet_mm.reproduction import Row, Run, Table, csv_text, markdown, read_records, write_report
+
+COLUMNS = {
+    'DSC': 'slice_fg/dsc',
+    'DSC, true boxes': 'oracle/slice_fg/dsc',
+    'training': 'train/box/miou',
+    'validation': 'box/miou',
+    'params (M)': 'params',
+    'first stage': 'localizer/gflops',
+}
+UNET, TWO, MISSING = 'unet_w16_slices', 'lsnet_unet_w16_slices', 'fcn_w16_slices'
+TABLE = Table(
+    4,
+    'Some rows',
+    (
+        Row('One stage', UNET, None, TWO, {'DSC': '86.56'}),
+        Row('Two stages', TWO, paper={'DSC': '88.20'}),
+        Row('Later', MISSING, None, TWO),
+    ),
+    COLUMNS,
+    train_split=True,
+)
+HEADER = """\
+| system | DSC | DSC, true boxes | training | validation | params (M) | first stage \
+| difference | to | seeds | paper: DSC |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | ---: |
+"""
+MARKDOWN = f"""\
+{HEADER}\
+| One stage | 45.0 ± 7.1 | - | - | - | 2.00 | - \
+| -20.0 [-20.0, -20.0] | Two stages | 0, 1 | 86.56 |
+| Two stages | 65.0 ± 7.1 | 90.0 ± 0.0 | 80.0 ± 0.0 | 50.0 ± 0.0 | 2.00 | 0.25 \
+| - | - | 0, 1 | 88.20 |
+| Later | not run | - | - | - | - | - | - | - | - | - |"""
+CSV = (
+    'One stage,unet_w16_slices,45.0000,7.0711,,,,,,,2.0000,0.0000,,,'
+    '-20.0000,-20.0000,-20.0000,lsnet_unet_w16_slices,2,0 1,86.56\n'
+)
+
+
+def slices(dsc, boxes=None):
+    """Two cases whose slices all have this DSC; boxes of that IoU and masks of 90 in true ones."""
+    tp, wrong = dsc, 100 - dsc
+    rows = []
+    for case in ('a', 'b'):
+        row = {'case': case, 'slice': 7, 'area': 100, 'tp': tp, 'fp': wrong, 'fn': wrong}
+        row |= {'box_iou': boxes, 'n_boxes': None if boxes is None else 1}
+        if boxes is not None:
+            row |= {'oracle_tp': 90, 'oracle_fp': 10, 'oracle_fn': 10}
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture
+def results(here):
+    """Two seeds of two of the rows."""
+    for seed, more in ((0, 0), (1, 10)):
+        put_result(Run(UNET, 'slices', seed), slices(40 + more), localizer=None)
+        two = Run(TWO, 'slices', seed, train_split=True)
+        put_result(two, slices(60 + more, 0.5))
+        put_result(two, slices(60, 0.8), test='train_split')
+    return here / 'results'
+
+
+def test_markdown(results):
+    assert markdown(TABLE, read_records(TABLE, 'slices', results)) == MARKDOWN
+
+
+def test_csv(results):
+    lines = csv_text(TABLE, read_records(TABLE, 'slices', results)).splitlines(True)
+    assert lines[1] == CSV
+    assert len({line.count(',') for line in lines}) == 1
+
+
+def test_one_seed_has_no_deviation(results):
+    for name in (UNET, TWO):
+        (results / 'slices' / name / 'seed1' / 'result.json').unlink()
+    text = markdown(TABLE, read_records(TABLE, 'slices', results))
+    assert '| One stage | 40.0 | - |' in text
+    assert '| Two stages | 60.0 | 90.0 | 80.0 | 50.0 |' in text
+
+
+def test_nothing_was_run(here):
+    text = markdown(TABLE, read_records(TABLE, 'slices'))
+    assert text.count('not run') == 3
+    names = [path.name for path in write_report(TABLE, 'slices', 'small')]
+    assert names == ['table4_small.md', 'table4_small.csv']
+
+
+def test_the_same_folders_give_the_same_bytes(results):
+    first = [path.read_bytes() for path in write_report(TABLE, 'slices', 'small', results)]
+    paths = write_report(TABLE, 'slices', 'small', results)
+    assert [path.read_bytes() for path in paths] == first
+    assert [path.relative_to(results / 'slices' / 'tables').name for path in paths] == [
+        'table4_small.md',
+        'table4_small.csv',
+        'bars_table4_small.png',
+        'gap_table4_small.png',
+    ]
+
+
+def test_results_of_another_config_are_left_out_and_named(results):
+    put_result(Run(UNET, 'slices', 1), slices(99), config_sha256='0' * 64)
+    text = write_report(TABLE, 'slices', 'small', results)[0].read_text()
+    assert '| One stage | 40.0 |' in text
+    assert 'another config: `slices/unet_w16_slices/seed1`' in text
+    assert str(results) not in text
+
+
+def test_old_result_files_have_no_first_stage(results):
+    put_result(Run(TWO, 'slices', 0), slices(60, 0.5), localizer=None)
+    (results / 'slices' / TWO / 'seed1' / 'result.json').unlink()
+    assert '| 2.00 | - |' in markdown(TABLE, read_records(TABLE, 'slices', results)).splitlines()[3]
+
+
+def test_folds_are_one_test_set(here):
+    for fold, dsc in ((0, 40), (1, 60)):
+        rows = [row | {'case': f'{fold}{row["case"]}'} for row in slices(dsc)]
+        put_result(Run(UNET, 'pancreas_ct', 0, fold), rows)
+    put_result(Run(UNET, 'pancreas_ct', 1, 0), slices(99))  # its other fold is not there yet
+    text = markdown(TABLE, read_records(TABLE, 'pancreas_ct'))
+    assert '| One stage | 50.0 | - |' in text
+    assert '| 0 (folds 0, 1) |' in text
+
+
+def test_rows_tested_on_different_slices_are_not_compared(results):
+    put_result(Run(UNET, 'slices', 0), slices(40)[:1])
+    with pytest.raises(ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'):
+        markdown(TABLE, read_records(TABLE, 'slices', results))

@@ -1,0 +1,38 @@
+"""The rows of the paper's tables."""
+
+import pytest
+
+from lsnet_mm.reproduction import TABLES
+from lsnet_mm.reproduction.sources import find_config
+
+ROWS = [row for tables in TABLES.values() for table in tables.values() for row in table.rows]
+
+
+@pytest.mark.parametrize('name', sorted({row.config for row in ROWS}))
+def test_configs_exist(name):
+    assert find_config(name).stem == name
+
+
+@pytest.mark.parametrize('tables', TABLES.values(), ids=list(TABLES))
+def test_references_and_weights_are_rows_of_the_same_table(tables):
+    for table in tables.values():
+        configs = {row.config for row in table.rows}
+        assert len(configs) == len(table.rows)
+        for row in table.rows:
+            assert {row.reference, row.weights} <= configs | {None}
+            assert row.reference != row.config
+
+
+def test_the_papers_figures():
+    def dsc(table):
+        return [row.paper.get('DSC') for row in table.rows if row.paper]
+
+    for tables in TABLES.values():
+        assert [len(table.rows) for table in tables.values()][1:] == [4, 2, 5]
+        expected = ['86.56', '86.88', '87.41', '88.20', '84.28', '86.16', '87.20']
+        assert dsc(tables[1]) == expected
+        assert dsc(tables[2]) == ['84.69', '86.51', '87.86', '88.20']
+        assert dsc(tables[3]) == ['87.41', '87.86']
+        assert dsc(tables[4]) == ['87.86', '88.05', '88.20', '87.21']
+        first = [row.paper['params of the first stage (M)'] for row in tables[3].rows]
+        assert first == ['14.33', '14.50']

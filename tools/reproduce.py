@@ -1,0 +1,8 @@
+"""Run the systems of the paper and write its tables."""
+
+import sys
+
+from lsnet_mm.reproduction.command import main
+
+if __name__ == '__main__':
+    sys.exit(main())
