@@ -23,7 +23,7 @@ METRICS = ['monai>=1.4']
 # The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because
 # pylibjpeg-libjpeg is under the GPL.
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS, *DICOM]
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium', *METRICS, *DICOM]
 
 
 class BuildWithMim(build_py):
@@ -73,9 +73,10 @@ setup(
         'Topic :: Scientific/Engineering :: Medical Science Apps.',
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.visualization': ['templates/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
-    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=3', 'rich', 'matplotlib'],
+    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=3', 'rich', 'matplotlib', 'pillow'],
     extras_require={
         'openmmlab': OPENMMLAB,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],

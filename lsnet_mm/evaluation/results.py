@@ -34,7 +34,7 @@ def write_result(folder: str | Path, result: Mapping[str, object]) -> Path:
     Raises:
         ValueError: If a text in it is an absolute path: results are published.
     """
-    document = _finite({'schema': SCHEMA, **result})
+    document = finite({'schema': SCHEMA, **result})
     leaks = [text for text in _texts(document) if is_absolute(text)]
     if leaks:
         raise ValueError(f'result.json must not hold absolute paths, got {leaks}')
@@ -54,7 +54,7 @@ def write_slices(folder: str | Path, rows: Sequence[Mapping[str, object]]) -> Pa
 
 def write_curve(folder: str | Path, curve: Mapping[str, list]) -> Path:
     """Write ``curve.json`` as :func:`lsnet_mm.evaluation.curve.read_curve` gives it."""
-    text = json.dumps(_finite(curve), indent=1, allow_nan=False) + '\n'
+    text = json.dumps(finite(curve), indent=1, allow_nan=False) + '\n'
     return write_atomic(Path(folder) / 'curve.json', text.encode())
 
 
@@ -75,6 +75,17 @@ def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
         return result, [_typed(row) for row in csv.DictReader(file)]
 
 
+def finite(node: object) -> object:
+    """Dicts, lists and tuples with null for all numbers that JSON has not; tuples become lists."""
+    if isinstance(node, Mapping):
+        return {str(key): finite(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [finite(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return None
+    return node
+
+
 def _typed(row: dict[str, str]) -> dict[str, object]:
     def value(key: str, text: str):
         if key == 'case':
@@ -84,16 +95,6 @@ def _typed(row: dict[str, str]) -> dict[str, object]:
         return int(text) if key in _INTEGERS else float(text)
 
     return {key: value(key, text) for key, text in row.items()}
-
-
-def _finite(node):
-    if isinstance(node, Mapping):
-        return {str(key): _finite(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_finite(value) for value in node]
-    if isinstance(node, float) and not math.isfinite(node):
-        return None
-    return node
 
 
 def _texts(node):

@@ -2,6 +2,16 @@
 
 from .panel import draw_panel, draw_slice
 from .slice_view import SliceView, input_image
+from .study_montage import study_montage
+from .study_page import study_page
 from .two_stage_visualizer import TwoStageVisualizer
 
-__all__ = ['SliceView', 'TwoStageVisualizer', 'draw_panel', 'draw_slice', 'input_image']
+__all__ = [
+    'SliceView',
+    'TwoStageVisualizer',
+    'draw_panel',
+    'draw_slice',
+    'input_image',
+    'study_montage',
+    'study_page',
+]

@@ -22,6 +22,9 @@ from .slice_view import SliceView
 GT, PRED, BOX, FRAME = '#00C896', '#E8590C', '#F0E442', '#FFFFFF'
 INK, PAPER = '#1A1A1A', '#FFFFFF'
 
+#: Of predicted classes in their order, then from the front again.
+CLASSES = (PRED, '#56B4E9', '#00C896', '#CC79A7', '#E69F00', '#0072B2')
+
 #: Transparent to opaque: where the heatmap is silent the image shows.
 HEAT = LinearSegmentedColormap.from_list(
     'heat', [to_rgba('#440154', 0.0), to_rgba('#CC4778', 0.55), to_rgba('#FCE640', 0.9)]

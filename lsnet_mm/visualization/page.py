@@ -1,0 +1,45 @@
+"""Pages of one file: a template of this package with its data in it, and nothing to load."""
+
+import base64
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from io import BytesIO
+
+from PIL import Image
+
+
+def fill_template(name: str, data: Mapping[str, object]) -> bytes:
+    """Put data and the common style into ``templates/<name>``.
+
+    The page reads the data as JSON, so that no text in it can become markup or code.
+
+    Args:
+        name: Of the template.
+        data: Of numbers, texts, lists and dicts; the page's JavaScript says which.
+
+    Returns:
+        bytes: HTML, the same for the same data.
+
+    Raises:
+        ValueError: If a number in the data is not finite; JSON has none such.
+    """
+    folder = files(__package__) / 'templates'
+    page, style = ((folder / file).read_text(encoding='utf-8') for file in (name, 'base.css'))
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
+    # "</script>" in a text would end the script that holds it.
+    text = text.replace('<', '\\u003c')
+    return page.replace('{{base.css}}', style).replace('{{data}}', text).encode()
+
+
+def encode_image(image: Image.Image, kind: str, **options: object) -> str:
+    """A picture without metadata as base64, ready for a data URI.
+
+    Args:
+        image: The picture.
+        kind: ``jpeg`` or ``png``.
+        **options: Of Pillow's writer.
+    """
+    buffer = BytesIO()
+    image.save(buffer, kind, optimize=True, **options)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,115 @@
+import json
+import runpy
+import sys
+
+import pytest
+from pages import write_run
+
+from lsnet_mm.visualization.report_page import report_page, systems
+from lsnet_mm.visualization.report_run import ReportRun
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / 'results'
+    write_run(folder / 'a' / 'seed0', 'lsnet')
+    write_run(folder / 'b' / 'seed0', 'unet', tp=(90, 20, 0))
+    return folder
+
+
+def test_a_run_is_reduced_to_cases(results):
+    run = ReportRun.read(results / 'a' / 'seed0', results)
+    assert (run.name, run.data) == ('a/seed0', 'phantom/test')
+    best, _, worst = run.cases()
+    assert best['case'] == 'case0'
+    assert best['dsc'] == best['slice_dsc'] == pytest.approx(200 * 80 / 190)
+    assert worst['dsc'] == 0
+    assert best['box_iou'] == 50
+
+
+def test_seeds_of_a_config_in_one_folder_are_one_system(results):
+    write_run(results / 'a' / 'seed1', 'lsnet')
+    write_run(results / 'c' / 'seed0', 'unet')
+    runs = [ReportRun.read(p.parent, results) for p in sorted(results.rglob('result.json'))]
+    names = {label: [run.name for run in own] for label, own in systems(runs).items()}
+    assert names == {
+        'lsnet': ['a/seed0', 'a/seed1'],
+        'b: unet': ['b/seed0'],
+        'c: unet': ['c/seed0'],
+    }
+
+
+def test_a_page_repeats_and_has_no_paths(results):
+    page = report_page(results)
+    assert page == report_page(results)
+    assert str(results).encode() not in page
+    assert b'a/seed0' in page and b'phantom/test' in page
+
+
+def test_scores_of_the_training_slices_are_no_run_of_their_own(results):
+    page = report_page(results)
+    write_run(results / 'a' / 'seed0' / 'train_split', split='train')
+    assert report_page(results) == page
+
+
+def test_curve_and_panel_may_be_missing(results):
+    for name in ('curve.json', 'panel.png'):
+        (results / 'a' / 'seed0' / name).unlink()
+    assert b'"panel":null' in report_page(results)
+
+
+def broken(results, name, text):
+    file = results / 'a' / 'seed0' / name
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        report_page(results)
+    message = str(caught.value)
+    assert message.startswith(f'{file}: ')
+    assert 'tools/test.py' in message
+    return message
+
+
+@pytest.mark.parametrize(
+    'name, text, cause',
+    [
+        ('result.json', '{"schema": 1', 'delimiter'),
+        ('result.json', '{"schema": "other/1"}', 'got other/1'),
+        ('result.json', '[]', 'not a result'),
+        ('result.json', '{"schema": "lsnet_mm.result/1"}', "lacks 'metrics'"),
+        ('slices.csv', None, 'No such file'),
+        ('slices.csv', 'case,slice,area,tp,fp,fn\n', 'no slices'),
+        ('slices.csv', 'case,slice,area,tp,fp,fn\na,0,9,,1,1\n', 'line 2 lacks'),
+        ('slices.csv', 'case,slice\na,0\n', "lacks 'area'"),
+        ('slices.csv', 'case,slice,area,tp,fp,fn\na,0,9,9,0,0\n', 'result.json says'),
+        ('curve.json', '{"train": []}', "lacks 'val'"),
+        ('curve.json', '{"train": [1], "val": []}', 'no list of points'),
+        ('panel.png', 'no picture', 'cannot identify'),
+    ],
+)
+def test_broken_and_foreign_files_are_named(results, name, text, cause):
+    assert cause in broken(results, name, text)
+
+
+def test_a_metric_that_is_no_number(results):
+    result = json.loads((results / 'a/seed0/result.json').read_text())
+    result['metrics']['case/dsc'] = 'high'
+    assert 'no number' in broken(results, 'result.json', json.dumps(result))
+
+
+def test_the_tool_writes_whole_files_or_none(results, tmp_path, monkeypatch):
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['report.py', *map(str, args)])
+        runpy.run_path('tools/report.py', run_name='__main__')
+
+    out = tmp_path / 'out' / 'report.html'
+    run(results, '-o', out)
+    assert out.read_bytes() == report_page(results)
+    (results / 'b' / 'seed0' / 'slices.csv').unlink()
+    with pytest.raises(SystemExit, match=r'^report: .*slices\.csv: No such file'):
+        run(results, '-o', tmp_path / 'other.html')
+    assert not list(tmp_path.glob('*other.html*'))
+    with pytest.raises(SystemExit, match='^report: no result.json below'):
+        run(tmp_path / 'out')
