@@ -1,0 +1,40 @@
+import torch
+from torch import Tensor
+
+from ..models.segmentors import LSNet
+from ..models.segmentors.lsnet import flip_background
+from .image_graph import ImageGraph
+
+
+class SegmentorGraph(ImageGraph):
+    """Second stage: preprocessing, crops, S-Net, and its masks back in their places.
+
+    Args:
+        model: An ``LSNet``.
+    """
+
+    def __init__(self, model: LSNet) -> None:
+        super().__init__(model.data_preprocessor)
+        self.extractor = model.roi_extractor
+        self.segmentor = model.segmentor
+
+    def forward(self, images: Tensor, rois: Tensor, out_size: Tensor) -> Tensor:
+        """Raw images and RoIs to a mask of each RoI.
+
+        Args:
+            images: (N, C, H, W).
+            rois: (K, 5) image index and box, in pixels of ``images``, without the margin.
+            out_size: Height and width of the result, which spans the same field; int64.
+
+        Returns:
+            Tensor: (K, C, *out_size) probabilities, 0 outside the RoI. Of several classes channel
+            0 is any foreground, so that the maximum over RoIs leaves background outside them all.
+        """
+        height, width = out_size.tolist()
+        torch._check(height >= 1)
+        torch._check(width >= 1)
+        crops = self.extractor.crop(self.normalize(images), rois)
+        logits = self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])])
+        one = logits.size(1) == 1
+        probs = logits.sigmoid() if one else flip_background(logits.softmax(dim=1))
+        return self.extractor.place(probs, rois, images.shape[-2:], (height, width))
