@@ -12,10 +12,12 @@ from .inference_checkpoint import inference_checkpoint, inference_config
 from .load import load_model
 from .metadata import describe
 from .onnx_graphs import OPSET, onnx_graphs, require_onnx
+from .preprocessing import preprocessing
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
 GRAPHS = ('localizer.onnx', 'segmentor.onnx')
+EXAMPLE_SIZE = (128, 160)  # what the graphs are traced with; others fit as well
 
 
 def export(
@@ -52,8 +54,9 @@ def export(
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}
     if onnx:
-        about = describe(model, config, OPSET)
-        files |= onnx_graphs(model, about['preprocessing']['channels'], (128, 160))
+        steps = preprocessing(config)
+        files |= onnx_graphs(model, steps['channels'], EXAMPLE_SIZE)
+        about = describe(model, steps, OPSET)
     about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
     about['files'] = {
         name: dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())

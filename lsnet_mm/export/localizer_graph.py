@@ -1,5 +1,5 @@
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.localizers import CoarseLocalizer
@@ -13,13 +13,14 @@ class LocalizerGraph(ImageGraph):
 
     Args:
         model: An ``LSNet`` with an ``LNet`` or a ``CoarseLocalizer``.
+        preprocessor: The one in effect; a wrapper may have its own.
 
     Raises:
         ExportError: If the coarse mask has several classes.
     """
 
-    def __init__(self, model: LSNet) -> None:
-        super().__init__(model.data_preprocessor)
+    def __init__(self, model: LSNet, preprocessor: nn.Module) -> None:
+        super().__init__(preprocessor)
         self.size = model.localizer_size
         self.localizer = model.localizer
         self.coarse = isinstance(model.localizer, CoarseLocalizer)

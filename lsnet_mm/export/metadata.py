@@ -1,36 +1,31 @@
-from mmengine.config import Config
 from torch import nn
 
 from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet, MultiRound
 from ..version import __version__
-from .preprocessing import preprocessing
 
 #: Grows when a runner of an older version would misread the graphs.
 SCHEMA = 1
 
 
-def describe(model: nn.Module, config: Config, opset: int) -> dict:
+def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
     """All that a runner needs to know beside the graphs, as plain values.
 
     Args:
         model: An ``LSNet``, one in ``MultiRound``, or an ``EncoderDecoder``.
-        config: Its config, with the test pipeline.
+        preprocessing: What comes before the graphs, see `preprocessing`.
         opset: Of the graphs.
-
-    Raises:
-        ExportError: If the test pipeline does what a runner cannot.
     """
     inner = model.model if isinstance(model, MultiRound) else model
     head = inner.decode_head
     head = head[-1] if isinstance(head, nn.ModuleList) else head
-    normalize = inner.data_preprocessor
+    normalize = model.data_preprocessor
     about = dict(
         schema=SCHEMA,
         lsnet_mm_version=__version__,
         opset=opset,
         input='images: float32 (N, C, H, W), [0, 255] after hu_window, before mean and std',
-        preprocessing=preprocessing(config),
+        preprocessing=preprocessing,
         # For the reader: these are in the graphs.
         mean=normalize.mean.flatten().tolist() if normalize._enable_normalize else None,
         std=normalize.std.flatten().tolist() if normalize._enable_normalize else None,

@@ -1,6 +1,6 @@
 import torch
 from mmseg.models import EncoderDecoder
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.segmentors.lsnet import flip_background
@@ -13,13 +13,14 @@ class OneStageGraph(ImageGraph):
 
     Args:
         model: An ``EncoderDecoder`` that predicts whole images.
+        preprocessor: The one in effect; a wrapper may have its own.
 
     Raises:
         ExportError: If it predicts in a sliding window.
     """
 
-    def __init__(self, model: EncoderDecoder) -> None:
-        super().__init__(model.data_preprocessor)
+    def __init__(self, model: EncoderDecoder, preprocessor: nn.Module) -> None:
+        super().__init__(preprocessor)
         if (mode := model.test_cfg.get('mode', 'whole')) != 'whole':
             raise ExportError(
                 f"test_cfg.mode={mode!r} cannot be exported to ONNX: set test_cfg.mode='whole'"

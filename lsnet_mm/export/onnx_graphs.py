@@ -5,10 +5,11 @@ import warnings
 from importlib.util import find_spec
 
 import torch
-from mmseg.models import EncoderDecoder
+from mmseg.models import CascadeEncoderDecoder, EncoderDecoder
 from torch import nn
 
-from ..models.localizers import CoarseLocalizer, LNet
+from ..models.dense_heads import KPBBRHead
+from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet, MultiRound
 from .errors import ExportError
 from .image_graph import ImageGraph
@@ -57,21 +58,30 @@ def onnx_graphs(model: nn.Module, channels: int, size: tuple[int, int]) -> dict[
     height, width = size
     # Two of each: torch takes a dimension of 1 for a constant.
     images = 127 * torch.rand(2, channels, height, width)
-    rois = torch.tensor([[i, 0.2 * width, 0.2 * height, 0.6 * width, 0.7 * height] for i in (0, 1)])
+    box = [0.2 * width, 0.2 * height, 0.6 * width, 0.7 * height]
+    rois = torch.tensor([[0.0, *box], [1.0, *box]])
     out_size = torch.tensor([height, width])
-    model = model.model if isinstance(model, MultiRound) else model
-    if isinstance(model, LSNet) and isinstance(model.localizer, (LNet, CoarseLocalizer)):
-        boxes = ['heatmaps', 'distances'] if isinstance(model.localizer, LNet) else ['heatmaps']
+    inner = model.model if isinstance(model, MultiRound) else model
+    # Subclasses may predict by other rules than the runner's; mmseg's cascade does not.
+    if type(inner) is LSNet and _has_known_rule(inner.localizer):
+        first = LocalizerGraph(inner, model.data_preprocessor)
+        boxes = ['heatmaps'] if first.coarse else ['heatmaps', 'distances']
+        second = SegmentorGraph(inner, model.data_preprocessor)
         return {
-            'localizer.onnx': _export(LocalizerGraph(model), dict(images=images), boxes),
+            'localizer.onnx': _export(first, dict(images=images), boxes),
             'segmentor.onnx': _export(
-                SegmentorGraph(model), dict(images=images, rois=rois, out_size=out_size), ['probs']
+                second, dict(images=images, rois=rois, out_size=out_size), ['probs']
             ),
         }
-    if isinstance(model, EncoderDecoder):
-        inputs = dict(images=images, out_size=out_size)
-        return {'segmentor.onnx': _export(OneStageGraph(model), inputs, ['probs'])}
-    raise ExportError(f'a model of type {type(model).__name__} cannot be exported to ONNX')
+    if type(inner) in (EncoderDecoder, CascadeEncoderDecoder):
+        graph = OneStageGraph(inner, model.data_preprocessor)
+        return {'segmentor.onnx': _export(graph, dict(images=images, out_size=out_size), ['probs'])}
+    raise ExportError(f'a model of type {type(inner).__name__} cannot be exported to ONNX')
+
+
+def _has_known_rule(localizer: nn.Module) -> bool:
+    head = getattr(localizer, 'head', None)
+    return isinstance(localizer, CoarseLocalizer) or isinstance(head, KPBBRHead)
 
 
 def _export(graph: ImageGraph, inputs: dict, outputs: list[str]) -> bytes:

@@ -1,5 +1,5 @@
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models.segmentors import LSNet
 from ..models.segmentors.lsnet import flip_background
@@ -11,10 +11,11 @@ class SegmentorGraph(ImageGraph):
 
     Args:
         model: An ``LSNet``.
+        preprocessor: The one in effect; a wrapper may have its own.
     """
 
-    def __init__(self, model: LSNet) -> None:
-        super().__init__(model.data_preprocessor)
+    def __init__(self, model: LSNet, preprocessor: nn.Module) -> None:
+        super().__init__(preprocessor)
         self.extractor = model.roi_extractor
         self.segmentor = model.segmentor
 
