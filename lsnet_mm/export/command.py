@@ -11,13 +11,12 @@ from .errors import ExportError
 from .inference_checkpoint import inference_checkpoint, inference_config
 from .load import load_model
 from .metadata import describe
-from .onnx_graphs import OPSET, onnx_graphs, require_onnx
+from .onnx_graphs import graphs_of, require_onnx
 from .preprocessing import preprocessing
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
 GRAPHS = ('localizer.onnx', 'segmentor.onnx')
-EXAMPLE_SIZE = (128, 160)  # what the graphs are traced with; others fit as well
 
 
 def export(
@@ -54,8 +53,12 @@ def export(
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}
     if onnx:
+        from .trace import OPSET, trace  # needs the packages
+
         steps = preprocessing(config)
-        files |= onnx_graphs(model, steps['channels'], EXAMPLE_SIZE)
+        size = steps['resize'] and steps['resize']['size'][::-1]
+        graphs = graphs_of(model)
+        files |= {name: trace(graph, steps['channels'], size) for name, graph in graphs.items()}
         about = describe(model, steps, OPSET)
     about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
     about['files'] = {

@@ -1,3 +1,4 @@
+import torch
 from mmseg.models import SegDataPreProcessor
 from torch import Tensor, nn
 
@@ -10,11 +11,14 @@ class ImageGraph(nn.Module):
     """What every exported graph begins with: the model's preprocessing of raw images.
 
     Args:
-        preprocessor: The model's ``SegDataPreProcessor``.
+        preprocessor: The one in effect, a ``SegDataPreProcessor``; a wrapper may have its own.
 
     Raises:
         ExportError: If it is another one, or pads images at test time.
     """
+
+    #: The names of what ``forward`` returns.
+    outputs = ('probs',)
 
     def __init__(self, preprocessor: nn.Module) -> None:
         super().__init__()
@@ -33,3 +37,11 @@ class ImageGraph(nn.Module):
         if self.preprocessor._enable_normalize:
             images = (images - self.preprocessor.mean) / self.preprocessor.std
         return images
+
+    def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
+        """Arguments of ``forward`` by name, for so many images of a size.
+
+        Noise that grows from left to right: what looks at the wrong place shows.
+        """
+        noise = 255 * torch.rand(number, channels, *size)
+        return dict(images=noise * torch.linspace(0, 1, size[1]))

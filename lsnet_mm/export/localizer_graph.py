@@ -24,6 +24,7 @@ class LocalizerGraph(ImageGraph):
         self.size = model.localizer_size
         self.localizer = model.localizer
         self.coarse = isinstance(model.localizer, CoarseLocalizer)
+        self.outputs = ('heatmaps',) if self.coarse else ('heatmaps', 'distances')
         if self.coarse and model.localizer.segmentor.out_channels > 2:
             raise ExportError('a CoarseLocalizer of several classes cannot be exported to ONNX')
 

@@ -38,3 +38,8 @@ class OneStageGraph(ImageGraph):
             logits, (height, width), mode='bilinear', align_corners=self.model.align_corners
         )
         return logits.sigmoid() if logits.size(1) == 1 else flip_background(logits.softmax(dim=1))
+
+    def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
+        """With a result one and a half times as large."""
+        images = super().example(number, channels, size)
+        return images | dict(out_size=torch.tensor(size) * 3 // 2)

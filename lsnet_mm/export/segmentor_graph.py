@@ -39,3 +39,12 @@ class SegmentorGraph(ImageGraph):
         one = logits.size(1) == 1
         probs = logits.sigmoid() if one else flip_background(logits.softmax(dim=1))
         return self.extractor.place(probs, rois, images.shape[-2:], (height, width))
+
+    def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
+        """With a box for each image and one more, and a result one and a half times as large."""
+        box = torch.tensor([0.2, 0.3, 0.6, 0.7]) * torch.tensor([size[1], size[0]]).repeat(2)
+        rois = torch.stack([torch.cat((torch.zeros(1), box + i)) for i in range(number + 1)])
+        rois[:number, 0] = torch.arange(number)
+        return super().example(number, channels, size) | dict(
+            rois=rois, out_size=torch.tensor(size) * 3 // 2
+        )

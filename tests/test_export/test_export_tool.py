@@ -98,7 +98,9 @@ def test_a_malicious_checkpoint(tool, config_file, tmp_path, capsys):
 
 def test_missing_packages(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graphs, 'find_spec', lambda name: None)
-    with pytest.raises(ExportError, match=r"needs onnx and onnxscript.*'lsnet_mm\[onnx\]'"):
+    with pytest.raises(
+        ExportError, match=r"needs onnx and onnxscript and onnxruntime.*'lsnet_mm\[onnx\]'"
+    ):
         command.export(trained.config, str(trained.checkpoint), tmp_path / 'out', onnx=True)
     assert not (tmp_path / 'out').exists()
 
@@ -127,16 +129,16 @@ def coarse(**kwargs):
 )
 def test_models_that_no_graph_stands_for(model, message):
     with pytest.raises(ExportError, match=message):
-        onnx_graphs.onnx_graphs(build(config(model, 'LoadCTSlice')), 3, (64, 64))
+        onnx_graphs.graphs_of(build(config(model, 'LoadCTSlice')))
 
 
 def test_padding_and_other_models():
     cfg = config(segmentor(), 'LoadCTSlice')
     cfg.model.data_preprocessor.test_cfg = dict(size_divisor=32)
     with pytest.raises(ExportError, match=r'without test_cfg \(padding\)'):
-        onnx_graphs.onnx_graphs(build(cfg), 3, (64, 64))
+        onnx_graphs.graphs_of(build(cfg))
     with pytest.raises(ExportError, match='type Linear cannot be exported'):
-        onnx_graphs.onnx_graphs(torch.nn.Linear(1, 1), 3, (64, 64))
+        onnx_graphs.graphs_of(torch.nn.Linear(1, 1))
 
 
 @pytest.mark.parametrize(
