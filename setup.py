@@ -23,7 +23,9 @@ METRICS = ['monai>=1.4']
 # The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because
 # pylibjpeg-libjpeg is under the GPL.
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium', *METRICS, *DICOM]
+ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
+TEST += [*METRICS, *DICOM, *ONNX]
 
 
 class BuildWithMim(build_py):
@@ -83,6 +85,7 @@ setup(
         'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
         'metrics': METRICS,
         'dicom': DICOM,
+        'onnx': ONNX,
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },

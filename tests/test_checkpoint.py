@@ -9,8 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from helpers import segmentor
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer, MessageHub
-from mmengine.runner import CheckpointLoader
+from mmengine.registry import MODELS
+from mmengine.runner import CheckpointLoader, Runner
+from mmseg.apis import init_model
 
 from lsnet_mm.utils import UnsafeCheckpointError, refuse_unsafe_checkpoints, safe_torch_load
 
@@ -127,9 +131,56 @@ def test_a_url_is_refused_too(tmp_path, refusing, monkeypatch):
     marker = tmp_path / 'marker'
     # torch takes a file that is in its cache and asks the network nothing.
     torch.save(Payload(marker), cache / 'weights.pth')
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(UnsafeCheckpointError, match='--unsafe-checkpoint'):
         CheckpointLoader.load_checkpoint('https://localhost/weights.pth', map_location='cpu')
     assert not marker.exists()
+    torch.save(training_checkpoint(), cache / 'weights.pth')
+    loaded = CheckpointLoader.load_checkpoint('https://localhost/weights.pth', map_location='cpu')
+    assert loaded['meta']['epoch'] == 3
+
+
+def load_from(path, tmp_path):
+    runner(tmp_path, load_from=path).load_or_resume()
+
+
+def resume(path, tmp_path):
+    runner(tmp_path, load_from=path, resume=True).load_or_resume()
+
+
+def pretrained(path, tmp_path):
+    init_cfg = dict(type='Pretrained', checkpoint=path)
+    MODELS.build(segmentor() | dict(init_cfg=init_cfg)).init_weights()
+
+
+def by_init_model(path, tmp_path):
+    init_model(Config(dict(model=segmentor())), path, device='cpu')
+
+
+def runner(tmp_path, **kwargs):
+    scope = dict(default_scope='mmseg', experiment_name=f'{tmp_path.name}{len(kwargs)}')
+    return Runner(segmentor(), str(tmp_path / 'work'), **scope, **kwargs)
+
+
+@pytest.mark.parametrize('way', [load_from, resume, pretrained, by_init_model])
+def test_no_way_into_mmengine_runs_a_checkpoint(tmp_path, refusing, way):
+    marker = tmp_path / 'marker'
+    path = save(dict(state_dict={}, meta={}, extra=Payload(marker)), tmp_path)
+    with pytest.raises(UnsafeCheckpointError):
+        way(str(path), tmp_path)
+    assert not marker.exists()
+
+
+def test_torchscript_and_truncated_files_are_refused_by_name(tmp_path):
+    script = tmp_path / 'script.pth'
+    torch.jit.script(torch.nn.Linear(2, 2)).save(script)
+    with pytest.raises(UnsafeCheckpointError, match='script.pth does not load safely'):
+        safe_torch_load(script)
+    path = save(training_checkpoint(), tmp_path)
+    whole = path.read_bytes()
+    for part in (0.02, 0.3, 0.9):
+        path.write_bytes(whole[: int(part * len(whole))])
+        with pytest.raises(UnsafeCheckpointError, match='damaged'):
+            safe_torch_load(path)
 
 
 def test_refusal_reaches_children(refusing):

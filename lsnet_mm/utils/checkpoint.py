@@ -5,8 +5,10 @@ refuses that, but it also refuses mmengine's training checkpoints (they hold log
 mmengine answers the refusal by loading again with `weights_only=False`.
 """
 
+import functools
 import os
 import os.path as osp
+from collections.abc import Callable
 from pickle import UnpicklingError
 
 import numpy as np
@@ -15,6 +17,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
 _HISTORY_METHODS = ('min', 'max', 'current', 'mean')
+# What a damaged file, or one of another kind (TorchScript), makes of torch's reader.
+_UNREADABLE = (UnpicklingError, EOFError, RuntimeError, LookupError, ValueError, TypeError)
 _DTYPES = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32', 'float64')
 
 
@@ -35,23 +39,23 @@ def safe_torch_load(file, map_location='cpu'):
     with torch.serialization.safe_globals(_allowlist()):
         try:
             return torch.load(file, map_location=map_location, weights_only=True)
-        except (UnpicklingError, EOFError) as error:
-            raise UnsafeCheckpointError(
-                f'{file} does not load safely: it is damaged, or it holds more than weights and '
-                f'training state. Nothing in it was run. If you trust where it comes from, load '
-                f'it with --unsafe-checkpoint.\n{_reason(error)}'
-            ) from error
+        except _UNREADABLE as error:
+            raise _refusal(file, error) from error
 
 
 def refuse_unsafe_checkpoints() -> None:
     """From here on, let nothing in this process and its children load an unsafe checkpoint.
 
-    Local files go through `safe_torch_load`. For all others (URLs, `torchvision://`) torch's own
-    switch overrules the `weights_only=False` that mmengine and torch.hub ask for.
+    All of mmengine's ways to a checkpoint (`load_from`, resuming, `init_cfg`, `init_model`) end in
+    its table of loaders. Local files go through `safe_torch_load`. The others (URLs,
+    `torchvision://`) keep their loaders, with the same allowlist, and torch's own switch overrules
+    the `weights_only=False` that mmengine and torch.hub ask for.
     """
     os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    CheckpointLoader.register_scheme(prefixes='', loader=_load_from_local, force=True)
+    for prefix, loader in list(CheckpointLoader._schemes.items()):
+        safe = _guarded(loader) if prefix else _load_from_local
+        CheckpointLoader.register_scheme(prefixes=prefix, loader=safe, force=True)
 
 
 def _load_from_local(filename, map_location=None):
@@ -63,6 +67,28 @@ def _load_from_local(filename, map_location=None):
 
 
 _load_from_local.__name__ = 'load_from_local'
+
+
+def _guarded(loader: Callable) -> Callable:
+    """A remote loader with our allowlist and our explanation; its own weights stay as they are."""
+
+    @functools.wraps(loader)
+    def load(filename, *args, **kwargs):
+        with torch.serialization.safe_globals(_allowlist()):
+            try:
+                return loader(filename, *args, **kwargs)
+            except UnpicklingError as error:
+                raise _refusal(filename, error) from error
+
+    return load
+
+
+def _refusal(file, error: Exception) -> UnsafeCheckpointError:
+    return UnsafeCheckpointError(
+        f'{file} does not load safely: it is damaged, or it holds more than weights and training '
+        f'state. Nothing in it was run. If you trust where it comes from, load it with '
+        f'--unsafe-checkpoint.\n{_reason(error)}'
+    )
 
 
 def _history_method(owner, name):

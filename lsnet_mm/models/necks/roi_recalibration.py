@@ -67,10 +67,15 @@ class RoIRecalibration(nn.Module):
         Returns:
             Tensor: (N, C, H, W).
         """
-        out_size = tuple(out_size or size)
-        theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
-        grid = theta_to_grid(theta, out_size)
-        pasted = sample(probs, grid) * inside(grid)
-        images = probs.new_zeros((num_images, probs.size(1), *out_size))
+        pasted = self.place(probs, rois, size, tuple(out_size or size))
+        images = probs.new_zeros((num_images, *pasted.shape[1:]))
         owner = rois[:, 0].long().view(-1, 1, 1, 1).expand_as(pasted)
         return images.scatter_reduce(0, owner, pasted, 'amax')
+
+    def place(
+        self, probs: Tensor, rois: Tensor, size: tuple[int, int], out_size: tuple[int, int]
+    ) -> Tensor:
+        """(K, C, *out_size): the mask of each RoI alone in its image; arguments as in `paste`."""
+        theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
+        grid = theta_to_grid(theta, out_size)
+        return sample(probs, grid) * inside(grid)

@@ -1,0 +1,71 @@
+"""What tools/export.py does."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..files import write_atomic
+from .errors import ExportError
+from .inference_checkpoint import inference_checkpoint, inference_config
+from .load import load_model
+from .metadata import describe
+from .onnx_graphs import graphs_of, require_onnx
+from .preprocessing import preprocessing
+
+CHECKPOINT = 'model.pth'
+ABOUT = 'model.json'
+GRAPHS = ('localizer.onnx', 'segmentor.onnx')
+
+
+def export(
+    config: Config, checkpoint: str, out: Path, onnx: bool = False, overwrite: bool = False
+) -> list[Path]:
+    """Write a model's inference checkpoint, and its ONNX graphs, into a folder.
+
+    ``model.json`` names the files with their sizes and hashes; it is written last, so that an
+    export that was cut short is not taken for a whole one.
+
+    Args:
+        config: The model's, with the test pipeline.
+        checkpoint: Path or URL.
+        out: The folder.
+        onnx: Also write the graphs.
+        overwrite: Replace an export that is there.
+
+    Returns:
+        list: The files.
+
+    Raises:
+        ExportError: If something is in the way, or cannot be exported; nothing is written then.
+    """
+    out = Path(out)
+    old = [out / name for name in (ABOUT, CHECKPOINT, *GRAPHS) if (out / name).exists()]
+    if out.is_file():
+        raise ExportError(f'{out} is a file: -o takes a folder')
+    if old and not overwrite:
+        raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
+    if onnx:
+        require_onnx()
+    model, meta = load_model(config, checkpoint)
+    kept = inference_config(config)
+    files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
+    about = {}
+    if onnx:
+        from .trace import OPSET, trace  # needs the packages
+
+        steps = preprocessing(config)
+        size = steps['resize'] and steps['resize']['size'][::-1]
+        graphs = graphs_of(model)
+        files |= {name: trace(graph, steps['channels'], size) for name, graph in graphs.items()}
+        about = describe(model, steps, OPSET)
+    about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
+    about['files'] = {
+        name: dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in files.items()
+    }
+    files[ABOUT] = (json.dumps(about, indent=2) + '\n').encode()
+    for path in old:
+        path.unlink()
+    return [write_atomic(out / name, data) for name, data in files.items()]

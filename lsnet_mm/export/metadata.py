@@ -1,0 +1,55 @@
+from torch import nn
+
+from ..models.localizers import CoarseLocalizer
+from ..models.segmentors import LSNet, MultiRound
+from ..version import __version__
+
+#: Grows when a runner of an older version would misread the graphs.
+SCHEMA = 1
+
+
+def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
+    """All that a runner needs to know beside the graphs, as plain values.
+
+    Args:
+        model: An ``LSNet``, one in ``MultiRound``, or an ``EncoderDecoder``.
+        preprocessing: What comes before the graphs, see `preprocessing`.
+        opset: Of the graphs.
+    """
+    inner = model.model if isinstance(model, MultiRound) else model
+    head = inner.decode_head
+    head = head[-1] if isinstance(head, nn.ModuleList) else head
+    normalize = model.data_preprocessor
+    about = dict(
+        schema=SCHEMA,
+        lsnet_mm_version=__version__,
+        opset=opset,
+        input='images: float32 (N, C, H, W), [0, 255] after hu_window, before mean and std',
+        preprocessing=preprocessing,
+        # For the reader: these are in the graphs.
+        mean=normalize.mean.flatten().tolist() if normalize._enable_normalize else None,
+        std=normalize.std.flatten().tolist() if normalize._enable_normalize else None,
+        out_channels=inner.out_channels,
+        threshold=head.threshold if inner.out_channels == 1 else None,
+        localizer=None,
+    )
+    if isinstance(inner, LSNet):
+        about['localizer'] = _localizer(inner)
+        about['crop'] = dict(
+            type=type(inner.roi_extractor).__name__,
+            size=inner.roi_extractor.size,
+            margin=inner.roi_extractor.margin,
+        )
+        wrapped = isinstance(model, MultiRound)
+        about['rounds'] = model.rounds if wrapped else 0
+        about['agreement'] = model.agreement if wrapped else None
+    return about
+
+
+def _localizer(model: LSNet) -> dict:
+    localizer, size = model.localizer, model.localizer_size
+    if isinstance(localizer, CoarseLocalizer):
+        one = localizer.segmentor.out_channels == 1
+        return dict(kind='mask', size=size, threshold=localizer.threshold if one else 0.5)
+    rule = {key: localizer.head.test_cfg[key] for key in ('score_thr', 'vote', 'max_per_img')}
+    return dict(kind='heatmap', size=size, stride=localizer.head.stride, **rule)

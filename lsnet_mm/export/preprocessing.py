@@ -1,0 +1,65 @@
+"""The test pipeline as data: what happens to a slice before the model's own preprocessing."""
+
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
+
+from .errors import ExportError
+
+# They load or pack, and leave the image alone.
+_NOT_OF_THE_IMAGE = {
+    'LoadCTMask',
+    'LoadAnnotations',
+    'BoxesFromMask',
+    'PackLSNetInputs',
+    'PackSegInputs',
+}
+
+
+def preprocessing(config: Config) -> dict:
+    """What a runner has to do with a slice.
+
+    Args:
+        config: With ``test_dataloader`` or ``test_pipeline``.
+
+    Returns:
+        dict: ``channels``; ``neighbours`` on each side that are channels; ``hu_window`` (low,
+        high), None for 8-bit images; ``resize``, None or ``size`` (w, h) and ``interpolation``.
+
+    Raises:
+        ExportError: If the pipeline does anything else to the image.
+    """
+    result = dict(channels=3, neighbours=0, hu_window=None, resize=None)
+    for step in _pipeline(config):
+        name = step['type'].split('.')[-1]
+        if name == 'LoadCTSlice':
+            load = TRANSFORMS.build(dict(step))
+            result.update(channels=load.channels, neighbours=load.neighbours)
+        elif name == 'HUWindow' and result['resize'] is None:
+            result['hu_window'] = TRANSFORMS.build(dict(step)).window
+        elif name == 'Resize' and _is_plain(step):
+            result['resize'] = dict(
+                size=tuple(step['scale']), interpolation=step.get('interpolation', 'bilinear')
+            )
+        elif name not in _NOT_OF_THE_IMAGE and not _loads_colour(step):
+            raise ExportError(
+                f'the ONNX runner knows no {dict(step)} in the test pipeline: leave it out, or '
+                'export without --onnx'
+            )
+    return result
+
+
+def _pipeline(config: Config) -> list[dict]:
+    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    pipeline = dataset.get('pipeline') or config.get('test_pipeline')
+    if not pipeline:
+        raise ExportError('the config has no test_pipeline, which says how slices are prepared')
+    return pipeline
+
+
+def _is_plain(step: dict) -> bool:
+    keys = {'type', 'scale', 'keep_ratio', 'interpolation'}
+    return set(step) <= keys and 'scale' in step and not step.get('keep_ratio', False)
+
+
+def _loads_colour(step: dict) -> bool:
+    return step['type'] == 'LoadImageFromFile' and step.get('color_type', 'color') == 'color'

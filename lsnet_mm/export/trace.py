@@ -1,0 +1,99 @@
+"""From a graph's module to its ONNX file, checked against the module."""
+
+import logging
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+
+from .errors import ExportError
+from .image_graph import ImageGraph
+
+#: The first with an antialiased Resize.
+OPSET = 18
+TOLERANCE = 2e-4  # relative above 1; rounding alone stays two orders below
+_DYNAMIC = torch.export.Dim.DYNAMIC
+
+
+@torch.no_grad()
+def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None) -> bytes:
+    """The ONNX file of a graph, for any number of images and RoIs.
+
+    It is run against the module before it is given out. Where it is right for one size of images
+    only (torch makes the windows of an adaptive pooling into constants), it is made for ``size``.
+
+    Args:
+        graph: In evaluation mode.
+        channels: Of the images.
+        size: Height and width that all images will have, if that is known.
+
+    Raises:
+        ExportError: If torch cannot export it, or the result is wrong.
+    """
+    try:
+        file = _export(graph, channels, (128, 160), fixed=False)
+        check(file, graph, graph.example(1, channels, (200, 136)))
+    except ExportError as error:
+        if size is None:
+            raise
+        file = _export(graph, channels, size, fixed=True)
+        try:
+            check(file, graph, graph.example(1, channels, size))
+        except ExportError:
+            raise error from None
+    return file
+
+
+def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
+    """Compares onnxruntime's answer with PyTorch's.
+
+    Raises:
+        ExportError: If they differ by more than rounding.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it would print is in the error
+    session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])
+    name = type(graph).__name__
+    try:
+        found = session.run(None, {key: value.numpy() for key, value in inputs.items()})
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise ExportError(f'{name} fits one size of images only: {error}'[:300]) from error
+    expected = graph(**inputs)
+    for a, b in zip(found, expected if isinstance(expected, tuple) else [expected], strict=True):
+        error = np.abs(a - b.numpy()) / np.maximum(np.abs(b.numpy()), 1)
+        if not error.max() <= TOLERANCE:
+            raise ExportError(
+                f'{name} in ONNX differs from PyTorch by {error.max():.2g} for images of another '
+                'size: if its net pools adaptively, resize the images in the test pipeline'
+            )
+
+
+def _export(graph: ImageGraph, channels: int, size: tuple[int, int], fixed: bool) -> bytes:
+    images = {0: _DYNAMIC} if fixed else {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
+    shapes = dict(images=images, rois={0: _DYNAMIC}, out_size=None)
+    inputs = graph.example(2, channels, size)  # torch takes a single image for a constant
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+            program = torch.onnx.export(
+                graph.eval(),
+                kwargs=inputs,
+                dynamic_shapes={name: shapes[name] for name in inputs},
+                input_names=list(inputs),
+                output_names=graph.outputs,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        cause = error.__cause__ or error  # the error itself is pages of advice
+        reason = f'{type(cause).__name__}: {cause}'[:300]
+        raise ExportError(f'torch cannot export {type(graph).__name__}: {reason}') from error
+    proto = program.model_proto
+    # torch notes where in whose folders each operation was called.
+    for part in (proto.graph, *proto.functions):
+        for node in part.node:
+            del node.metadata_props[:]
+    return proto.SerializeToString()

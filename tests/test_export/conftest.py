@@ -1,0 +1,32 @@
+"""A small L-SNet that has learned something, as training leaves it, and its export."""
+
+from types import SimpleNamespace
+
+import pytest
+from exporting import (
+    build,
+    lsnet_config,
+    phantom_slices,
+    real_slices,
+    save_training_checkpoint,
+    train,
+)
+
+from lsnet_mm.export.command import export
+from lsnet_mm.export.load import load_model
+
+
+@pytest.fixture(scope='package')
+def trained(tmp_path_factory):
+    """`config`, `checkpoint`, its `model`, its whole export in `folder`, phantom `slices`."""
+    cfg, folder = lsnet_config(), tmp_path_factory.mktemp('lsnet')
+    model = build(cfg)
+    adam = train(model, [phantom_slices(), real_slices(6)], steps=80)
+    checkpoint = folder / 'epoch_3.pth'
+    save_training_checkpoint(checkpoint, model, cfg, adam)
+    out = folder / 'exported'
+    export(cfg, str(checkpoint), out, onnx=True)
+    loaded, _ = load_model(cfg, str(checkpoint))
+    return SimpleNamespace(
+        config=cfg, checkpoint=checkpoint, model=loaded, folder=out, slices=phantom_slices()[0]
+    )

@@ -1,0 +1,160 @@
+"""tools/export.py: what it writes, and what it refuses before it writes anything."""
+
+import hashlib
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from exporting import build, config, lsnet_config, segmentor
+from mmengine.runner import CheckpointLoader
+
+from lsnet_mm.export import command, onnx_graphs
+from lsnet_mm.export.errors import ExportError
+from lsnet_mm.export.preprocessing import preprocessing
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """Its `main`, whose refusal of unsafe checkpoints ends with the test."""
+    monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
+    spec = importlib.util.spec_from_file_location('tool_export', ROOT / 'tools' / 'export.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(lsnet_config().pretty_text)
+    return str(path)
+
+
+def refusal(capsys, function, *args):
+    with pytest.raises(SystemExit) as caught:
+        function(list(map(str, args)))
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_writes_and_says_how_large(tool, trained, config_file, tmp_path, capsys):
+    out = tmp_path / 'out'
+    tool([config_file, str(trained.checkpoint), '-o', str(out)])
+    assert {path.name for path in out.iterdir()} == {'model.pth', 'model.json'}
+    printed = capsys.readouterr().out
+    assert f'{trained.checkpoint}: ' in printed and f'{out / "model.pth"}: ' in printed
+    assert 'MB' in printed
+    # Refused a second time, and the first export is left as it was.
+    again = (config_file, trained.checkpoint, '-o', out)
+    assert 'is there already' in refusal(capsys, tool, *again)
+    tool([str(part) for part in (*again, '--overwrite')])
+
+
+def test_metadata(trained):
+    about = json.loads((trained.folder / 'model.json').read_text())
+    assert about['opset'] == 18 and about['classes'] == ['background', 'pancreas']
+    assert about['preprocessing'] == dict(
+        channels=3, neighbours=0, hu_window=[-100, 240], resize=None
+    )
+    assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=4)
+    assert about['localizer'] == dict(
+        kind='heatmap', size=[64, 64], stride=4, score_thr=0.5, vote=True, max_per_img=100
+    )
+    assert (about['threshold'], about['rounds'], about['agreement']) == (0.5, 3, 0.99)
+    assert set(about['files']) == {'model.pth', 'localizer.onnx', 'segmentor.onnx'}
+    for name, file in about['files'].items():
+        data = (trained.folder / name).read_bytes()
+        assert file == dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def test_graphs_tell_nothing_of_this_machine(trained):
+    for path in trained.folder.glob('*.onnx'):
+        assert str(ROOT).encode() not in path.read_bytes()
+        assert b'site-packages' not in path.read_bytes()
+
+
+def test_missing_files(tool, config_file, tmp_path, capsys):
+    assert 'config not found: no.py' in refusal(capsys, tool, 'no.py', 'no.pth', '-o', tmp_path)
+    message = refusal(capsys, tool, config_file, 'no.pth', '-o', tmp_path)
+    assert 'checkpoint not found: no.pth' in message
+
+
+def test_a_malicious_checkpoint(tool, config_file, tmp_path, capsys):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'marker'),)
+
+    torch.save(dict(state_dict={}, extra=Payload()), tmp_path / 'bad.pth')
+    message = refusal(capsys, tool, config_file, tmp_path / 'bad.pth', '-o', tmp_path / 'out')
+    assert '--unsafe-checkpoint' in message
+    assert not (tmp_path / 'marker').exists() and not (tmp_path / 'out').exists()
+
+
+def test_missing_packages(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_graphs, 'find_spec', lambda name: None)
+    with pytest.raises(
+        ExportError, match=r"needs onnx and onnxscript and onnxruntime.*'lsnet_mm\[onnx\]'"
+    ):
+        command.export(trained.config, str(trained.checkpoint), tmp_path / 'out', onnx=True)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_file_in_the_way(trained, tmp_path):
+    (tmp_path / 'out').touch()
+    with pytest.raises(ExportError, match='out is a file: -o takes a folder'):
+        command.export(trained.config, str(trained.checkpoint), tmp_path / 'out')
+
+
+def coarse(**kwargs):
+    localizer = dict(type='CoarseLocalizer', segmentor=segmentor(**kwargs))
+    crop = dict(type='HardCrop', size=(64, 64), margin=4)
+    return dict(type='LSNet', localizer=localizer, roi_extractor=crop, segmentor=segmentor())
+
+
+@pytest.mark.parametrize(
+    'model, message',
+    [
+        (
+            segmentor() | dict(test_cfg=dict(mode='slide', crop_size=(32, 32))),
+            "test_cfg.mode='slide'",
+        ),
+        (coarse(out_channels=3, num_classes=3), 'CoarseLocalizer of several classes'),
+    ],
+)
+def test_models_that_no_graph_stands_for(model, message):
+    with pytest.raises(ExportError, match=message):
+        onnx_graphs.graphs_of(build(config(model, 'LoadCTSlice')))
+
+
+def test_padding_and_other_models():
+    cfg = config(segmentor(), 'LoadCTSlice')
+    cfg.model.data_preprocessor.test_cfg = dict(size_divisor=32)
+    with pytest.raises(ExportError, match=r'without test_cfg \(padding\)'):
+        onnx_graphs.graphs_of(build(cfg))
+    with pytest.raises(ExportError, match='type Linear cannot be exported'):
+        onnx_graphs.graphs_of(torch.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        dict(type='RandomFlip', prob=1.0),
+        dict(type='Resize', scale=(64, 64), keep_ratio=True),
+        dict(type='LoadImageFromFile', color_type='unchanged'),
+    ],
+)
+def test_a_pipeline_that_no_runner_knows(step):
+    with pytest.raises(ExportError, match=f'knows no .*{step["type"]}.*without --onnx'):
+        preprocessing(config(segmentor(), 'LoadCTSlice', step))
+
+
+def test_neighbours_are_channels():
+    cfg = config(segmentor(), 'LoadCTSlice')
+    cfg.test_dataloader.dataset.pipeline[0].neighbours = 2
+    assert preprocessing(cfg) == dict(channels=5, neighbours=2, hu_window=None, resize=None)

@@ -1,0 +1,97 @@
+"""Inference checkpoints: small, without secrets, and the same predictions bit for bit."""
+
+import pytest
+import torch
+from exporting import lsnet_config, predict, segmentor
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from mmseg.apis import init_model
+
+from lsnet_mm.export.command import export
+from lsnet_mm.export.errors import ExportError
+from lsnet_mm.export.inference_checkpoint import inference_config, read_config
+from lsnet_mm.utils import UnsafeCheckpointError
+
+
+def test_it_predicts_the_same_bit_for_bit(trained):
+    path = str(trained.folder / 'model.pth')
+    config = read_config(path)
+    ours, theirs = (
+        predict(m, trained.config, trained.slices)
+        for m in (trained.model, init_model(config, path, device='cpu'))
+    )
+    assert any(len(s.pred_instances) for s in ours) and any(s.pred_sem_seg.data.any() for s in ours)
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data)
+        assert torch.equal(a.pred_heatmap.data, b.pred_heatmap.data)
+        assert torch.equal(a.pred_instances.bboxes, b.pred_instances.bboxes)
+
+
+def test_what_is_in_it(trained):
+    path = trained.folder / 'model.pth'
+    checkpoint = torch.load(path, weights_only=True)  # with no allowlist at all
+    assert checkpoint.keys() == {'meta', 'state_dict'}
+    meta = checkpoint['meta']
+    assert meta['dataset_meta']['classes'] == ('background', 'pancreas') and meta['epoch'] == 3
+    assert set(meta) == {'cfg', 'dataset_meta', 'epoch', 'lsnet_mm_version', 'mmengine_version'}
+    for word in ('home', 'secret', 'optim'):
+        assert word not in str(meta) and word.encode() not in path.read_bytes()
+    assert path.stat().st_size < 0.5 * trained.checkpoint.stat().st_size
+    load_checkpoint(trained.model, str(path), strict=True)
+
+
+def test_the_config_of_either_checkpoint_can_be_read(trained):
+    config = read_config(trained.folder / 'model.pth')
+    whole = read_config(trained.checkpoint)
+    assert whole.to_dict() == trained.config.to_dict()
+    assert 'optim_wrapper' not in config and 'work_dir' not in config
+    assert config.test_dataloader.dataset.data_root == ''
+    assert config.model.model.localizer_size == (64, 64)
+    assert Config.fromstring(config.pretty_text, '.py').model == config.model
+
+
+def test_pretrained_weights_are_not_asked_for_again():
+    config = lsnet_config()
+    weights = dict(type='Pretrained', checkpoint='torchvision://resnet18')
+    config.model.model.localizer.backbone.init_cfg = weights
+    assert inference_config(config).model.model.localizer.backbone.init_cfg is None
+
+
+def test_own_packages_are_the_readers_decision(tmp_path):
+    config = lsnet_config()
+    config.custom_imports = dict(imports='json.tool')
+    path = tmp_path / 'a.pth'
+    torch.save(dict(meta=dict(cfg=inference_config(config).pretty_text), state_dict={}), path)
+    with pytest.raises(ExportError, match="a.pth: the config imports 'json.tool'"):
+        read_config(path)
+    assert read_config(path, trusted_imports=('json',)).model.type == 'MultiRound'
+
+
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (dict(state_dict={}), 'has no config in it'),
+        ([1], 'has no config in it'),
+        (dict(meta=dict(cfg="model = dict(type='os.system')")), "a.pth: .*type='os.system'"),
+    ],
+)
+def test_what_has_no_config_or_a_bad_one(tmp_path, content, message):
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(ExportError, match=message):
+        read_config(tmp_path / 'a.pth')
+
+
+def test_a_missing_and_a_malicious_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='checkpoint not found'):
+        read_config(tmp_path / 'none.pth')
+    torch.save(dict(meta=dict(cfg=''), extra=print), tmp_path / 'a.pth')
+    with pytest.raises(UnsafeCheckpointError):
+        read_config(tmp_path / 'a.pth')
+
+
+def test_a_checkpoint_of_another_config_is_refused(trained, tmp_path):
+    config = lsnet_config()
+    config.model = segmentor() | dict(data_preprocessor=config.model.data_preprocessor)
+    with pytest.raises(ExportError, match=r'of another model than the config:\nMissing key'):
+        export(config, str(trained.checkpoint), tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,186 @@
+"""onnxruntime gives PyTorch's masks: on phantoms and real slices, with and without objects."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exporting import (
+    BN,
+    build,
+    config,
+    dice,
+    phantom_slices,
+    predict,
+    real_slices,
+    save_training_checkpoint,
+    segmentor,
+)
+
+from lsnet_mm.export import onnx_model
+from lsnet_mm.export.command import export
+from lsnet_mm.export.onnx_model import ONNXModel
+from lsnet_mm.models.dense_heads.decode import decode
+
+
+@pytest.fixture
+def runner(trained):
+    return ONNXModel(trained.folder, batch_size=3, threads=1)
+
+
+def assert_same(results, samples, least=0.999):
+    """Masks, boxes and rounds; the Dice of each slice and of all together."""
+    masks = np.stack([s.pred_sem_seg.data[0].numpy() for s in samples])
+    found = np.stack([r['mask'] for r in results])
+    assert dice(found, masks) >= least
+    for result, sample, mask in zip(results, samples, masks, strict=True):
+        assert dice(result['mask'], mask) >= least
+        if 'boxes' in result:
+            boxes = sample.pred_instances.bboxes.numpy()
+            assert result['boxes'].shape == boxes.shape
+            np.testing.assert_allclose(result['boxes'], boxes, atol=0.01)
+            np.testing.assert_allclose(result['scores'], sample.pred_instances.scores, atol=1e-4)
+            np.testing.assert_allclose(result['heatmap'], sample.pred_heatmap.data[0], atol=1e-4)
+            assert result['rounds'] == sample.metainfo.get('n_rounds', 0)
+    return masks
+
+
+def test_phantom(trained, runner):
+    """With voting and rounds; several of the slices are empty."""
+    results = runner(trained.slices)
+    samples = predict(trained.model, trained.config, trained.slices)
+    masks = assert_same(results, samples)
+    assert masks.any((1, 2)).sum() >= 5 and not masks.any((1, 2)).all()
+    assert max(r['rounds'] for r in results) > 1
+
+
+def test_real_slices(trained, runner):
+    slices, truth = real_slices(6)
+    if not len(slices):
+        pytest.skip('data/pancreas_ct_slices is not there')
+    masks = assert_same(runner(slices), predict(trained.model, trained.config, slices))
+    assert masks.shape == (6, 512, 512) and masks.any((1, 2)).sum() >= 3
+    assert dice(masks, truth) > 0.3  # it was trained on them
+
+
+def test_nothing_found(trained, runner):
+    air = np.full((2, 70, 90), -1000, np.int16)
+    results = runner(air)
+    assert_same(results, predict(trained.model, trained.config, air))
+    for result in results:
+        assert result['mask'].shape == (70, 90) and not result['mask'].any()
+        assert result['boxes'].shape == (0, 4) and result['scores'].shape == (0,)
+
+
+@pytest.mark.parametrize('vote', [False, True])
+def test_several_components(trained, runner, monkeypatch, vote):
+    rule = dict(vote=vote, score_thr=0.03, max_per_img=5)
+    monkeypatch.setattr(trained.model.localizer.head, 'test_cfg', rule)
+    runner.about['localizer'].update(rule)
+    runner.about['rounds'] = 0
+    monkeypatch.setattr(trained.model, 'rounds', 0)
+    tiled = np.tile(trained.slices[4:7], (1, 2, 2))
+    results = runner(tiled)
+    assert_same(results, predict(trained.model, trained.config, tiled))
+    assert max(len(r['boxes']) for r in results) >= 3
+
+
+@pytest.mark.parametrize('vote', [False, True])
+def test_boxes_are_decoded_as_by_the_head(vote):
+    rng = np.random.default_rng(0)
+    for density in (0.2, 0.5, 0.8):
+        heatmap = rng.random((17, 23), np.float32) ** 2
+        heatmap[rng.random((17, 23)) > density] = 0
+        heatmap[4:11, 4:11] = 0.9
+        heatmap[5:10, 5:10] = 0.1  # a ring: its centroid lies outside it
+        distances = 30 * rng.random((4, 17, 23), np.float32)
+        rule = dict(score_thr=0.3, vote=vote, max_per_img=12)
+        expected = decode(torch.from_numpy(heatmap), torch.from_numpy(distances), 4, **rule)
+        boxes, scores = onnx_model.decode(heatmap[None], distances, rule | dict(stride=4))
+        np.testing.assert_allclose(boxes, expected[0], rtol=1e-5, atol=1e-4)
+        np.testing.assert_array_equal(scores, expected[1])
+
+
+def exported(model_cfg, tmp_path, *pipeline, bias=None):
+    """An untrained model and its export."""
+    cfg = config(model_cfg, *pipeline)
+    model = build(cfg).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith('conv_seg.weight'):
+            torch.nn.init.normal_(parameter, std=0.5)
+        elif name.endswith('conv_seg.bias'):
+            torch.nn.init.zeros_(parameter)
+    adam = torch.optim.Adam(model.parameters())
+    save_training_checkpoint(tmp_path / 'a.pth', model, cfg, adam)
+    export(cfg, str(tmp_path / 'a.pth'), tmp_path / 'out', onnx=True)
+    return model, cfg, ONNXModel(tmp_path / 'out', threads=1)
+
+
+def test_coarse_to_fine_with_several_classes(tmp_path):
+    """A hard crop, a softmax, a localizer that sees slices as they come."""
+    model_cfg = dict(
+        type='LSNet',
+        localizer=dict(type='CoarseLocalizer', segmentor=segmentor(norm_cfg=BN)),
+        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4),
+        segmentor=segmentor(out_channels=3, num_classes=3, norm_cfg=BN),
+    )
+    window = dict(type='HUWindow', window=(-100, 240))
+    model, cfg, runner = exported(model_cfg, tmp_path, 'LoadCTSlice', window)
+    slices = phantom_slices()[0][3:6]
+    results, samples = runner(slices), predict(model, cfg, slices)
+    masks = assert_same(results, samples)
+    assert set(np.unique(masks)) == {0, 1, 2}
+    for result, mask in zip(results, masks, strict=True):
+        assert (result['mask'] == mask).mean() >= 0.999  # the classes too
+
+
+def test_one_stage_with_a_resize(tmp_path):
+    """8-bit slices, one graph, masks at the size of the slice."""
+    resize = dict(type='Resize', scale=(96, 64), keep_ratio=False, interpolation='area')
+    model, cfg, runner = exported(segmentor(norm_cfg=BN), tmp_path, 'LoadImageFromFile', resize)
+    assert not (tmp_path / 'out' / 'localizer.onnx').exists()
+    slices = np.random.default_rng(0).integers(0, 255, (3, 130, 150), np.uint8)
+    slices = np.sort(slices, axis=2)  # pure noise would leave grey without structure
+    assert runner(slices)[0].keys() == {'mask'}
+    masks = assert_same(runner(slices), predict(model, cfg, slices))
+    assert masks.any() and not masks.all()
+
+
+def test_the_runner_needs_no_torch(trained, tmp_path):
+    slices = trained.slices[5:7]
+    np.save(tmp_path / 'slices.npy', slices)
+    (tmp_path / 'runner.py').write_text(Path(onnx_model.__file__).read_text())
+    code = f"""
+import sys
+for name in ('torch', 'mmengine', 'mmcv', 'mmseg', 'lsnet_mm', 'cv2', 'onnx'):
+    sys.modules[name] = None
+import numpy as np
+from runner import ONNXModel
+results = ONNXModel({str(trained.folder)!r}, threads=1)(np.load('slices.npy'))
+np.save('masks.npy', [result['mask'] for result in results])
+"""
+    subprocess.run([sys.executable, '-c', code], cwd=tmp_path, check=True, env={'PATH': ''})
+    expected = predict(trained.model, trained.config, slices)
+    masks = np.load(tmp_path / 'masks.npy')
+    assert masks.any()
+    assert dice(masks, [s.pred_sem_seg.data[0] for s in expected]) >= 0.999
+
+
+@pytest.mark.parametrize(
+    'slices',
+    [np.zeros((4, 4)), np.zeros((1, 2, 32, 32)), np.full((1, 32, 32), np.nan)],
+    ids=['2D', 'channels', 'NaN'],
+)
+def test_slices_that_cannot_be_predicted(runner, slices):
+    with pytest.raises(ValueError, match=r'expected finite slices \(N, 3, H, W\) or \(N, H, W\)'):
+        runner(slices)
+
+
+def test_an_export_of_a_newer_version(trained, tmp_path):
+    about = json.loads((trained.folder / 'model.json').read_text())
+    (tmp_path / 'model.json').write_text(json.dumps(about | dict(schema=99)))
+    with pytest.raises(ValueError, match='schema 99, and this runner knows 1'):
+        ONNXModel(tmp_path)

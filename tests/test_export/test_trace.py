@@ -1,0 +1,67 @@
+"""A graph that is wrong, or right for one size of images only, does not get out unnoticed."""
+
+import onnxruntime
+import pytest
+import torch
+from exporting import PREPROCESSOR
+from mmengine.registry import MODELS
+from torch.nn import functional as F
+
+from lsnet_mm.export.errors import ExportError
+from lsnet_mm.export.image_graph import ImageGraph
+from lsnet_mm.export.trace import check, trace
+
+
+class Pooling(ImageGraph):
+    """Torch makes constants of the windows of an adaptive pooling."""
+
+    def __init__(self):
+        super().__init__(MODELS.build(PREPROCESSOR))
+
+    def forward(self, images):
+        return F.adaptive_avg_pool2d(self.normalize(images), 3)
+
+
+class Branching(Pooling):
+    """What depends on a value is no graph."""
+
+    def forward(self, images):
+        return images if images.sum() > 0 else -images
+
+
+class Scaling(Pooling):
+    def forward(self, images):
+        return self.normalize(images)
+
+
+def test_one_size_only_needs_that_size():
+    with pytest.raises(ExportError, match='resize the images in the test pipeline|one size of'):
+        trace(Pooling(), 3)
+    graph = Pooling()
+    file = trace(graph, 3, (50, 40))
+    check(file, graph, graph.example(4, 3, (50, 40)))
+    shape = onnxruntime.InferenceSession(file).get_inputs()[0].shape
+    assert shape[2:] == [50, 40] and isinstance(shape[0], str)
+
+
+def test_a_wrong_graph():
+    graph = Scaling()
+    file = trace(graph, 3)
+    graph.preprocessor.mean += 1
+    with pytest.raises(ExportError, match='Scaling in ONNX differs from PyTorch by 0.0'):
+        check(file, graph, graph.example(1, 3, (50, 40)))
+
+
+def test_what_torch_cannot_export():
+    with pytest.raises(ExportError, match='torch cannot export Branching'):
+        trace(Branching(), 3)
+
+
+def test_the_order_of_channels_and_every_size():
+    graph = Scaling()
+    images = torch.rand(1, 3, 5, 7)
+    session = onnxruntime.InferenceSession(trace(graph, 3))
+    (found,) = session.run(None, dict(images=images.numpy()))
+    rgb = images.flip(1) - torch.tensor(PREPROCESSOR['mean']).view(3, 1, 1)
+    expected = rgb / torch.tensor(PREPROCESSOR['std']).view(3, 1, 1)
+    torch.testing.assert_close(torch.from_numpy(found), expected)

@@ -1,0 +1,59 @@
+"""Export a trained model: an inference checkpoint, and ONNX graphs that need no torch."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+from lsnet_mm.export.command import export
+from lsnet_mm.export.errors import ExportError
+from lsnet_mm.utils import UnsafeCheckpointError, allow_external_configs, refuse_unsafe_checkpoints
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
+    parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, such as model.model.localizer.head.test_cfg.vote=0',
+    )
+    parser.add_argument(
+        '--unsafe-checkpoint',
+        action='store_true',
+        help='let checkpoints run code when they are loaded; only for files that you trust',
+    )
+    return parser
+
+
+def main(argv=None) -> None:
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not Path(args.config).is_file():
+        parser.error(f'config not found: {args.config}')
+    if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
+        parser.error(f'checkpoint not found: {args.checkpoint}')
+    if not args.unsafe_checkpoint:
+        refuse_unsafe_checkpoints()
+    allow_external_configs()
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options or {})
+    try:
+        files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite)
+    except (ExportError, UnsafeCheckpointError, OSError) as error:
+        parser.error(str(error))
+    before = Path(args.checkpoint)
+    if before.is_file():
+        print(f'{before}: {before.stat().st_size / 1e6:.2f} MB')
+    for file in files:
+        print(f'{file}: {file.stat().st_size / 1e6:.2f} MB')
+
+
+if __name__ == '__main__':
+    main()
