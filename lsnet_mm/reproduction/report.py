@@ -41,7 +41,7 @@ def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
         for r in run
         if 'train/box/miou' in r.scores
     }
-    if gap:
+    if table.train_split and gap:
         pictures['gap'] = plot_gap(gap)
     return pictures
 

@@ -1,50 +1,14 @@
-# MMSegmentation's DeepLabV3 on ResNet-34 as it comes: its own heads, auxiliary head and losses; two
-# classes by softmax.
-norm_cfg = dict(type='BN', requires_grad=True)
-common = dict(
-    num_classes=2,
-    dropout_ratio=0.1,
-    norm_cfg=norm_cfg,
-    align_corners=False,
-)
+# MMSegmentation's DeepLabV3 on ResNet-34 as it comes: PSPNet's with another head.
+_base_ = './pspnet_r34.py'
 model = dict(
-    type='EncoderDecoder',
-    data_preprocessor=dict(
-        type='SegDataPreProcessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        size_divisor=1,
-    ),
-    backbone=dict(
-        type='ResNet',
-        depth=34,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        dilations=(1, 1, 2, 4),
-        strides=(1, 2, 1, 1),
-        contract_dilation=True,
-        norm_cfg=norm_cfg,
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet34'),
-    ),
     decode_head=dict(
+        _delete_=True,
         type='ASPPHead',
         dilations=(1, 12, 24, 36),
         in_channels=512,
         in_index=3,
         channels=128,
         loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
-        **common,
+        **_base_.common,
     ),
-    auxiliary_head=dict(
-        type='FCNHead',
-        in_channels=256,
-        in_index=2,
-        channels=64,
-        num_convs=1,
-        concat_input=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4),
-        **common,
-    ),
-    train_cfg=dict(),
-    test_cfg=dict(mode='whole'),
 )
