@@ -10,11 +10,12 @@ import pytest
 
 from lsnet_mm.reproduction import TABLES, markdown, read_records
 from lsnet_mm.reproduction.composing import composed_sha256
+from lsnet_mm.reproduction.where import where
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
 PAPER_TABLE = re.compile(
-    r'<!-- table (\d)(, short)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
+    r'<!-- table (\d)(, short|, where)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
 )
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
@@ -35,10 +36,14 @@ def test_tables_come_from_result_files(path):
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
 def test_tables_of_the_paper_come_from_result_files(path):
-    for number, short, data, scale, text in PAPER_TABLE.findall(path.read_text()):
+    for number, kind, data, scale, text in PAPER_TABLE.findall(path.read_text()):
         table = TABLES[scale][int(number)]
-        table = table.short() if short else table
-        expected = markdown(table, read_records(table, data, ROOT / 'results'))
+        table = table.short() if kind == ', short' else table
+        records = read_records(table, data, ROOT / 'results')
+        if kind == ', where':
+            expected = where([record for record in records if record.row.paper])
+        else:
+            expected = markdown(table, records)
         assert text == expected, f'{path.name}: table {number} is out of date'
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..evaluation.functional import Row as SliceRow
 from ..evaluation.statistics import PairedDifference, paired_difference
 from .record import Record, complete_seeds
 
@@ -15,18 +16,20 @@ def compare(record: Record, records: Sequence[Record]) -> PairedDifference | Non
     reference = {r.row.config: r for r in records}.get(record.row.reference)
     if reference is None:
         return None
-    common = record.runs.keys() & reference.runs.keys()
-    folds = sorted({fold for fold, _ in common}, key=str)
-    a, b = (
-        [
-            [row for fold in folds for row in r.runs[fold, seed][1]]
-            for seed in complete_seeds(common)
-        ]
-        for r in (record, reference)
-    )
+    a, b = paired_runs(record, reference)
     try:
         return paired_difference(a, b) if a else None
     except ValueError as error:
         raise ValueError(
             f'{record.row.config} cannot be compared with {reference.row.config}: {error}'
         ) from error
+
+
+def paired_runs(a: Record, b: Record) -> tuple[list[list[SliceRow]], list[list[SliceRow]]]:
+    """The slices of two rows, a list for each seed that both have with the same folds."""
+    common = a.runs.keys() & b.runs.keys()
+    folds = sorted({fold for fold, _ in common}, key=str)
+    seeds = complete_seeds(common)
+    return tuple(
+        [[row for fold in folds for row in r.runs[fold, seed][1]] for seed in seeds] for r in (a, b)
+    )

@@ -9,6 +9,7 @@ from ..visualization.plots import plot_area, plot_bars, plot_gap
 from .record import Record, read_record
 from .rendering import csv_text, markdown
 from .table import Table
+from .where import where
 
 _NOTES = """\
 DSC, precision and recall are means over the slices with foreground, box mIoU over the same; in
@@ -69,6 +70,8 @@ def write_report(
         text += f'\nLeft out, because it is of another config: `{path.relative_to(results)}`.\n'
     files = {f'{name}.md': text.encode(), f'{name}.csv': csv_text(table, records).encode()}
     if table.number == 1:
+        ours = [record for record in records if record.row.paper]
+        files[f'where_{name}.md'] = f'{where(ours)}\n'.encode()
         short = table.short()
         files[f'{name}_short.md'] = (
             markdown(short, [r for r in records if r.row.paper]) + '\n'

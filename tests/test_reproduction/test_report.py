@@ -4,6 +4,7 @@ import pytest
 from fake_runs import put_result
 
 from lsnet_mm.reproduction import Row, Run, Table, csv_text, markdown, read_records, write_report
+from lsnet_mm.reproduction.where import where
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -132,3 +133,18 @@ def test_rows_tested_on_different_slices_are_not_compared(results):
     put_result(Run(UNET, 'slices', 0), slices(40)[:1])
     with pytest.raises(ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'):
         markdown(TABLE, read_records(TABLE, 'slices', results))
+
+
+def test_where(results):
+    """The reference minus the row: one seed's 20 points at 0 to 499 pixels, alike in both cases."""
+    assert where(read_records(TABLE, 'slices', results)) == (
+        '|  | Two stages - One stage |\n'
+        '| --- | ---: |\n'
+        '| DSC, 0 to 499 pixels (2 slices) | +20.0 |\n'
+        '| DSC, a | +20.0 |\n'
+        '| DSC, b | +20.0 |'
+    )
+
+
+def test_where_without_runs(here):
+    assert where(read_records(TABLE, 'slices')) == ''
