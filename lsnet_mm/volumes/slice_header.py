@@ -15,6 +15,8 @@ from pydicom.uid import (
 # Bytes between the start of the element PixelData and its value, by encoding.
 _PIXEL_DATA = b'\xe0\x7f\x10\x00'
 _TAGS = {
+    'ImageType': 0x00080008,
+    'SOPClassUID': 0x00080016,
     'Modality': 0x00080060,
     'Manufacturer': 0x00080070,
     'PatientID': 0x00100020,
@@ -34,6 +36,8 @@ _TAGS = {
     'RescaleIntercept': 0x00281052,
     'RescaleSlope': 0x00281053,
 }
+#: Secondary Capture and its multi-frame kinds: pictures of a screen, such as dose reports.
+_CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
 _PREFIX = {ExplicitVRLittleEndian: 12, ImplicitVRLittleEndian: 8}
 
 
@@ -46,6 +50,8 @@ class SliceHeader:
         patient: PatientID.
         series: SeriesInstanceUID.
         modality: Such as ``'CT'``.
+        image_type: Parts between backslashes, such as ``'ORIGINAL\\PRIMARY\\AXIAL'``.
+        sop_class: UID of the kind of object.
         manufacturer: Of the scanner.
         instance: InstanceNumber; -1 where there is none.
         shape: (rows, columns).
@@ -66,6 +72,8 @@ class SliceHeader:
     patient: str
     series: str
     modality: str
+    image_type: str
+    sop_class: str
     manufacturer: str
     instance: int
     shape: tuple[int, int]
@@ -109,6 +117,8 @@ class SliceHeader:
             patient=_text(data, 'PatientID'),
             series=series,
             modality=_text(data, 'Modality'),
+            image_type=_text(data, 'ImageType'),
+            sop_class=_text(data, 'SOPClassUID'),
             manufacturer=_text(data, 'Manufacturer'),
             instance=int(_text(data, 'InstanceNumber') or -1),
             shape=(_short(data, 'Rows'), _short(data, 'Columns')),
@@ -123,6 +133,15 @@ class SliceHeader:
             offset=start + plain if voxels and whole else None,
             signed=_short(data, 'PixelRepresentation') == 1,
         )
+
+    @property
+    def kind(self) -> str:
+        """``'CT slice'``, or what else lies in the folder of a scan beside its slices."""
+        if self.modality != 'CT':
+            return f'{self.modality} file' if self.modality else 'file without modality'
+        if 'LOCALIZER' in self.image_type.split('\\'):
+            return 'localizer'
+        return 'screen capture' if self.sop_class.startswith(_CAPTURE) else 'CT slice'
 
     @property
     def normal(self) -> np.ndarray:

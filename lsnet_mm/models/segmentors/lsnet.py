@@ -132,9 +132,10 @@ class LSNet(BaseSegmentor):
             data_samples: Samples with ``ori_shape``; made up where None.
 
         Returns:
-            list: The samples, with ``pred_sem_seg`` (1, H, W) and ``pred_instances`` in pixels of
-            the original image, ``pred_heatmap`` (1, h, w), and perhaps ``oracle_sem_seg``. Without
-            an activated component the mask is empty, and the segmentor does not run.
+            list: The samples, with ``pred_sem_seg`` (1, H, W), ``pred_probability`` of any
+            foreground (1, H, W) and ``pred_instances`` in pixels of the original image,
+            ``pred_heatmap`` (1, h, w), and perhaps ``oracle_sem_seg``. Without an activated
+            component the mask is empty, and the segmentor does not run.
         """
         if data_samples is None:
             meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
@@ -162,12 +163,13 @@ class LSNet(BaseSegmentor):
     ) -> list:
         """Writes the masks inside the given boxes (input pixels), and the boxes, into samples."""
         size = inputs.shape[-2:]
-        masks = self.segment_boxes(inputs, [i.bboxes for i in instances], data_samples)
-        for sample, mask, found in zip(data_samples, masks, instances, strict=True):
+        probs = self.segment_boxes(inputs, [i.bboxes for i in instances], data_samples)
+        for sample, prob, found in zip(data_samples, probs, instances, strict=True):
             found = found.clone()
             found.bboxes = scale_boxes(found.bboxes, size, sample.ori_shape)
             sample.pred_instances = found
-            sample.pred_sem_seg = PixelData(data=mask)
+            sample.pred_sem_seg = PixelData(data=self._labels(prob)[0])
+            sample.pred_probability = PixelData(data=prob[0, :1])
         return data_samples
 
     def segment_ground_truth_boxes(self, inputs: Tensor, data_samples: list) -> None:
@@ -176,25 +178,27 @@ class LSNet(BaseSegmentor):
         boxes = [
             scale_boxes(s.gt_instances.bboxes.to(inputs), s.ori_shape, size) for s in data_samples
         ]
-        masks = self.segment_boxes(inputs, boxes, data_samples)
-        for sample, mask in zip(data_samples, masks, strict=True):
-            sample.oracle_sem_seg = PixelData(data=mask)
+        probs = self.segment_boxes(inputs, boxes, data_samples)
+        for sample, prob in zip(data_samples, probs, strict=True):
+            sample.oracle_sem_seg = PixelData(data=self._labels(prob)[0])
 
     def segment_boxes(
         self, inputs: Tensor, boxes: list[Tensor], data_samples: list
     ) -> list[Tensor]:
-        """Label maps (1, H, W) in original pixels, from boxes of each image in input pixels."""
+        """Pasted probabilities (1, C, H, W) in original pixels, from boxes in input pixels.
+
+        Channels are those of :meth:`crop_and_segment`: the first is that of any foreground.
+        """
         rois = boxes_to_rois(boxes)
         probs = self.crop_and_segment(inputs, rois)
-        masks = []
+        pasted = []
         for i, sample in enumerate(data_samples):
             mine = rois[:, 0] == i
-            own = boxes_to_rois([rois[mine, 1:]])
-            pasted = self.roi_extractor.paste(
-                probs[mine], own, inputs.shape[-2:], 1, out_size=sample.ori_shape[:2]
+            own, size = boxes_to_rois([rois[mine, 1:]]), sample.ori_shape[:2]
+            pasted.append(
+                self.roi_extractor.paste(probs[mine], own, inputs.shape[-2:], 1, out_size=size)
             )
-            masks.append(self._labels(pasted)[0])
-        return masks
+        return pasted
 
     def crop_and_segment(self, inputs: Tensor, rois: Tensor) -> Tensor:
         """Foreground probabilities (K, C, h, w) in the crops of RoIs (K, 5).
