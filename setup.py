@@ -23,7 +23,9 @@ METRICS = ['monai>=1.4']
 # The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because
 # pylibjpeg-libjpeg is under the GPL.
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS, *DICOM]
+# DICOM Segmentation out.
+DICOM_SEG = ['highdicom>=0.25']
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', *METRICS, *DICOM, *DICOM_SEG]
 
 
 class BuildWithMim(build_py):
@@ -82,8 +84,10 @@ setup(
         'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
         'metrics': METRICS,
         'dicom': DICOM,
+        'dicom-seg': DICOM_SEG,
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
+    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.studies.command:main']},
     zip_safe=False,
 )

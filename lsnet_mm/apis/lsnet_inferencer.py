@@ -12,7 +12,7 @@ from torch import nn
 from ..volumes import Volume, read_hu
 from .grey_volume import grey_volume
 from .load_model import load_config, load_model
-from .slice_pipeline import WINDOW, slice_pipeline
+from .slice_pipeline import WINDOW, grey_window, slice_pipeline
 from .tidy_up import TidyUp
 from .volume_prediction import VolumePrediction
 from .volume_predictor import VolumePredictor
@@ -123,7 +123,7 @@ class LSNetInferencer(BaseInferencer):
         pictures = []
         for one, found in zip(inputs, preds, strict=True):
             volume = one if isinstance(one, Volume) else read_hu(one)
-            grey, mask = grey_volume(volume, self.pipeline), grey_volume(found.mask)
+            grey, mask = grey_volume(volume, grey_window(self.pipeline)), grey_volume(found.mask)
             pictures.append(study_montage(grey, mask, found.boxes))
         return pictures
 

@@ -8,7 +8,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from ..preparation.case import ORIENTATION
-from ..volumes import Volume, check_finite
+from ..volumes import Volume, VolumeError, check_finite
 from .volume_prediction import VolumePrediction
 
 
@@ -49,8 +49,7 @@ class VolumePredictor:
             on_slices: Called with the number of slices done and of all, after every batch.
 
         Raises:
-            VolumeError: If a voxel is not a finite number.
-            ValueError: If probabilities are wanted and the model gives none.
+            VolumeError: If a voxel is not a finite number, or the model gives no probabilities.
         """
         slices = volume.oriented(ORIENTATION)
         count = slices.voxels.shape[2]
@@ -89,12 +88,12 @@ def foreground_probability(sample: BaseDataElement) -> np.ndarray:
     """Probability (H, W) of any foreground, of a sample with predictions.
 
     Raises:
-        ValueError: If its model gives none.
+        VolumeError: If its model gives none.
     """
     if 'pred_probability' in sample:
         return _array(sample.pred_probability.data[0])
     if 'seg_logits' not in sample:
-        raise ValueError('this model gives no probabilities. Leave them out.')
+        raise VolumeError('the model', 'it gives no probabilities', 'Do not ask for them')
     logits = sample.seg_logits.data
     # With one channel mmseg has taken the sigmoid already, in spite of the name.
     return _array(logits[0] if len(logits) == 1 else 1 - logits.softmax(dim=0)[0])

@@ -21,7 +21,8 @@ def read_hu(path: str | Path) -> Volume:
         Volume: HU, in the dtype of the file; float32 where a NIfTI file scales its values.
 
     Raises:
-        VolumeError: See :func:`read_dicom` and :func:`read_nifti`; or if voxels are no numbers.
+        VolumeError: See :func:`read_dicom` and :func:`read_nifti`; or if voxels are no numbers, or
+            those of a NIfTI file are no HU: none below 0, as in a label or an 8-bit image.
     """
     path = Path(path)
     if path.is_dir():
@@ -30,8 +31,13 @@ def read_hu(path: str | Path) -> Volume:
     if volume.voxels.dtype.kind not in 'iuf':
         reason = f'its voxels are {volume.voxels.dtype}, colours or complex numbers'
         raise VolumeError(where, reason, 'Export the volume in HU, one number a voxel')
+    least = 0
     for k in range(volume.voxels.shape[2]):
         check_finite(volume.voxels[..., k], k, where)
+        least = min(least, volume.voxels[..., k].min())
+    if least >= 0:
+        reason = 'its values are no HU: none is below 0, and a scan has fat and air'
+        raise VolumeError(where, reason, 'Give the scan itself, with its values rescaled to HU')
     return volume
 
 
