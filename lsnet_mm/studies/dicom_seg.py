@@ -38,7 +38,7 @@ def pack_dicom_seg(
     """
     import highdicom as hd
 
-    sources = [_read_source(header.path) for header in headers]
+    sources = [_read_source(header.path, mask.spacing[2]) for header in headers]
     described = [_describe(k, name, model) for k, name in enumerate(classes, start=1)]
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # they quote values of the header
@@ -70,17 +70,21 @@ def pack_dicom_seg(
     return buffer.getvalue()
 
 
-def _read_source(path: Path) -> pydicom.Dataset:
+def _read_source(path: Path, spacing: float) -> pydicom.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        return pydicom.dcmread(path, stop_before_pixels=True)
+        data = pydicom.dcmread(path, stop_before_pixels=True)
+    # It is empty in many series, and readers of the result ask for it: slices touch, then.
+    if not data.get('SliceThickness'):
+        data.SliceThickness = f'{spacing:.6f}'
+    return data
 
 
 def _describe(number: int, name: str, model: str):
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
-    organ = name.lower().rstrip('s')
+    organ = name.lower() if name.lower() in ORGANS else name.lower().removesuffix('s')
     kind = getattr(codes.SCT, organ.capitalize()) if organ in ORGANS else codes.SCT.Organ
     return hd.seg.SegmentDescription(
         segment_number=number,

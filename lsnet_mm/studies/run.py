@@ -35,12 +35,7 @@ def segment_all(studies: list[Study], job: Job, pool: Pool | None) -> list[dict]
         if pool is None:
             for study in studies:
                 own = bar.add_task(f'{study.name}, slices', total=None)
-                result = segment_study(
-                    study,
-                    job,
-                    lambda done, total, own=own: bar.update(own, completed=done, total=total),
-                )
-                results.append(result)
+                results.append(segment_study(study, job, _Advance(bar, own)))
                 bar.remove_task(own)
                 bar.advance(whole)
             return results

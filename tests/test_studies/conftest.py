@@ -26,7 +26,7 @@ def study(tmp_path):
 
 @pytest.fixture
 def segment(model, tmp_path, capsys):
-    """Run the command into ``tmp_path / 'out'``; gives exit code, output, errors, and that folder."""
+    """Run the command into ``tmp_path / 'out'``: exit code, output, errors, and that folder."""
 
     def run(*studies, options=(), model=model):
         out = tmp_path / 'out'
