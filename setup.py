@@ -24,8 +24,9 @@ METRICS = ['monai>=1.4']
 # pylibjpeg-libjpeg is under the GPL.
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
+DICOM_SEG = ['highdicom>=0.25']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
-TEST += [*METRICS, *DICOM, *ONNX]
+TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
 
 class BuildWithMim(build_py):
@@ -85,9 +86,11 @@ setup(
         'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
         'metrics': METRICS,
         'dicom': DICOM,
+        'dicom-seg': DICOM_SEG,
         'onnx': ONNX,
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
+    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.studies.command:main']},
     zip_safe=False,
 )

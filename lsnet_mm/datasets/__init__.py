@@ -3,6 +3,8 @@ from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
 from .transforms import (
     BoxesFromMask,
+    CTSliceFromMemory,
+    GreySliceFromMemory,
     HUWindow,
     LoadCTMask,
     LoadCTSlice,
@@ -15,6 +17,8 @@ from .worker_init import epoch_worker_init_fn
 __all__ = [
     'BoxesFromMask',
     'CTSliceDataset',
+    'CTSliceFromMemory',
+    'GreySliceFromMemory',
     'HUWindow',
     'LoadCTMask',
     'LoadCTSlice',

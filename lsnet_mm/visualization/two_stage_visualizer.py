@@ -5,7 +5,7 @@ import os
 import numpy as np
 from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
-from mmengine.visualization import Visualizer
+from mmseg.visualization import SegLocalVisualizer
 
 from ..files import write_atomic
 from .draw import png_bytes
@@ -14,18 +14,19 @@ from .slice_view import SliceView
 
 
 @VISUALIZERS.register_module()
-class TwoStageVisualizer(Visualizer):
+class TwoStageVisualizer(SegLocalVisualizer):
     """Draws a slice in parts: image, ground truth with boxes, prediction with boxes, heatmap.
 
-    Parts that a sample lacks are left out, so that it serves one-stage models as well.
+    Parts that a sample lacks are left out, so that it serves one-stage models as well. It is one of
+    mmseg's visualizers because ``MMSegInferencer`` takes no other.
 
     Args:
-        name: See ``Visualizer``.
-        image: See ``Visualizer``.
-        vis_backends: See ``Visualizer``.
-        save_dir: See ``Visualizer``; also kept as an attribute, for hooks that write files.
+        name: See ``SegLocalVisualizer``.
+        image: See ``SegLocalVisualizer``.
+        vis_backends: See ``SegLocalVisualizer``.
+        save_dir: See ``SegLocalVisualizer``; also kept as an attribute, for hooks that write files.
         dpi: Dots an inch; a part is 2.9 inches wide.
-        **kwargs: Of ``Visualizer``.
+        **kwargs: Of ``SegLocalVisualizer``.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class TwoStageVisualizer(Visualizer):
         sample = BaseDataElement() if data_sample is None else data_sample
         view = SliceView.from_sample(image, sample, draw_gt, draw_pred)
         drawn = draw_slice(view, title=name, dpi=self.dpi)
+        self.set_image(drawn)  # what get_image() gives
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:

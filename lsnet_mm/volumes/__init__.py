@@ -1,7 +1,9 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
+from .ct_series import ct_series
 from .dicom import read_dicom, read_slices
 from .errors import VolumeError
+from .hu import check_finite, read_hu
 from .naming import public_name
 from .nifti import foreground_slices, open_nifti, read_nifti, read_slice, slice_spacing, write_nifti
 from .series import BrokenFile, Series, find_series
@@ -15,11 +17,14 @@ __all__ = [
     'SliceHeader',
     'Volume',
     'VolumeError',
+    'check_finite',
+    'ct_series',
     'find_series',
     'foreground_slices',
     'open_nifti',
     'public_name',
     'read_dicom',
+    'read_hu',
     'read_nifti',
     'read_slice',
     'read_slices',

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from .ct_series import ct_series
 from .errors import VolumeError
 from .naming import public_name
 from .series import find_series
@@ -17,7 +18,7 @@ INT16 = np.iinfo(np.int16)
 
 
 def read_dicom(folder: str | Path) -> Volume:
-    """Read the only CT series below a folder.
+    """Read the only CT series below a folder; localizers, dose reports and the like are left out.
 
     Args:
         folder: Where to look, at any depth.
@@ -32,7 +33,7 @@ def read_dicom(folder: str | Path) -> Volume:
     series, broken = find_series(Path(folder))
     if broken:
         raise VolumeError(public_name(broken[0].path), broken[0].reason, RELOAD)
-    series = [one for one in series if one.modality == 'CT'] or series
+    series, _ = ct_series(series)
     if len(series) != 1:
         raise VolumeError('the folder', f'it holds {len(series)} series', 'Name the folder of one')
     return read_slices(sort_slices(series[0]))

@@ -15,11 +15,13 @@ from .naming import public_name
 from .volume import Volume
 
 
-def read_nifti(path: str | Path) -> Volume:
+def read_nifti(path: str | Path, scaled: type | None = None) -> Volume:
     """Read a whole 3D volume, compressed or not, in the units of the file.
 
     Args:
         path: A ``.nii`` or ``.nii.gz`` file.
+        scaled: dtype of the voxels where the file has a slope or an intercept; None: as nibabel
+            has it, which is float64. Given, the volume is scaled slice by slice, in less memory.
 
     Returns:
         Volume: In the dtype of the file; with a slope or an intercept, floating point.
@@ -34,7 +36,7 @@ def read_nifti(path: str | Path) -> Volume:
         if path.suffix == '.gz':
             content = _inflate(content)
         image = nib.Nifti1Image.from_bytes(content)
-        voxels = _voxels(image.dataobj, content)
+        voxels = _voxels(image.dataobj, content, scaled)
     except MemoryError:
         raise
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
@@ -54,13 +56,20 @@ def _inflate(packed: bytes) -> bytes:
     return content if len(content) == size else gzip.decompress(packed)
 
 
-def _voxels(proxy: nib.arrayproxy.ArrayProxy, content: bytes) -> np.ndarray:
+def _voxels(proxy: nib.arrayproxy.ArrayProxy, content: bytes, scaled: type | None) -> np.ndarray:
     """The array of a file's bytes, without the two copies that nibabel makes."""
-    if (proxy.slope, proxy.inter) != (1, 0):
+    plain = (proxy.slope, proxy.inter) == (1, 0)
+    if not plain and scaled is None:
         return np.asanyarray(proxy)
     count = int(np.prod(proxy.shape))
     flat = np.frombuffer(content, proxy.dtype, count, int(proxy.offset))
-    return flat.reshape(proxy.shape, order='F')
+    voxels = flat.reshape(proxy.shape, order='F')
+    if plain:
+        return voxels
+    values = np.empty(voxels.shape, scaled, order='F')
+    for k in range(voxels.shape[-1]):
+        values[..., k] = voxels[..., k] * proxy.slope + proxy.inter
+    return values
 
 
 def write_nifti(path: str | Path, volume: Volume) -> None:

@@ -74,6 +74,8 @@ def _check_kind(headers: tuple[SliceHeader, ...]) -> None:
         if header.modality != 'CT':
             found = header.modality or 'missing'
             raise VolumeError(where, f'the modality is {found}, not CT', 'Choose a CT series')
+        if header.kind != 'CT slice':
+            raise VolumeError(where, f'it is a {header.kind}, no slice', 'Choose a CT series')
         if header.frames != 1 or header.samples != 1:
             reason = f'it holds {header.frames} frames of {header.samples} channels'
             raise VolumeError(where, reason, 'Export the series as one grey slice a file')

@@ -1,4 +1,6 @@
 from .boxes_from_mask import BoxesFromMask
+from .ct_slice_from_memory import CTSliceFromMemory
+from .grey_slice_from_memory import GreySliceFromMemory
 from .hu_window import HUWindow
 from .load_ct_mask import LoadCTMask
 from .load_ct_slice import LoadCTSlice
@@ -8,6 +10,8 @@ from .random_intensity import RandomIntensity
 
 __all__ = [
     'BoxesFromMask',
+    'CTSliceFromMemory',
+    'GreySliceFromMemory',
     'HUWindow',
     'LoadCTMask',
     'LoadCTSlice',

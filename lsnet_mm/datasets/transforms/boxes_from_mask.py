@@ -16,7 +16,7 @@ class BoxesFromMask(BaseTransform):
     A box is [min col, min row, max col + 1, max row + 1], the edges of its pixels.
 
     Required key: ``gt_seg_map`` (H, W). Added keys: ``gt_bboxes`` (n, 4) float32 in pixels of
-    that mask, ``gt_bboxes_labels`` (n,) int64, all 0.
+    that mask, ``gt_bboxes_labels`` (n,) int64, all 0. An image without a mask passes through.
 
     Args:
         min_area: Components with fewer pixels are left out. Where all are smaller the largest
@@ -37,6 +37,8 @@ class BoxesFromMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the boxes."""
+        if 'gt_seg_map' not in results:
+            return results
         mask = results['gt_seg_map']
         boxes = component_boxes(mask, self.min_area)
         boxes = merge_boxes(boxes, self.merge_distance * mask.shape[1] / REFERENCE_WIDTH)

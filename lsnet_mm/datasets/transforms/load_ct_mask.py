@@ -16,7 +16,8 @@ class LoadCTMask(BaseTransform):
     ``slice_index`` for volumes. Added keys: ``gt_seg_map`` (H, W) uint8.
 
     The mask is compared with ``ori_shape``, so it may be loaded before the image is resized
-    (training: both are resized) or after (test: the mask keeps its original size).
+    (training: both are resized) or after (test: the mask keeps its original size). An image
+    without ``seg_map_path``, as inferencers give it, passes through.
 
     Args:
         num_classes: Background included; a mask holds 0 to ``num_classes - 1``. Where the dataset
@@ -33,7 +34,9 @@ class LoadCTMask(BaseTransform):
             ValueError: If the mask has another size than its image, more than one channel, or
                 values that are no class.
         """
-        path = results['seg_map_path']
+        path = results.get('seg_map_path')
+        if path is None:
+            return results
         if Path(path).suffix == '.png':
             mask = _read_png(path)
         else:

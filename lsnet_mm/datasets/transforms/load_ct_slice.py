@@ -47,11 +47,16 @@ class LoadCTSlice(BaseTransform):
         """
         path, index = results['img_path'], results['slice_index']
         volume = open_nifti(path)
-        count = volume.shape[2]
-        if not 0 <= index < count:
-            raise ValueError(f'{path} has slices 0 to {count - 1}, there is no {index}.')
+        if not 0 <= index < volume.shape[2]:
+            last = volume.shape[2] - 1
+            raise ValueError(f'{path} has slices 0 to {last}, there is no {index}.')
+        return self.take(results, volume.dataobj)
+
+    def take(self, results: dict, voxels) -> dict:
+        """Add the slice and its neighbours, out of anything that is cut like an array (X, Y, Z)."""
+        index, count = results['slice_index'], voxels.shape[2]
         wanted = np.arange(index - self.neighbours, index + self.neighbours + 1).clip(0, count - 1)
-        block = np.asarray(volume.dataobj[..., wanted[0] : wanted[-1] + 1])
+        block = np.asarray(voxels[..., wanted[0] : wanted[-1] + 1])
         # In memory slice by slice, as tensors are: (slices, rows, columns) seen from behind.
         slices = np.ascontiguousarray(block.T[wanted - wanted[0]], np.float32)
         if self.neighbours:

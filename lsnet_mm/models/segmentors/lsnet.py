@@ -132,9 +132,10 @@ class LSNet(BaseSegmentor):
             data_samples: Samples with ``ori_shape``; made up where None.
 
         Returns:
-            list: The samples, with ``pred_sem_seg`` (1, H, W) and ``pred_instances`` in pixels of
-            the original image, ``pred_heatmap`` (1, h, w), and perhaps ``oracle_sem_seg``. Without
-            an activated component the mask is empty, and the segmentor does not run.
+            list: The samples, with ``pred_sem_seg`` (1, H, W), ``pred_probability`` of any
+            foreground (1, H, W) and ``pred_instances`` in pixels of the original image,
+            ``pred_heatmap`` (1, h, w), and perhaps ``oracle_sem_seg``. Without an activated
+            component the mask is empty, and the segmentor does not run.
         """
         if data_samples is None:
             meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
@@ -173,6 +174,7 @@ class LSNet(BaseSegmentor):
         """Puts probabilities (1, C, H, W) and boxes, in original pixels, into an image's sample."""
         sample.pred_instances = found
         sample.pred_sem_seg = PixelData(data=self._labels(probs)[0])
+        sample.pred_probability = PixelData(data=probs[0, :1])
 
     def segment_ground_truth_boxes(self, inputs: Tensor, data_samples: list) -> None:
         """Writes ``oracle_sem_seg``: what the second stage gives when the boxes are right."""

@@ -65,6 +65,7 @@ class MultiRound(BaseModel):
         for done in range(self.rounds + 1):
             sample.set_metainfo(dict(n_rounds=done))
             before, boxes = sample.pred_sem_seg.data[0], sample.pred_instances
+            probability = sample.pred_probability
             box = mask_to_box(before)
             if done == self.rounds or len(box) == 0:
                 return
@@ -74,6 +75,7 @@ class MultiRound(BaseModel):
             after = sample.pred_sem_seg.data[0]
             if not after.any():  # a closer look that sees nothing takes no answer away
                 sample.pred_sem_seg, sample.pred_instances = PixelData(data=before[None]), boxes
+                sample.pred_probability = probability
             if not after.any() or dice(before, after) >= self.agreement:
                 sample.set_metainfo(dict(n_rounds=done + 1))
                 return

@@ -1,0 +1,98 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+from ..utils import allow_external_configs, safe_torch_load
+
+
+class WrongCheckpointError(ValueError):
+    """The weights of a checkpoint are not those of the config's model."""
+
+
+def load_config(config: str | Path | Config) -> Config:
+    """A config with everything registered that it needs, whatever the packages are called."""
+    if not isinstance(config, Config):
+        if '::' not in str(config) and not Path(config).is_file():
+            raise FileNotFoundError(f'config not found: {config}')
+        allow_external_configs()
+        config = Config.fromfile(config)
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    return config
+
+
+def load_model(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    device: str | torch.device | None = None,
+    unsafe_checkpoint: bool = False,
+) -> nn.Module:
+    """A trained model in evaluation mode, with every weight from its checkpoint.
+
+    Args:
+        config: That the model was trained with.
+        checkpoint: Local file, of a training run or exported.
+        device: By default a GPU if there is one.
+        unsafe_checkpoint: Let the file run code when it is loaded; only if you trust it.
+
+    Returns:
+        nn.Module: With ``cfg``, and ``dataset_meta``: its ``classes``, background first.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        UnsafeCheckpointError: If the checkpoint holds more than weights and training state.
+        WrongCheckpointError: If it lacks a weight of the model, or has another or another shape.
+    """
+    cfg = load_config(config)
+    path = Path(checkpoint).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
+    if unsafe_checkpoint:
+        content = torch.load(path, map_location='cpu', weights_only=False)
+    else:
+        content = safe_torch_load(path)
+    model = MODELS.build(cfg.model)
+    _load_weights(model, content, path.name)
+    model.cfg = cfg
+    model.dataset_meta = dict(classes=_classes(model, content))
+    device = torch.device(device or get_device())
+    if device.type == 'cpu':
+        model = revert_sync_batchnorm(model)
+    return model.to(device).eval()
+
+
+def _load_weights(model: nn.Module, content: object, name: str) -> None:
+    weights = content.get('state_dict', content) if isinstance(content, Mapping) else {}
+    weights = {str(k).removeprefix('module.'): v for k, v in weights.items()}
+    weights = {k: v for k, v in weights.items() if isinstance(v, torch.Tensor)}
+    try:
+        missing, unknown = model.load_state_dict(weights, strict=False)
+        misshapen = ''
+    except RuntimeError as error:  # shapes, which torch does not forgive
+        missing, unknown = [], []
+        misshapen = next(line.strip() for line in str(error).splitlines() if 'size mism' in line)
+    if missing or unknown or misshapen:
+        found = [misshapen] if misshapen else []
+        found += [f'{len(missing)} weights are missing ({missing[0]}, ...)'] if missing else []
+        found += [f'{len(unknown)} have no place ({unknown[0]}, ...)'] if unknown else []
+        raise WrongCheckpointError(
+            f'{name} is no checkpoint of this config: {"; ".join(found)}. '
+            'Give the config that it was trained with.'
+        )
+
+
+def _classes(model: nn.Module, content: Mapping) -> tuple[str, ...]:
+    """Those that the checkpoint names, if they fit the model; else numbers."""
+    count = model.num_classes
+    names = (content.get('meta') or {}).get('dataset_meta') or {}
+    names = tuple(map(str, names.get('classes') or ()))
+    if len(names) == count:
+        return names
+    if count == 2:
+        return ('background', 'pancreas')
+    return ('background', *(f'class {k}' for k in range(1, count)))

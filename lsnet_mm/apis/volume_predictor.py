@@ -1,0 +1,103 @@
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+from ..preparation.case import ORIENTATION
+from ..volumes import Volume, VolumeError, check_finite
+from .volume_prediction import VolumePrediction
+
+
+class VolumePredictor:
+    """Segments whole volumes with a model of slices, in batches.
+
+    The volume is turned to the axes of training by flips and permutations alone, and the mask is
+    written through the same view, so that it lies in the input's own frame by construction. Beside
+    the input only the results are held for all slices, a byte a voxel each.
+
+    Args:
+        model: Any segmentor of MMSegmentation, one stage or two.
+        pipeline: From :func:`slice_pipeline`.
+        batch_size: Slices at a time.
+    """
+
+    def __init__(self, model: nn.Module, pipeline: Compose, batch_size: int = 8):
+        if batch_size < 1:
+            raise ValueError(f'VolumePredictor: batch_size must be at least 1, got {batch_size}.')
+        self.model = model
+        self.pipeline = pipeline
+        self.batch_size = batch_size
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        volume: Volume,
+        probability: bool = False,
+        heatmaps: bool = False,
+        on_slices: Callable[[int, int], None] = lambda done, total: None,
+    ) -> VolumePrediction:
+        """Segment a volume.
+
+        Args:
+            volume: In HU.
+            probability: Keep the probability of foreground too.
+            heatmaps: Keep the heatmaps of a model that has them.
+            on_slices: Called with the number of slices done and of all, after every batch.
+
+        Raises:
+            VolumeError: If a voxel is not a finite number, or the model gives no probabilities.
+        """
+        slices = volume.oriented(ORIENTATION)
+        count = slices.voxels.shape[2]
+        mask = Volume(np.zeros(volume.voxels.shape, np.uint8, 'F'), volume.affine)
+        prob = Volume(np.zeros_like(mask.voxels), volume.affine) if probability else None
+        # Views into the same memory: what is written to a slice arrives in the input's frame.
+        masks = mask.oriented(ORIENTATION).voxels
+        probs = prob.oriented(ORIENTATION).voxels if probability else None
+        boxes, scores, heats = [], [], []
+        for start in range(0, count, self.batch_size):
+            numbers = range(start, min(start + self.batch_size, count))
+            for k, sample in zip(numbers, self._predict(slices, numbers), strict=True):
+                masks[..., k] = _array(sample.pred_sem_seg.data[0]).T
+                if probability:
+                    # Half a step rounds down: what is above a half stays so, and nothing else.
+                    probs[..., k] = np.ceil(255 * foreground_probability(sample) - 0.5).T
+                found = sample.get('pred_instances')
+                boxes.append(_array(found.bboxes) if found else np.zeros((0, 4), np.float32))
+                scores.append(_array(found.scores) if found else np.zeros(0, np.float32))
+                if heatmaps and 'pred_heatmap' in sample:
+                    heats.append(_array(sample.pred_heatmap.data[0]).astype(np.float16))
+            on_slices(numbers[-1] + 1, count)
+        return VolumePrediction(mask, boxes, scores, prob, np.stack(heats) if heats else None)
+
+    def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
+        x, y, z = slices.spacing
+        inputs = []
+        for k in numbers:
+            check_finite(slices.voxels[..., k], k)
+            info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
+            inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
+        return self.model.test_step(pseudo_collate(inputs))
+
+
+def foreground_probability(sample: BaseDataElement) -> np.ndarray:
+    """Probability (H, W) of any foreground, of a sample with predictions.
+
+    Raises:
+        VolumeError: If its model gives none.
+    """
+    if 'pred_probability' in sample:
+        return _array(sample.pred_probability.data[0])
+    if 'seg_logits' not in sample:
+        raise VolumeError('the model', 'it gives no probabilities', 'Do not ask for them')
+    logits = sample.seg_logits.data
+    # With one channel mmseg has taken the sigmoid already, in spite of the name.
+    return _array(logits[0] if len(logits) == 1 else 1 - logits.softmax(dim=0)[0])
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

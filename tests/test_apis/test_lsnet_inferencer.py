@@ -1,0 +1,197 @@
+"""Whole volumes through a model whose mask is known: axes, values, boxes, and refusals."""
+
+from itertools import permutations, product
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from threshold_segmentor import expected_mask, write_model
+
+from lsnet_mm.apis import (
+    LSNetInferencer,
+    TidyUp,
+    VolumePrediction,
+    WrongCheckpointError,
+    load_model,
+)
+from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.utils import UnsafeCheckpointError
+from lsnet_mm.volumes import Volume, VolumeError, read_dicom
+
+SHAPE = (40, 32, 10)
+AXES = [
+    ''.join(letters)
+    for axes in permutations(('RL', 'AP', 'SI'))
+    for letters in product(*axes)
+]  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def volume():
+    """A phantom in the axes of training, off centre and with three different spacings."""
+    voxels = downloaded_case(0, 1, SHAPE)[0]
+    affine = np.array([[-0.8, 0, 0, 31], [0, 0.9, 0, -17], [0, 0, -2.5, 5], [0, 0, 0, 1.0]])
+    return Volume(voxels, affine)
+
+
+@pytest.fixture(scope='module')
+def inferencer(model):
+    return LSNetInferencer(*model, device='cpu', show_progress=False)
+
+
+def test_three_lines(model, volume):
+    inferencer = LSNetInferencer(*map(str, model), device='cpu')
+    result = inferencer(volume)
+    mask = result['predictions'][0]['mask']
+    np.testing.assert_array_equal(mask, expected_mask(volume.voxels))
+    assert mask.any() and not mask.all()
+
+
+@pytest.mark.parametrize('batch_size', [1, 3, 10, 64])
+def test_batches_change_nothing(inferencer, volume, batch_size):
+    [found] = inferencer(volume, batch_size=batch_size)['predictions']
+    np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
+
+
+@pytest.mark.parametrize('codes', AXES)
+def test_all_orientations(inferencer, volume, codes):
+    """The same patient in other axes: the same mask in those axes, voxel for voxel."""
+    turned = volume.oriented(codes)
+    turned = Volume(np.ascontiguousarray(turned.voxels), turned.affine)
+    [found] = inferencer(turned)['predictions']
+    np.testing.assert_array_equal(found['affine'], turned.affine)
+    np.testing.assert_array_equal(found['mask'], expected_mask(turned.voxels))
+    # By the affines, not by the code under test: nibabel brings it back.
+    change = ornt_transform(io_orientation(turned.affine), axcodes2ornt('LAI'))
+    back = nib.orientations.apply_orientation(found['mask'], change)
+    np.testing.assert_array_equal(back, expected_mask(volume.voxels))
+    affine = turned.affine @ inv_ornt_aff(change, turned.voxels.shape)
+    np.testing.assert_allclose(affine, volume.affine, atol=1e-9)
+
+
+@pytest.mark.parametrize('codes', ['LAI', 'RPS', 'SAR'])
+def test_oblique(inferencer, volume, codes):
+    turned = volume.oriented(codes)
+    affine = turned.affine.copy()
+    affine[:3, :3] = nib.eulerangles.euler2mat(0.2, -0.15, 0.1) @ affine[:3, :3]
+    [found] = inferencer(Volume(turned.voxels, affine))['predictions']
+    np.testing.assert_array_equal(found['affine'], affine)
+    np.testing.assert_array_equal(found['mask'], expected_mask(turned.voxels))
+
+
+@pytest.mark.parametrize('codes', ['LAI', 'RAS', 'PSL'])
+def test_boxes_enclose_the_mask_of_their_slice(inferencer, volume, codes):
+    turned = volume.oriented(codes)
+    [found] = inferencer(turned)['predictions']
+    axis = [i for i, letter in enumerate(codes) if letter in 'SI'][0]
+    assert len(found['boxes']) == SHAPE[2]
+    for box in found['boxes']:
+        low, high = np.array(box['from']), np.array(box['to'])
+        assert high[axis] - low[axis] == 1 and box['score'] == 1
+        inside = np.argwhere(found['mask'].take(int(low[axis]), axis))
+        others = [i for i in range(3) if i != axis]
+        np.testing.assert_array_equal(low[others], inside.min(axis=0))
+        np.testing.assert_array_equal(high[others], inside.max(axis=0) + 1)
+
+
+def test_probability_heatmaps_and_volume(inferencer, volume):
+    result = inferencer(volume, probability=True, heatmaps=True)
+    [found] = result['predictions']
+    assert result['visualization'] == []
+    assert found['probability'].shape == SHAPE
+    np.testing.assert_array_equal(found['probability'] > 0.5, found['mask'])
+    assert found['heatmaps'].shape == (SHAPE[2], SHAPE[1] // 4, SHAPE[0] // 4)
+    ml = found['mask'].sum() * 0.8 * 0.9 * 2.5 / 1000
+    assert found['volume_ml'] == {'pancreas': pytest.approx(ml, abs=1e-3)}
+
+
+def test_paths_lists_and_datasamples(inferencer, volume, tmp_path):
+    nib.save(nib.Nifti1Image(volume.voxels, volume.affine), tmp_path / 'a.nii.gz')
+    write_download(tmp_path / 'd', 1, SHAPE, withdrawn=False)
+    inputs = [tmp_path / 'd', str(tmp_path / 'a.nii.gz'), volume]
+    found = inferencer(inputs, return_datasamples=True)['predictions']
+    assert [type(one) for one in found] == 3 * [VolumePrediction]
+    for one in found:
+        np.testing.assert_array_equal(one.mask.voxels, expected_mask(volume.voxels))
+    np.testing.assert_array_equal(found[0].mask.affine, read_dicom(tmp_path / 'd').affine)
+
+
+def test_scaled_nifti(inferencer, volume, tmp_path):
+    image = nib.Nifti1Image(volume.voxels + 1024, volume.affine)
+    image.header.set_slope_inter(1, -1024)
+    nib.save(image, tmp_path / 'a.nii')
+    [found] = inferencer(tmp_path / 'a.nii')['predictions']
+    hu = nib.load(tmp_path / 'a.nii').get_fdata()
+    np.testing.assert_array_equal(found['mask'], expected_mask(hu))
+
+
+def test_eight_bit_configs_see_their_window(tmp_path, volume):
+    load = dict(type='LoadImageFromFile')
+    pipeline = [load, dict(type='LoadCTMask'), dict(type='PackLSNetInputs')]
+    model = write_model(tmp_path, pipeline=pipeline)
+    [found] = LSNetInferencer(*model, device='cpu')(volume)['predictions']
+    np.testing.assert_array_equal(found['mask'], volume.voxels >= 128)
+    other = LSNetInferencer(*model, device='cpu', window=(-255, 255))
+    np.testing.assert_array_equal(other(volume)['predictions'][0]['mask'], volume.voxels >= 0)
+
+
+def test_neighbours(tmp_path, volume):
+    load = [dict(type='LoadCTSlice', neighbours=1), dict(type='HUWindow')]
+    model = write_model(tmp_path, pipeline=[*load, dict(type='PackLSNetInputs')])
+    [found] = LSNetInferencer(*model, device='cpu')(volume)['predictions']
+    np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
+
+
+def test_tidy_up(inferencer, volume):
+    voxels = np.full(SHAPE, -500, np.int16)
+    voxels[2:12, 2:12, 2:8] = 100  # 600 voxels of 1.8 mm3: 1.08 ml
+    voxels[12, 12, 8] = 100  # touches it by a corner
+    voxels[20:25, 20:25, 1:3] = 100  # 0.09 ml
+    voxels[30, 30, 9] = 100
+    tidy = {
+        None: 652,
+        TidyUp(): 652,
+        TidyUp(min_volume_ml=0.05): 651,
+        TidyUp(min_volume_ml=0.1): 601,
+        TidyUp(largest_component=True): 601,
+        TidyUp(largest_component=True, min_volume_ml=2): 0,
+    }
+    for how, count in tidy.items():
+        [found] = inferencer(Volume(voxels, volume.affine), tidy_up=how)['predictions']
+        assert found['mask'].sum() == count, how
+    with pytest.raises(ValueError, match='must not be negative'):
+        TidyUp(min_volume_ml=-1)
+
+
+def test_nan_voxels(inferencer, volume, tmp_path):
+    voxels = volume.voxels.astype(np.float32)
+    voxels[3, 4, 6] = np.nan
+    with pytest.raises(VolumeError, match='slice 6 holds voxels that are NaN.*HU of air'):
+        inferencer(Volume(voxels, volume.affine))
+    nib.save(nib.Nifti1Image(voxels, volume.affine), tmp_path / '1.nii')
+    with pytest.raises(VolumeError, match=r'^1.nii: slice 6 holds voxels that are NaN'):
+        inferencer(tmp_path / '1.nii')
+
+
+def test_wrong_checkpoints(model, tmp_path):
+    config, _ = model
+    path = tmp_path / 'a.pth'
+    for state, message in [
+        ({}, r'a.pth is no checkpoint of this config: 1 weights are missing \(threshold'),
+        ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'1 have no place \(more'),
+        ({'threshold': torch.ones(3)}, 'size mismatch for threshold'),
+    ]:
+        torch.save(dict(state_dict=state), path)
+        with pytest.raises(WrongCheckpointError, match=message):
+            load_model(config, path, 'cpu')
+    torch.save(dict(state_dict={}, extra=object), path)
+    with pytest.raises(UnsafeCheckpointError):
+        load_model(config, path, 'cpu')
+    torch.save(dict(state_dict={'module.threshold': torch.ones(())}, more=dict), path)
+    assert load_model(config, path, 'cpu', unsafe_checkpoint=True).threshold == 1
+    with pytest.raises(FileNotFoundError, match='checkpoint not found'):
+        load_model(config, tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match='config not found: nowhere.py'):
+        load_model('nowhere.py', path)

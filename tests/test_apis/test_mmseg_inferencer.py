@@ -1,0 +1,44 @@
+"""MMSegmentation's own inferencer with our configs of 2D slices in folders."""
+
+from pathlib import Path
+
+import mmcv
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmseg.apis import MMSegInferencer
+
+ROOT = Path(__file__).parents[2]
+META = dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [230, 60, 60]])
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Of any config: random weights as a training run would save them."""
+
+    def save(config):
+        init_default_scope('mmseg')
+        torch.manual_seed(0)
+        state = MODELS.build(Config.fromfile(config).model).state_dict()
+        torch.save(dict(meta=dict(dataset_meta=META), state_dict=state), tmp_path / 'a.pth')
+        return str(tmp_path / 'a.pth')
+
+    return save
+
+
+@pytest.mark.parametrize('name', ['unet/unet_small_slices', 'lsnet/lsnet_unet_small_slices'])
+def test_image_files_and_arrays(name, checkpoint, tmp_path):
+    config = str(ROOT / 'configs' / f'{name}.py')
+    inferencer = MMSegInferencer(config, checkpoint(config), device='cpu', show_progress=False)
+    image = np.random.default_rng(0).integers(0, 255, (96, 80, 3), np.uint8)
+    mmcv.imwrite(image, str(tmp_path / 'slice.png'))
+    out = str(tmp_path / 'o')
+    from_file = inferencer(str(tmp_path / 'slice.png'), return_vis=True, out_dir=out)
+    from_array = inferencer(image)
+    assert from_file['predictions'].shape == (96, 80)  # the image's size, not the net's
+    np.testing.assert_array_equal(from_file['predictions'], from_array['predictions'])
+    assert from_file['visualization'].ndim == 3
+    assert (tmp_path / 'o' / 'vis' / 'slice.png').is_file()
+    assert list((tmp_path / 'o' / 'pred').glob('*_pred.png'))

@@ -1,0 +1,187 @@
+"""Several studies, started again, shared out, with pictures; and nothing that names a patient."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+
+from lsnet_mm.phantom import write_download
+from lsnet_mm.studies import find_studies
+from lsnet_mm.studies.command import main
+
+ROOT = Path(__file__).parents[2]
+SHAPE = (40, 32, 10)
+EVERYTHING = ['--probabilities', '--preview']
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Folder with the series of three patients, without labels."""
+    root = write_download(tmp_path / 'd', 3, SHAPE, withdrawn=False)
+    return next(root.glob('manifest*'))
+
+
+def names(out):
+    return sorted(path.name for path in out.iterdir())
+
+
+def test_a_folder_of_studies_and_again(images, segment):
+    code, printed, errors, out = segment(images)
+    assert code == 0, errors
+    assert names(out) == [f'study_00{k}.{e}' for k in (1, 2, 3) for e in ('json', 'nii.gz')]
+    assert '3 of 3 studies are segmented' in printed and 'Not a medical device' in printed
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    (out / 'study_002.json').unlink()
+    (out / 'study_002.nii.gz').unlink()
+    code, printed, errors, out = segment(images)
+    assert code == 0, errors
+    assert printed.count('skipped, its outputs are there and of this model') == 2
+    changed = [path.name for path in out.iterdir() if path.stat().st_mtime_ns != before[path]]
+    assert sorted(changed) == ['study_002.json', 'study_002.nii.gz']
+
+
+def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
+    segment(images)
+    for options in (['--min-volume', 1], ['--preview'], ['--largest-component']):
+        code, _, errors, _ = segment(images, options=options)
+        assert code == 1 and errors.count('it exists, and is not what') == 3, options
+    newer = next(images.rglob('*.dcm'))
+    os.utime(newer, ns=(1, 1))
+    code, printed, errors, _ = segment(images)
+    assert code == 1 and errors.count('it exists') == 1 and printed.count('skipped') == 2
+    config = tmp_path / 'other.py'
+    config.write_text(model[0].read_text() + '\nmore = 1\n')
+    code, _, errors, _ = segment(images, model=(config, model[1]))
+    assert code == 1 and errors.count('it exists') == 3
+    code, _, errors, out = segment(images, model=(config, model[1]), options=['--overwrite'])
+    assert code == 0, errors
+    assert json.loads((out / 'study_001.json').read_text())['model']['name'] == 'other'
+
+
+def test_record(images, segment, pictures):
+    options = ['--preview', '--largest-component', '--min-volume', '0.5']
+    code, _, errors, out = segment(images, options=options)
+    assert code == 0, errors
+    record = json.loads((out / 'study_002.json').read_text())
+    assert record['tidy_up'] == {'largest_component': True, 'min_volume_ml': 0.5}
+    assert record['shape'] == list(SHAPE) and record['orientation'] == 'LAI'
+    assert set(record['seconds']) == {'read', 'predict', 'pack'}
+    assert record['model']['name'] == 'threshold' and len(record['model']['config_sha256']) == 64
+    assert record['files'] == [f'study_002.{e}' for e in ('html', 'nii.gz', 'png')]
+    mask = nib.load(out / 'study_002.nii.gz').get_fdata()
+    assert record['classes']['pancreas']['slices'] == mask.any(axis=(0, 1)).sum()
+    assert record['boxes'] and record['notice'] == 'Not a medical device.'
+
+
+def test_preview_shows_what_the_net_saw(images, segment, pictures):
+    folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
+    code, _, errors, out = segment(folder, options=['--preview'])
+    assert code == 0, errors
+    volume, mask, boxes, spacing, heatmaps, title, classes = pictures['page']
+    assert volume.dtype == mask.dtype == np.uint8 and volume.shape == mask.shape == SHAPE[::-1]
+    hu = pydicom.dcmread(folder / '1-004.dcm').pixel_array
+    np.testing.assert_allclose(volume[3], ((hu + 100) * 0.75).clip(0, 255), atol=0.51)
+    np.testing.assert_array_equal(mask[3], hu > 70)
+    rows, columns = np.nonzero(mask[3])
+    edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    assert boxes[3].tolist() == [edges] and len(boxes) == SHAPE[2]
+    data = pydicom.dcmread(folder / '1-001.dcm')
+    assert spacing[:2] == pytest.approx([float(s) for s in data.PixelSpacing])
+    assert heatmaps.shape == (10, 8, 10)
+    assert (title, classes) == ('study_001', ('pancreas',))
+    assert (out / 'study_001.png').read_bytes() == b'\x89PNG'
+
+
+def test_nothing_names_a_patient(images, tmp_path, segment, pictures):
+    """Of the DICOM files: every name, number, date and UID; of the disk: every folder."""
+    jane = tmp_path / 'JANE_DOE'
+    images.rename(jane)
+    for path in [*jane.rglob('*.dcm')]:
+        path.rename(path.with_name(f'DOE-{path.name}'))
+    code, printed, errors, out = segment(jane, options=EVERYTHING)
+    assert code == 0, errors
+    secrets = {'JANE', 'DOE', 'FICTITIOUS', 'HOSPITAL', 'PANCREAS_0', str(tmp_path)}
+    for path in jane.rglob('*.dcm'):
+        data = pydicom.dcmread(path)
+        for element in data.iterall():
+            if element.VR in ('PN', 'UI', 'DA', 'TM') or 'ID' in element.keyword:
+                secrets.add(str(element.value))
+    secrets = {text for text in secrets if len(text) > 2} - {'Pancreas'}
+    assert '20151124' in secrets and len(secrets) > 40
+    written = {path.name: path.read_bytes() for path in out.iterdir()}
+    packed = [name for name in written if name.endswith('.gz')]
+    written |= {f'{name} unpacked': nib.load(out / name).to_bytes() for name in packed}
+    written['printed'] = (printed + errors).replace(str(out), '').encode()
+    assert len(written) == 3 * (5 + 2) + 1
+    for name, content in written.items():
+        found = [text for text in secrets if text.encode() in content or text in name]
+        assert not found, (name, found)
+    page = pictures['page']
+    assert page[5] == 'study_003'
+
+
+def test_names_of_nifti_files(tmp_path):
+    for name in ('img0007.nii', 'jane.nii.gz', 'img0007.nii.gz', 'PANCREAS_0003_0000.nii.gz'):
+        (tmp_path / name).write_bytes(b'')
+    found = find_studies([tmp_path])
+    by_file = {study.path.name: study.name for study in found.studies}
+    assert by_file.pop('jane.nii.gz') == 'study_004'
+    assert by_file.pop('PANCREAS_0003_0000.nii.gz') == 'PANCREAS_0003_0000'
+    assert sorted(by_file.values()) == ['img0007', 'study_003']
+    assert not any('jane' in study.place for study in found.studies)
+
+
+def test_ranks_share_the_studies(images, model, tmp_path, monkeypatch, capsys):
+    """As under torchrun, one after the other here."""
+    out = tmp_path / 'out'
+    arguments = [str(a) for a in (images, '-m', *model, '-o', out, '--device', 'cpu')]
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    for rank, expected in ((0, [1, 3]), (1, [1, 2, 3])):
+        monkeypatch.setenv('RANK', str(rank))
+        assert main(arguments) == 0
+        assert names(out) == [f'study_00{k}.{e}' for k in expected for e in ('json', 'nii.gz')]
+    assert '1 of 1 studies' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_workers(images, model, tmp_path):
+    """Processes of their own write the same bytes."""
+    folders = sorted({path.parent for path in images.rglob('*.dcm')})
+    broken = sorted(folders[1].iterdir())[3]
+    broken.write_bytes(broken.read_bytes()[:-100])
+    env = {**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', 'OMP_NUM_THREADS': '1'}
+    for workers in (1, 2):
+        command = [sys.executable, '-W', 'ignore', ROOT / 'tools' / 'segment.py', images]
+        command += [
+            '-m',
+            *model,
+            '-o',
+            tmp_path / f'out{workers}',
+            '--workers',
+            workers,
+            '--device',
+            'cpu',
+        ]
+        command += EVERYTHING[:1]
+        done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert re.search(r'study_002 .*1-004.dcm: the file is truncated', done.stderr), done.stderr
+    one, two = (
+        {p.name: p.read_bytes() for p in (tmp_path / f'out{k}').glob('*.gz')} for k in (1, 2)
+    )
+    assert one == two and len(one) == 4
+
+
+@pytest.mark.parametrize('option', [['--workers', 0], ['--batch-size', 0], ['--min-volume', -1]])
+def test_bad_options(images, model, option, capsys):
+    arguments = [str(a) for a in (images, '-m', *model, '-o', 'out', *option)]
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and 'must be at least' in capsys.readouterr().err

@@ -1,0 +1,283 @@
+"""Whatever is wrong: a message that names the file and the fix, exit code 1, nothing written."""
+
+import os
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import torch
+from pydicom.uid import generate_uid
+
+from lsnet_mm.phantom import write_download
+
+SAMPLES = Path(__file__).parents[3] / 'shared/dicom_samples'
+CT = '1.2.840.10008.5.1.4.1.1.2'
+CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
+DOSE = '1.2.840.10008.5.1.4.1.1.481.2'
+
+
+@pytest.fixture
+def series(study):
+    """Folder with the files of one series and nothing else."""
+    return next(study.rglob('*.dcm')).parent
+
+
+def edit(folder, index=None, **values):
+    """Set elements of one file of a folder, or of all."""
+    files = sorted(folder.iterdir())
+    for path in files if index is None else [files[index]]:
+        data = pydicom.dcmread(path)
+        for keyword, value in values.items():
+            setattr(data, keyword, value)
+        data.save_as(path)
+
+
+def add(folder, name, **values):
+    """A further file, made of the first one."""
+    data = pydicom.dcmread(sorted(folder.iterdir())[0])
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    for keyword, value in values.items():
+        setattr(data, keyword, value)
+    data.save_as(folder / name)
+
+
+def truncate(folder, index=4, size=-500):
+    path = sorted(folder.iterdir())[index]
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def colour(folder):
+    edit(folder, SamplesPerPixel=3, PhotometricInterpretation='RGB', PlanarConfiguration=0)
+
+
+def multi_frame(folder):
+    edit(folder, 0, NumberOfFrames=10, SOPClassUID=CT + '.1')
+    for path in sorted(folder.iterdir())[1:]:
+        path.unlink()
+
+
+EXPORT = 'Export the series as one grey slice a file.'
+CASES = {
+    'modality': (
+        lambda s: edit(s, Modality='MR'),
+        '1-001.dcm: the modality is MR, not CT. Choose a CT series.',
+    ),
+    'colours': (colour, f'1-001.dcm: it holds 1 frames of 3 channels. {EXPORT}'),
+    'frames': (multi_frame, f'1-001.dcm: it holds 10 frames of 1 channels. {EXPORT}'),
+    'truncated': (
+        truncate,
+        '1-005.dcm: the file is truncated or damaged. Download the series again.',
+    ),
+    'truncated header': (
+        lambda s: truncate(s, 0, 300),
+        '1-001.dcm: the file has a broken or truncated DICOM header. Copy the series again',
+    ),
+    'no DICOM': (
+        lambda s: (s / '1-004.dcm').write_text('502 Bad Gateway'),
+        '1-004.dcm: the file is no DICOM file, in spite of its name. Copy the series again',
+    ),
+    'gap': (
+        lambda s: (s / '1-004.dcm').unlink(),
+        '1-005.dcm: 1 slice is missing between it and 1-003.dcm. Download the series again.',
+    ),
+    'localizers alone': (
+        lambda s: edit(s, ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']),
+        '1-001.dcm: it is a localizer, no slice. Choose a CT series.',
+    ),
+    'dose alone': (
+        lambda s: edit(s, Modality='RTDOSE', SOPClassUID=DOSE),
+        '1-001.dcm: the modality is RTDOSE, not CT. Choose a CT series.',
+    ),
+}
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_bad_series(series, segment, case):
+    spoil, message = CASES[case]
+    spoil(series)
+    code, printed, errors, out = segment(series)
+    assert code == 1
+    assert message in errors, errors
+    assert not out.exists()
+    assert '0 of ' in printed
+
+
+def test_what_lies_beside_the_slices_is_left_out(series, segment):
+    """Localizer, dose and report share folder and even series with the slices."""
+    other = dict(SeriesInstanceUID=generate_uid())
+    add(series, '9-1.dcm', ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER'], Rows=16, Columns=80)
+    add(series, '9-2.dcm', Modality='RTDOSE', SOPClassUID=DOSE, NumberOfFrames=3, **other)
+    add(series, '9-3.dcm', SOPClassUID=CAPTURE, SamplesPerPixel=3, SeriesInstanceUID='1.2.3')
+    add(series, '9-4.dcm', Modality='RTSTRUCT', SeriesInstanceUID='1.2.4')
+    add(series, '9-5.dcm', SeriesInstanceUID='1.2.5')
+    code, printed, errors, out = segment(series)
+    assert code == 0, errors
+    for kind in ('localizer', 'RTDOSE file', 'RTSTRUCT file', 'screen capture', 'single CT image'):
+        assert f'note: argument 1: 1 x {kind} left out' in printed
+    assert nib.load(out / 'study_001.nii.gz').shape == (40, 32, 10)
+
+
+def test_empty_and_missing(tmp_path, segment):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'a.txt').write_text('')
+    code, _, errors, out = segment(tmp_path / 'empty', tmp_path / 'a.txt', tmp_path / 'nowhere.nii')
+    assert code == 1 and not out.exists()
+    assert 'argument 1: it holds no CT series and no NIfTI file. Name a folder with' in errors
+    assert 'argument 2: it is no folder and no NIfTI file. Name' in errors
+    assert 'argument 3: it is not there. Name' in errors
+
+
+NIFTI = {
+    'NaN': (np.where(np.eye(8)[..., None] * np.ones(4), np.nan, -100), 'slice 0 holds voxels that'),
+    '4D': (np.full((8, 8, 4, 2), -100, np.int16), 'an array of shape (8, 8, 4, 2), not (x, y, sl'),
+    'label': (np.ones((8, 8, 4), np.uint8), 'its values are no HU: none is below 0'),
+    'RGB': (np.zeros((8, 8, 4), [(c, 'u1') for c in 'RGB']), 'colours or complex numbers. Export'),
+}
+
+
+@pytest.mark.parametrize('case', NIFTI)
+def test_bad_nifti(tmp_path, segment, case):
+    voxels, message = NIFTI[case]
+    voxels = voxels.astype(np.float32) if voxels.dtype == float else voxels
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / '12.nii.gz')
+    code, _, errors, out = segment(tmp_path / '12.nii.gz')
+    assert code == 1 and not out.exists()
+    assert '12.nii.gz: ' in errors and message in errors
+
+
+def test_truncated_nifti(tmp_path, segment):
+    nib.save(nib.Nifti1Image(np.full((8, 8, 4), -9, np.int16), np.eye(4)), tmp_path / '1.nii.gz')
+    content = (tmp_path / '1.nii.gz').read_bytes()
+    (tmp_path / '1.nii.gz').write_bytes(content[: len(content) // 2])
+    code, _, errors, out = segment(tmp_path / '1.nii.gz')
+    assert code == 1 and not out.exists()
+    assert '1.nii.gz: the file is no NIfTI volume, or truncated. Download or unpack' in errors
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may read and write everything')
+@pytest.mark.parametrize('what', ['folder', 'file', 'out'])
+def test_no_permission(series, segment, tmp_path, what):
+    path = {'folder': series, 'file': series / '1-003.dcm', 'out': tmp_path / 'out'}[what]
+    path.mkdir(exist_ok=True) if what == 'out' else None
+    path.chmod(0o500 if what == 'out' else 0)
+    try:
+        code, _, errors, out = segment(series)
+    finally:
+        path.chmod(0o700)
+    assert code == 1 and not [*out.glob('*')]
+    assert ('Check its permissions' in errors) == (what == 'folder'), errors
+
+
+def test_denied_by_the_system(series, segment, monkeypatch):
+    """The same for root, who is denied nothing: the folder, then a file, then the output."""
+    from lsnet_mm.studies import outputs
+
+    def denied(*args, **kwargs):
+        raise PermissionError(13, 'Permission denied', '/secret/JANE_DOE')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'iterdir', denied)
+        code, _, errors, out = segment(series)
+        assert code == 1 and 'argument 1: it cannot be read (Permission denied). Check' in errors
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, 'write_atomic', denied)
+        code, _, errors, out = segment(series)
+        assert code == 1 and 'cannot be written (Permission denied). Free space, or' in errors
+        assert 'JANE' not in errors
+    assert not out.exists()
+
+
+def test_a_failing_write_leaves_nothing(series, segment, monkeypatch):
+    from lsnet_mm.studies import outputs
+
+    write = outputs.write_atomic
+
+    def fail_at_the_record(path, content):
+        if path.suffix == '.json':
+            raise OSError(28, 'No space left on device')
+        return write(path, content)
+
+    monkeypatch.setattr(outputs, 'write_atomic', fail_at_the_record)
+    code, _, errors, out = segment(series, options=['--probabilities'])
+    assert code == 1 and 'No space left on device' in errors
+    assert not [*out.iterdir()]
+
+
+def test_checkpoint_of_another_config(series, segment, model, tmp_path):
+    config, checkpoint = model
+    torch.save(dict(state_dict={'weight': torch.ones(2)}), tmp_path / 'other.pth')
+    torch.save(dict(state_dict={}, extra=object), tmp_path / 'unsafe.pth')
+    for name, message in [
+        ('other.pth', 'other.pth is no checkpoint of this config: 1 weights are missing'),
+        ('unsafe.pth', '--unsafe-checkpoint'),
+        ('none.pth', 'checkpoint not found'),
+    ]:
+        code, _, errors, out = segment(series, model=(config, tmp_path / name))
+        assert code == 1 and message in errors and not out.exists(), errors
+    code, _, errors, out = segment(series, model=('none.py', checkpoint))
+    assert code == 1 and 'config not found: none.py' in errors and not out.exists()
+
+
+def test_output_that_exists(series, segment, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'study_001.nii.gz').write_text('precious')
+    code, _, errors, _ = segment(series)
+    assert code == 1
+    assert 'study_001.nii.gz: it exists, and is not what this command would write.' in errors
+    assert 'replace it with --overwrite' in errors
+    assert [p.read_text() for p in out.iterdir()] == ['precious']
+    code, _, errors, _ = segment(series, options=['--overwrite'])
+    assert code == 0, errors
+    assert nib.load(out / 'study_001.nii.gz').shape == (40, 32, 10)
+
+
+def test_out_is_a_file(series, segment, tmp_path):
+    (tmp_path / 'out').write_text('')
+    code, _, errors, _ = segment(series)
+    assert code == 1 and 'is no folder. Name one to write to.' in errors
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason='no real DICOM files in ../shared')
+def test_real_files(segment, tmp_path):
+    """A real CT slice in four encodings, and one without pixels: none of them is a volume."""
+    names = ('tcia_pancreas_0001_slice_122.dcm', 'no_pixel_data.dcm')
+    for k, name in enumerate(names):
+        (tmp_path / f'real{k}').mkdir()
+        shutil.copy(SAMPLES / name, tmp_path / f'real{k}' / '1.dcm')
+        code, _, errors, out = segment(tmp_path / f'real{k}')
+        assert code == 1 and not out.exists()
+        assert errors.strip().splitlines()[-1].count('. ') >= 1, errors
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason='no real DICOM files in ../shared')
+def test_real_slice_as_a_series(segment, tmp_path):
+    """A genuine compressed slice of the collection, stacked on itself."""
+    pytest.importorskip('openjpeg')
+    (tmp_path / 'real').mkdir()
+    for k in range(4):
+        data = pydicom.dcmread(SAMPLES / 'tcia_pancreas_0001_slice_122.dcm')
+        data.ImagePositionPatient = [0, 0, -121 - k]
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        data.InstanceNumber = 122 + k
+        data.save_as(tmp_path / 'real' / f'1-{k}.dcm')
+    code, _, errors, out = segment(tmp_path / 'real', options=['--dicom-seg'])
+    assert code == 0, errors
+    mask = np.asanyarray(nib.load(out / 'study_001.nii.gz').dataobj)
+    from threshold_segmentor import expected_mask
+
+    np.testing.assert_array_equal(mask[..., 2].T, expected_mask(data.pixel_array))
+
+
+def test_one_bad_study_does_not_stop_the_rest(segment, tmp_path):
+    root = write_download(tmp_path / 'd', 3, (40, 32, 10), withdrawn=False)
+    folders = sorted({path.parent for path in root.rglob('*.dcm')})
+    truncate(folders[1])
+    code, printed, errors, out = segment(*folders, tmp_path / 'nothing')
+    assert code == 1
+    assert sorted(p.name for p in out.glob('*.nii.gz')) == ['study_001.nii.gz', 'study_003.nii.gz']
+    assert 'study_002 (argument 2, series 1 of 1 (10 files)): 1-005.dcm: the file is trun' in errors
+    assert '2 of 3 studies are segmented' in printed and 'argument 4: it is not there' in errors

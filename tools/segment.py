@@ -1,0 +1,8 @@
+"""Segment CT studies: the console script lsnet-segment, without installing it."""
+
+import sys
+
+from lsnet_mm.studies.command import main
+
+if __name__ == '__main__':
+    sys.exit(main())
