@@ -17,13 +17,10 @@ from .plain_elements import plain_elements
 
 _PIXEL_DATA = b'\xe0\x7f\x10\x00'
 _TAGS = {
-<<<<<<< HEAD
     'MediaStorageSOPClassUID': 0x00020002,
     'TransferSyntaxUID': 0x00020010,
-=======
     'ImageType': 0x00080008,
     'SOPClassUID': 0x00080016,
->>>>>>> segment
     'Modality': 0x00080060,
     'Manufacturer': 0x00080070,
     'PatientID': 0x00100020,
@@ -43,12 +40,9 @@ _TAGS = {
     'RescaleIntercept': 0x00281052,
     'RescaleSlope': 0x00281053,
 }
-<<<<<<< HEAD
-# Bytes between the start of the element PixelData and its value, by encoding.
-=======
 #: Secondary Capture and its multi-frame kinds: pictures of a screen, such as dose reports.
 _CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
->>>>>>> segment
+# Bytes between the start of the element PixelData and its value, by encoding.
 _PREFIX = {ExplicitVRLittleEndian: 12, ImplicitVRLittleEndian: 8}
 
 
@@ -127,8 +121,9 @@ class SliceHeader:
             path=path,
             patient=_text(get, 'PatientID'),
             series=series,
-<<<<<<< HEAD
             modality=_text(get, 'Modality'),
+            image_type=_text(get, 'ImageType'),
+            sop_class=_text(get, 'SOPClassUID'),
             manufacturer=_text(get, 'Manufacturer'),
             instance=int(_text(get, 'InstanceNumber') or -1),
             shape=(_short(get, 'Rows'), _short(get, 'Columns')),
@@ -142,24 +137,6 @@ class SliceHeader:
             samples=_short(get, 'SamplesPerPixel') or 1,
             offset=offset if whole else None,
             signed=_short(get, 'PixelRepresentation') == 1,
-=======
-            modality=_text(data, 'Modality'),
-            image_type=_text(data, 'ImageType'),
-            sop_class=_text(data, 'SOPClassUID'),
-            manufacturer=_text(data, 'Manufacturer'),
-            instance=int(_text(data, 'InstanceNumber') or -1),
-            shape=(_short(data, 'Rows'), _short(data, 'Columns')),
-            position=_decimals(data, 'ImagePositionPatient', 3),
-            orientation=_decimals(data, 'ImageOrientationPatient', 6),
-            spacing=_decimals(data, 'PixelSpacing', 2),
-            tilt=float(_text(data, 'GantryDetectorTilt') or 0),
-            slope=float(_text(data, 'RescaleSlope') or 1),
-            intercept=float(_text(data, 'RescaleIntercept') or 0),
-            frames=int(_text(data, 'NumberOfFrames') or 1),
-            samples=_short(data, 'SamplesPerPixel') or 1,
-            offset=start + plain if voxels and whole else None,
-            signed=_short(data, 'PixelRepresentation') == 1,
->>>>>>> segment
         )
 
     @property
