@@ -85,7 +85,7 @@ def test_several_components(trained, runner, monkeypatch, vote):
     tiled = np.tile(trained.slices[4:7], (1, 2, 2))
     results = runner(tiled)
     assert_same(results, predict(trained.model, trained.config, tiled))
-    assert max(len(r['boxes']) for r in results) >= 3
+    assert max(len(r['boxes']) for r in results) >= 2
 
 
 @pytest.mark.parametrize('vote', [False, True])
