@@ -5,6 +5,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from mmengine.runner import CheckpointLoader
 from threshold_segmentor import write_model
 
 from lsnet_mm.phantom import write_download
@@ -16,6 +17,13 @@ SHAPE = (40, 32, 10)
 @pytest.fixture(scope='session')
 def model(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp('model'))
+
+
+@pytest.fixture(autouse=True)
+def _undo_the_refusal_of_checkpoints(monkeypatch):
+    """The command forbids unsafe checkpoints for its whole process, which is that of all tests."""
+    monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
 
 
 @pytest.fixture
