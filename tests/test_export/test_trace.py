@@ -4,38 +4,45 @@ import onnxruntime
 import pytest
 import torch
 from exporting import PREPROCESSOR
-from mmengine.registry import MODELS
-from torch.nn import functional as F
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
 
 from lsnet_mm.export.errors import ExportError
 from lsnet_mm.export.image_graph import ImageGraph
 from lsnet_mm.export.trace import check, trace
 
 
-class Pooling(ImageGraph):
+class Plain(ImageGraph):
+    def __init__(self):
+        init_default_scope('mmseg')
+        super().__init__(MODELS.build(PREPROCESSOR))
+
+
+class Pooling(Plain):
     """Torch makes constants of the windows of an adaptive pooling."""
 
     def __init__(self):
-        super().__init__(MODELS.build(PREPROCESSOR))
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(3)
 
     def forward(self, images):
-        return F.adaptive_avg_pool2d(self.normalize(images), 3)
+        return self.pool(self.normalize(images))
 
 
-class Branching(Pooling):
+class Branching(Plain):
     """What depends on a value is no graph."""
 
     def forward(self, images):
         return images if images.sum() > 0 else -images
 
 
-class Scaling(Pooling):
+class Scaling(Plain):
     def forward(self, images):
         return self.normalize(images)
 
 
 def test_one_size_only_needs_that_size():
-    with pytest.raises(ExportError, match='resize the images in the test pipeline|one size of'):
+    with pytest.raises(ExportError, match='resize the images in the test pipeline'):
         trace(Pooling(), 3)
     graph = Pooling()
     file = trace(graph, 3, (50, 40))
