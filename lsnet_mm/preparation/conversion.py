@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..allocator import keep_memory
 from ..files import write_atomic
 from ..volumes import Volume, VolumeError, write_nifti
 from .case import Case
@@ -35,6 +36,7 @@ def convert_case(case: Case, out: Path, earlier: dict | None = None) -> dict:
         dict: The case's record for the report; with ``'error'`` if it was refused, and then there
         are no files of it in ``out``.
     """
+    keep_memory()  # the next case is as large
     image_file, label_file = prepared_files(out, case.name)
     try:
         source = case.fingerprint()

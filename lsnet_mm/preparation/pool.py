@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from ..allocator import keep_memory
-
 
 class Pool:
     """Worker processes, or none: with one worker everything runs where it is called.
@@ -18,11 +16,10 @@ class Pool:
         if workers < 1:
             raise ValueError(f'Pool: workers must be at least 1, got {workers}.')
         self._executor = None
-        keep_memory()
         if workers > 1:
             # Started afresh: a fork would copy the threads that draw the progress bar.
             context = multiprocessing.get_context('spawn')
-            self._executor = ProcessPoolExecutor(workers, context, _start_worker)
+            self._executor = ProcessPoolExecutor(workers, context, _die_with_parent)
 
     def __enter__(self) -> 'Pool':
         return self
@@ -50,11 +47,6 @@ class Pool:
         futures = {self._executor.submit(function, *arguments): arguments for arguments in calls}
         for future in as_completed(futures):
             yield futures[future], future.exception() or future.result()
-
-
-def _start_worker() -> None:
-    keep_memory()
-    _die_with_parent()
 
 
 def _die_with_parent() -> None:

@@ -14,6 +14,7 @@ from .steps import prepare_test, prepare_train
 WAITING, TRAINING, TESTING = 'waiting', 'training', 'testing'
 DONE, REFUSED, FAILED, STOPPED = 'done', 'refused', 'failed', 'stopped'
 RUNNING = (TRAINING, TESTING)
+PATIENCE = 3.0  # seconds that a folder may stay locked
 GRACE = 10.0  # seconds that a process has to end before it is killed
 
 
@@ -67,12 +68,23 @@ class Job:
         self._environment = environment
         self.run.work_dir.mkdir(parents=True, exist_ok=True)
         self._lock = (self.run.work_dir / '.lock').open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if self._take_lock():
             self._next()
-        except BlockingIOError:
+        else:
             reason = f'{self.run.work_dir} is in use by another process. Wait for it, or stop it.'
             self._end(REFUSED, reason)
+
+    def _take_lock(self) -> bool:
+        """Whether the folder is free; the workers of a stopped training take a moment to end."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.1)
 
     def poll(self) -> None:
         """See how far the process is; when it has ended, start the next one."""
