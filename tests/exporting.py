@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from helpers import localizer, segmentor
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.logging import MessageHub
@@ -18,6 +17,7 @@ from lsnet_mm.models.geometry import mask_to_box
 from lsnet_mm.phantom import make_case
 
 BN = dict(type='BN')
+GN = dict(type='GN', num_groups=4)
 REAL = Path('data/pancreas_ct_slices/train')
 PREPROCESSOR = dict(
     type='SegDataPreProcessor',
@@ -26,6 +26,49 @@ PREPROCESSOR = dict(
     bgr_to_rgb=True,
     size_divisor=1,
 )
+
+
+def backbone(kind, stages, norm_cfg):
+    """A ResNet that ends early: what torch takes to export a graph grows with its layers."""
+    ones = dict(num_stages=stages, dilations=(1,) * stages, out_indices=tuple(range(stages)))
+    strides = (1, 2, 2)[:stages]
+    width = dict(depth=18, base_channels=8, stem_channels=8)
+    return dict(type=kind, norm_cfg=norm_cfg, strides=strides, **width, **ones)
+
+
+def segmentor(classes=1, norm_cfg=BN):
+    """The config of a shallow U-Net of width 8."""
+    return dict(
+        type='EncoderDecoder',
+        backbone=backbone('StemResNet', 2, norm_cfg),
+        neck=dict(type='UNetNeck', in_channels=(8, 8, 16), channels=(16, 8, 8), norm_cfg=norm_cfg),
+        decode_head=dict(
+            type='ConvHead',
+            in_channels=8,
+            num_classes=max(classes, 2),
+            out_channels=classes,
+            loss_decode=dict(type='FocalDiceLoss'),
+        ),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'),
+    )
+
+
+def localizer(norm_cfg=BN):
+    """The config of a shallow L-Net of width 8, with voting."""
+    channels = dict(in_channels=(8, 16, 32), channels=(16, 16))
+    return dict(
+        type='LNet',
+        backbone=backbone('ResNet', 3, norm_cfg),
+        neck=dict(type='UNetNeck', norm_cfg=norm_cfg, **channels),
+        head=dict(
+            type='KPBBRHead',
+            in_channels=16,
+            feat_channels=16,
+            norm_cfg=norm_cfg,
+            test_cfg=dict(vote=True),
+        ),
+    )
 
 
 def config(model, *pipeline):
@@ -47,12 +90,13 @@ def config(model, *pipeline):
 
 
 def lsnet_config():
+    """Group normalisation: the statistics of two kinds of data would not mix in so few steps."""
     model = dict(
         type='LSNet',
-        localizer=localizer(BN, test_cfg=dict(vote=True)),
+        localizer=localizer(GN),
         localizer_size=(64, 64),
         roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4),
-        segmentor=segmentor(norm_cfg=BN),
+        segmentor=segmentor(norm_cfg=GN),
     )
     model = dict(type='MultiRound', model=model, rounds=3, agreement=0.99)
     return config(model, 'LoadCTSlice', dict(type='HUWindow', window=(-100, 240)))

@@ -111,8 +111,8 @@ def test_a_file_in_the_way(trained, tmp_path):
         command.export(trained.config, str(trained.checkpoint), tmp_path / 'out')
 
 
-def coarse(**kwargs):
-    localizer = dict(type='CoarseLocalizer', segmentor=segmentor(**kwargs))
+def coarse(classes):
+    localizer = dict(type='CoarseLocalizer', segmentor=segmentor(classes))
     crop = dict(type='HardCrop', size=(64, 64), margin=4)
     return dict(type='LSNet', localizer=localizer, roi_extractor=crop, segmentor=segmentor())
 
@@ -124,7 +124,7 @@ def coarse(**kwargs):
             segmentor() | dict(test_cfg=dict(mode='slide', crop_size=(32, 32))),
             "test_cfg.mode='slide'",
         ),
-        (coarse(out_channels=3, num_classes=3), 'CoarseLocalizer of several classes'),
+        (coarse(classes=3), 'CoarseLocalizer of several classes'),
     ],
 )
 def test_models_that_no_graph_stands_for(model, message):
