@@ -25,6 +25,7 @@ from lsnet_mm.export import onnx_model
 from lsnet_mm.export.command import export
 from lsnet_mm.export.onnx_model import ONNXModel
 from lsnet_mm.models.dense_heads.decode import decode
+from lsnet_mm.models.segmentors.multi_round import dice as multi_round_dice
 
 
 @pytest.fixture
@@ -110,6 +111,15 @@ def test_boxes_are_decoded_as_by_the_head(vote):
         boxes, scores = onnx_model.decode(heatmap[None], distances, rule | dict(stride=4))
         np.testing.assert_allclose(boxes, expected[0], rtol=1e-5, atol=1e-4)
         np.testing.assert_array_equal(scores, expected[1])
+
+
+def test_rounds_stop_where_those_of_pytorch_do():
+    """A mask and one more that agree to exactly 0.95: single precision is just below."""
+    before = np.zeros((4, 10), np.uint8)
+    before.flat[:20] = 1
+    after = np.roll(before.reshape(-1), 1).reshape(before.shape)
+    found = onnx_model.dice(before, after)
+    assert found == multi_round_dice(torch.from_numpy(before), torch.from_numpy(after)) < 0.95
 
 
 def exported(model, cfg, tmp_path):
