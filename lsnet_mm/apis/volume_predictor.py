@@ -58,7 +58,7 @@ class VolumePredictor:
         # Views into the same memory: what is written to a slice arrives in the input's frame.
         masks = mask.oriented(ORIENTATION).voxels
         probs = prob.oriented(ORIENTATION).voxels if probability else None
-        boxes, scores, heats = [], [], []
+        boxes, scores, heats = [], [], None
         for start in range(0, count, self.batch_size):
             numbers = range(start, min(start + self.batch_size, count))
             for k, sample in zip(numbers, self._predict(slices, numbers), strict=True):
@@ -67,12 +67,19 @@ class VolumePredictor:
                     # Half a step rounds down: what is above a half stays so, and nothing else.
                     probs[..., k] = np.ceil(255 * foreground_probability(sample) - 0.5).T
                 found = sample.get('pred_instances')
-                boxes.append(_array(found.bboxes) if found else np.zeros((0, 4), np.float32))
-                scores.append(_array(found.scores) if found else np.zeros(0, np.float32))
+                # Lists: small arrays that stay would lie in the way of the next batch's large ones,
+                # and the process would grow by one of these with every batch.
+                boxes.append(_array(found.bboxes).tolist() if found else [])
+                scores.append(_array(found.scores).tolist() if found else [])
                 if heatmaps and 'pred_heatmap' in sample:
-                    heats.append(_array(sample.pred_heatmap.data[0]).astype(np.float16))
+                    heat = _array(sample.pred_heatmap.data[0])
+                    if heats is None:
+                        heats = np.empty((count, *heat.shape), np.float16)
+                    heats[k] = heat
             on_slices(numbers[-1] + 1, count)
-        return VolumePrediction(mask, boxes, scores, prob, np.stack(heats) if heats else None)
+        boxes = [np.array(b, np.float32).reshape(-1, 4) for b in boxes]
+        scores = [np.array(s, np.float32) for s in scores]
+        return VolumePrediction(mask, boxes, scores, prob, heats)
 
     def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
         x, y, z = slices.spacing

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from ..allocator import keep_memory
 from ..apis import VolumePrediction, VolumePredictor, load_model, slice_pipeline
 from ..apis.slice_pipeline import grey_window
 from ..preparation.case import ORIENTATION
@@ -22,7 +23,8 @@ from .study import NiftiStudy, Study
 
 @lru_cache(maxsize=1)
 def predictor(config, checkpoint, device, batch_size, unsafe_checkpoint) -> VolumePredictor:
-    """The model, loaded once in a process."""
+    """The model, loaded once in a process, whose memory is then kept for its activations."""
+    keep_memory()
     model = load_model(config, checkpoint, device, unsafe_checkpoint)
     return VolumePredictor(model, slice_pipeline(model.cfg), batch_size)
 
