@@ -77,9 +77,13 @@ def test_missing_checkpoint(test_tool, capsys):
     assert 'checkpoint not found: nowhere.pth' in message
 
 
-def test_amp_without_cuda(train_tool, monkeypatch, capsys):
+@pytest.mark.parametrize('flags, kind', [(['--amp'], 'OptimWrapper'), ([], 'AmpOptimWrapper')])
+def test_amp_without_cuda(train_tool, monkeypatch, capsys, flags, kind):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    assert '--amp needs a CUDA' in refusal(capsys, train_tool.parse_args, ['config.py', '--amp'])
+    parser, args = train_tool.parse_args(['config.py', *flags])
+    cfg = Config(dict(optim_wrapper=dict(type=kind)))
+    message = refusal(capsys, train_tool.apply_options, parser, args, cfg)
+    assert 'mixed precision (--amp, AmpOptimWrapper) needs a GPU' in message
 
 
 def test_unknown_launcher(train_tool, capsys):
@@ -96,6 +100,14 @@ def test_train_options(train_tool, monkeypatch):
     assert cfg.resume is True
     assert cfg.randomness == dict(deterministic=True, seed=7)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
+
+
+def test_amp_in_bfloat16(train_tool, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    parser, args = train_tool.parse_args(['config.py', '--amp'])
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper', dtype='bfloat16')))
+    wrapper = train_tool.apply_options(parser, args, cfg).optim_wrapper
+    assert wrapper == dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale='dynamic')
 
 
 def test_amp_needs_a_plain_wrapper(train_tool, monkeypatch, capsys):

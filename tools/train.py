@@ -12,17 +12,19 @@ def parse_args(argv=None):
     parser.add_argument(
         '--resume', action='store_true', help='go on from the last checkpoint in the work folder'
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision; needs a GPU. '
+        'For bfloat16 add --cfg-options optim_wrapper.dtype=bfloat16',
+    )
     parser.add_argument('--seed', type=int, help='overrides randomness.seed of the config')
     parser.add_argument(
         '--from-scratch',
         action='store_true',
         help='start from random weights, whatever pretrained ones the config names',
     )
-    args = parser.parse_args(argv)
-    if args.amp and not torch.cuda.is_available():
-        parser.error('--amp needs a CUDA device, and torch finds none here')
-    return parser, args
+    return parser, parser.parse_args(argv)
 
 
 def apply_options(parser, args, cfg):
@@ -40,6 +42,9 @@ def apply_options(parser, args, cfg):
             parser.error(f'--amp goes with an OptimWrapper; this config has a {wrapper.type}')
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
+    amp = cfg.get('optim_wrapper', {}).get('type') == 'AmpOptimWrapper'
+    if amp and not torch.cuda.is_available():
+        parser.error('mixed precision (--amp, AmpOptimWrapper) needs a GPU; torch finds none here')
     return cfg
 
 

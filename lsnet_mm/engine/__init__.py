@@ -1,3 +1,3 @@
-from . import hooks, loops
+from . import hooks, loops, optimizers
 
-__all__ = ['hooks', 'loops']
+__all__ = ['hooks', 'loops', 'optimizers']

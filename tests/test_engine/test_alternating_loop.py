@@ -4,77 +4,8 @@ import copy
 
 import pytest
 import torch
-from helpers import batch, lsnet
-from mmengine.runner import Runner
-from torch.utils.data import Dataset
-
-import lsnet_mm.engine  # noqa: F401  registers
-
-BOX = (20, 24, 50, 60)
-# Adam turns rounding noise in a gradient near zero into a whole step; sums compare under SGD.
-SGD = dict(optimizer=dict(type='SGD', lr=0.1))
-
-
-class Slices(Dataset):
-    """The images of ``batch``, one a record."""
-
-    def __init__(self, boxes):
-        self.inputs, self.samples = batch(boxes, size=(64, 64))
-        for sample in self.samples:
-            sample.gt_instances.bboxes = sample.gt_instances.bboxes.clamp(max=64)
-
-    def __len__(self):
-        return len(self.inputs)
-
-    def __getitem__(self, i):
-        return dict(inputs=self.inputs[i].clone(), data_samples=copy.deepcopy(self.samples[i]))
-
-
-def run(tmp_path, model, boxes=(BOX,) * 4, batch_size=2, wrapper=None, **loop):
-    """Trains a model in mmengine's runner; returns the runner and the modes that it ran."""
-    modes = []
-    model.register_forward_pre_hook(
-        lambda module, args, kwargs: modes.append(kwargs.get('mode')), with_kwargs=True
-    )
-    wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)) | (wrapper or {})
-    runner = Runner(
-        model=model,
-        work_dir=str(tmp_path),
-        train_dataloader=dict(
-            batch_size=batch_size,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            dataset=Slices(boxes),
-        ),
-        train_cfg=dict(type='AlternatingTrainLoop', max_epochs=1) | loop,
-        optim_wrapper=wrapper,
-        custom_hooks=[dict(type='SeedHook')],
-        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
-        default_scope='mmseg',
-        experiment_name=f'loop_{tmp_path.name}_{id(model)}',
-        randomness=dict(seed=0),
-        log_level='ERROR',
-    )
-    runner.train()
-    return runner, modes
-
-
-def twins(**kwargs):
-    """Two models with equal weights and no random pick."""
-    head = dict(train_cfg=dict(topk=1))
-    torch.manual_seed(0)
-    one, other = lsnet(head=head, **kwargs), lsnet(head=head, **kwargs)
-    one.init_weights()
-    other._is_init = True
-    for m in (one, other):
-        m.init_weights = lambda: None
-    other.load_state_dict(one.state_dict())
-    return one, other
-
-
-def difference(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
+from alternation import BOX, SGD, Slices, difference, run, twins
+from helpers import lsnet
 
 
 def write_out(model, optimizer, boxes, groups):
@@ -166,37 +97,9 @@ def test_no_batch_waits_over_the_end_of_an_epoch(tmp_path):
 def test_iteration_based_twin(tmp_path):
     model, other = twins()
     run(tmp_path / 'a', model)
-    iters = dict(type='AlternatingIterTrainLoop', max_iters=2)
-    torch.manual_seed(0)
-    runner, modes = run_iters(tmp_path / 'b', other, iters)
+    _, modes = run(tmp_path / 'b', other, type='AlternatingIterTrainLoop', max_iters=2)
     assert modes == ['loss_localizer', 'loss_segmentor'] * 2
     assert difference(model, other) == 0
-
-
-def run_iters(tmp_path, model, loop):
-    modes = []
-    model.register_forward_pre_hook(
-        lambda module, args, kwargs: modes.append(kwargs.get('mode')), with_kwargs=True
-    )
-    runner = Runner(
-        model=model,
-        work_dir=str(tmp_path),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='InfiniteSampler', shuffle=False),
-            dataset=Slices((BOX,) * 4),
-        ),
-        train_cfg=loop,
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)),
-        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
-        default_scope='mmseg',
-        experiment_name=f'loop_{tmp_path.name}_{id(model)}',
-        log_processor=dict(by_epoch=False),
-        log_level='ERROR',
-    )
-    runner.train()
-    return runner, modes
 
 
 def test_clipping_acts_in_both_phases(tmp_path):

@@ -4,6 +4,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from .compile_nets import compile_nets
+
 
 class AlternatingMixin:
     """Alternating optimisation over the phases of a model (paper, 2.5).
@@ -12,7 +14,7 @@ class AlternatingMixin:
     owns the mechanics: it gives the losses of a phase under ``mode=<phase>``. One stock
     ``OptimWrapper`` over all parameters serves all phases: gradients are None between them, and
     what a phase does not reach it does not move. So ``--amp``, clipping, schedulers and
-    ``paramwise_cfg`` work as ever.
+    ``paramwise_cfg`` work as ever. ``compile`` of the config compiles the nets for all phases.
 
     With gradient accumulation over ``k`` batches, the first phase runs over all ``k`` and steps,
     then the next phase runs over the same ``k``.
@@ -32,9 +34,6 @@ class AlternatingMixin:
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
-        if self.runner.cfg.get('compile'):
-            # mmengine compiles train_step, which this loop does not call.
-            raise ValueError(f"{type(self).__name__} does not compile: leave out 'compile'.")
         self.phases = tuple(phases)
         self.warmup_phases = tuple(warmup_phases)
         self.warmup_epochs = warmup_epochs
@@ -72,6 +71,11 @@ class AlternatingMixin:
                 with optim_wrapper.optim_context(model):
                     losses = model(**data, mode=phase)
                 loss, log_vars = inner.parse_losses(losses)
+                if not loss.requires_grad:
+                    raise ValueError(
+                        f'{type(self).__name__}: phase {phase!r} reaches no trainable parameter. '
+                        "Leave it out of train_cfg's 'phases', or thaw what it trains."
+                    )
                 optim_wrapper.update_params(loss)
                 total = log.get('loss', 0) + log_vars.pop('loss')
                 log.update(log_vars, loss=total)
@@ -79,6 +83,13 @@ class AlternatingMixin:
         self._pending.clear()
         optim_wrapper._accumulative_counts = self._counts
         return log
+
+    def run(self):
+        """All of the training."""
+        # mmengine has compiled ``train_step`` only, which this loop does not call.
+        if options := self.runner.cfg.get('compile'):
+            compile_nets(self.runner.model, **({} if options is True else options))
+        return super().run()
 
     def run_iter(self, *batch) -> None:
         """One batch. The epoch-based loop gives ``(index, data)``, the other ``(data,)``."""

@@ -1,0 +1,31 @@
+import torch
+from torch import nn
+
+#: What OpenMMLab calls the parts of a net that turn tensors into tensors.
+PARTS = ('backbone', 'neck', 'head', 'decode_head', 'auxiliary_head')
+
+
+def compile_nets(model: nn.Module, **options) -> None:
+    """Compiles the parts of a model's nets, in place; weights and their names stay.
+
+    The whole model is no case for ``torch.compile``: between the nets lie samples, random picks
+    and as many boxes as there are. Call it once copies of the model (EMA) have been made.
+
+    Args:
+        model: With parts called as in :data:`PARTS`, anywhere in it.
+        **options: Of ``torch.compile``.
+
+    Raises:
+        ValueError: If there is no such part.
+    """
+    parts = []
+    for net in list(model.modules()):
+        for name, part in net.named_children():
+            if name in PARTS:
+                parts += part if isinstance(part, nn.ModuleList) else [part]
+    if not parts:
+        raise ValueError(
+            f"compile: {type(model).__name__} has none of {', '.join(PARTS)}. Leave out 'compile'."
+        )
+    for part in parts:
+        part.forward = torch.compile(part.forward, **options)

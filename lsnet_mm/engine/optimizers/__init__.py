@@ -1,0 +1,3 @@
+from .per_net_constructor import PerNetConstructor
+
+__all__ = ['PerNetConstructor']

@@ -1,0 +1,86 @@
+"""A small model in mmengine's runner, for tests of the loops."""
+
+import copy
+
+import torch
+from helpers import batch, lsnet
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+import lsnet_mm.engine  # noqa: F401  registers
+
+BOX = (20, 24, 50, 60)
+# Adam turns rounding noise in a gradient near zero into a whole step; sums compare under SGD.
+SGD = dict(optimizer=dict(type='SGD', lr=0.1))
+
+
+class Slices(Dataset):
+    """The images of ``batch``, one a record."""
+
+    def __init__(self, boxes):
+        self.inputs, self.samples = batch(boxes, size=(64, 64))
+        for sample in self.samples:
+            sample.gt_instances.bboxes = sample.gt_instances.bboxes.clamp(max=64)
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, i):
+        return dict(inputs=self.inputs[i].clone(), data_samples=copy.deepcopy(self.samples[i]))
+
+
+def run(tmp_path, model, boxes=(BOX,) * 4, batch_size=2, wrapper=None, runner=None, **loop):
+    """Trains a model in mmengine's runner; returns that and the modes that ran.
+
+    ``runner`` holds more of its arguments, ``loop`` those of the loop.
+    """
+    modes, more = [], dict(runner or {})
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: modes.append(kwargs.get('mode')), with_kwargs=True
+    )
+    loop.setdefault('type', 'AlternatingTrainLoop')
+    by_epoch = 'Iter' not in loop['type']
+    if by_epoch:
+        loop.setdefault('max_epochs', 1)
+    hooks = [dict(type='SeedHook', by_epoch=by_epoch), *more.pop('custom_hooks', ())]
+    wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)) | (wrapper or {})
+    arguments = dict(
+        model=model,
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            batch_size=batch_size,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=False),
+            dataset=Slices(boxes),
+        ),
+        train_cfg=loop,
+        optim_wrapper=wrapper,
+        custom_hooks=hooks,
+        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
+        default_scope='mmseg',
+        experiment_name=f'loop_{tmp_path.name}_{id(model)}',
+        randomness=dict(seed=0),
+        log_processor=dict(by_epoch=by_epoch),
+        log_level='ERROR',
+    )
+    runner = Runner(**arguments | more)
+    runner.train()
+    return runner, modes
+
+
+def twins(**kwargs):
+    """Two models with equal weights and no random pick."""
+    head = dict(train_cfg=dict(topk=1))
+    torch.manual_seed(0)
+    one, other = lsnet(head=head, **kwargs), lsnet(head=head, **kwargs)
+    one.init_weights()
+    other._is_init = True
+    for m in (one, other):
+        m.init_weights = lambda: None
+    other.load_state_dict(one.state_dict())
+    return one, other
+
+
+def difference(a, b):
+    a, b = a.state_dict(), b.state_dict()
+    return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)

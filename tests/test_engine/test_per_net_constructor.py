@@ -1,0 +1,75 @@
+"""MMSegmentation's layer-wise decay of learning rates, for one net of two."""
+
+import pytest
+import torch
+from alternation import run
+from helpers import lsnet
+from mmengine.optim import build_optim_wrapper
+
+from lsnet_mm.engine.optimizers import PerNetConstructor  # noqa: F401  registers
+
+
+def beit():
+    return dict(
+        type='EncoderDecoder',
+        backbone=dict(
+            type='BEiT', img_size=(64, 64), patch_size=16, embed_dims=16, num_layers=2,
+            num_heads=2, mlp_ratio=2, out_indices=(1,), qv_bias=True,
+        ),
+        decode_head=dict(
+            type='FCNHead', in_channels=16, in_index=0, channels=8, num_convs=1, num_classes=2,
+            out_channels=1, threshold=0.5, norm_cfg=dict(type='GN', num_groups=4),
+            loss_decode=dict(type='FocalDiceLoss'),
+        ),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'),
+    )  # fmt: skip
+
+
+def config(**nets):
+    return dict(
+        constructor='PerNetConstructor',
+        optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.05),
+        paramwise_cfg=nets,
+    )
+
+
+DECAY = dict(
+    constructor='LearningRateDecayOptimizerConstructor',
+    decay_rate=0.5,
+    decay_type='layer_wise',
+    num_layers=2,
+)
+
+
+def test_decays_one_net_and_leaves_the_other():
+    model = lsnet(seg=beit())
+    wrapper = build_optim_wrapper(model, config(segmentor=DECAY, localizer=dict(bias_lr_mult=2.0)))
+    groups = wrapper.optimizer.param_groups
+    rate = {id(p): group['lr'] for group in groups for p in group['params']}
+    names = dict(model.named_parameters())
+    assert sorted(rate) == sorted(map(id, names.values()))  # every one, once
+    assert sum(len(group['params']) for group in groups) == len(names)
+    rates = {name: rate[id(p)] for name, p in names.items()}
+    # Layers 0 (embedding) to 3 (head): 0.5 ** (3 - layer).
+    assert rates['segmentor.backbone.patch_embed.projection.weight'] == pytest.approx(0.0125)
+    assert rates['segmentor.backbone.layers.0.attn.qkv.weight'] == pytest.approx(0.025)
+    assert rates['segmentor.backbone.layers.1.attn.qkv.weight'] == pytest.approx(0.05)
+    assert rates['segmentor.decode_head.conv_seg.weight'] == pytest.approx(0.1)
+    assert rates['localizer.backbone.conv1.weight'] == pytest.approx(0.1)
+    assert rates['localizer.head.keypoints.3.bias'] == pytest.approx(0.2)
+
+
+def test_what_has_no_rule_is_trained_too(tmp_path):
+    model = lsnet(seg=beit())
+    model.init_weights = lambda: None
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    run(tmp_path, model, wrapper=config(segmentor=DECAY))
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert 'localizer.backbone.conv1.weight' in moved
+    assert 'segmentor.decode_head.conv_seg.weight' in moved
+
+
+def test_a_net_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="no net 'segmenter' in the model: .*segmentor"):
+        build_optim_wrapper(lsnet(), config(segmenter=DECAY))
