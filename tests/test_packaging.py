@@ -1,9 +1,12 @@
 """The wheel, installed where nothing else is: does it bring all that it needs?"""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -118,19 +121,49 @@ def test_configs_can_be_inherited_by_package_name(installed, tmp_path):
     assert 'MultiRound' in out.split()
 
 
+MINE = """
+_base_ = 'lsnet_mm::lsnet/lsnet_small_phantom.py'
+segmentor = dict(
+    type='EncoderDecoder', train_cfg=dict(), test_cfg=dict(mode='whole'), _delete_=True,
+    backbone=dict(type='MixVisionTransformer', embed_dims=16, num_layers=[1, 1, 1, 1]),
+    decode_head=dict(
+        type='SegformerHead', in_channels=[16, 32, 64, 128], in_index=[0, 1, 2, 3], channels=32,
+        num_classes=2, out_channels=1, threshold=0.5, loss_decode=dict(type='FocalDiceLoss')))
+model = dict(model=dict(segmentor=segmentor))
+train_cfg = dict(max_epochs=1)
+"""
+
+
+@pytest.fixture(scope='module')
+def environment(wheel, tmp_path_factory):
+    """The Python of a new environment: the wheel is in it; what it needs, in that of the tests."""
+    folder = tmp_path_factory.mktemp('environment')
+    venv.create(folder, with_pip=False)
+    python = folder / 'bin' / 'python'
+    where = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+    site = Path(run(python, '-c', where, cwd=folder).strip())
+    under = sysconfig.get_path('purelib')
+    (site / 'under.pth').write_text(f'import site; site.addsitedir({under!r})\n')
+    pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check', '--python', python)
+    run(*pip, 'install', '-q', '--no-deps', '--no-index', '--ignore-installed', wheel, cwd=folder)
+    return python
+
+
 @pytest.mark.slow
-def test_trains_from_an_empty_folder(installed, tmp_path):
-    mim = installed / 'lsnet_mm' / '.mim'
-    python = (sys.executable, '-W', 'ignore')
+def test_a_users_own_config_trains_and_tests_in_an_empty_folder(environment, tmp_path):
+    """Inherited from ours by the package's name, with another S-Net in ten lines."""
+    home = (environment, '-c', 'import lsnet_mm; print(lsnet_mm.__path__[0])')
+    package = Path(run(*home, cwd=tmp_path).strip())
+    assert package.is_relative_to(environment.parents[1]), 'not the one from the wheel'
+    tools, python = package / '.mim' / 'tools', (environment, '-W', 'ignore')
     phantom = ('data/phantom', '--cases', 6, '--size', 64, '--slices', 8)
-    run(*python, mim / 'tools/make_phantom.py', *phantom, cwd=tmp_path, PYTHONPATH=installed)
-    config = mim / 'configs/lsnet/lsnet_small_phantom.py'
-    run(
-        *(*python, mim / 'tools/train.py', config, '--work-dir', 'run'),
-        *('--cfg-options', 'train_cfg.max_epochs=1', 'param_scheduler=[]'),
-        *('train_dataloader.num_workers=0', 'train_dataloader.dataset.indices=4'),
-        *('val_dataloader.num_workers=0', 'test_dataloader.num_workers=0'),
-        cwd=tmp_path,
-        PYTHONPATH=installed,
-    )
-    assert (tmp_path / 'run' / 'epoch_1.pth').is_file()
+    run(*python, tools / 'make_phantom.py', *phantom, cwd=tmp_path)
+    (tmp_path / 'mine.py').write_text(MINE)
+    quick = ['--cfg-options', 'param_scheduler=[]', 'train_dataloader.dataset.indices=4']
+    quick += [f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')]
+    printed = run(*python, tools / 'train.py', 'mine.py', *quick, cwd=tmp_path)
+    assert 'is not installed' not in printed and 'Failed to' not in printed
+    checkpoint = 'work_dirs/mine/epoch_1.pth'
+    run(*python, tools / 'test.py', 'mine.py', checkpoint, '--work-dir', 'out', cwd=tmp_path)
+    assert 'case/dsc' in json.loads((tmp_path / 'out' / 'result.json').read_text())['metrics']
+    run(environment.parent / 'lsnet-segment', '--help', cwd=tmp_path)
