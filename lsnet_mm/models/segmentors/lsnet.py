@@ -31,7 +31,8 @@ class LSNet(BaseSegmentor):
         roi_mixing: ``RoIMixing``, or None to train on the localizer's own boxes alone.
         test_cfg: ``oracle`` (False): segment with the boxes of ``gt_instances`` too, into
             ``oracle_sem_seg``, where samples have them.
-        data_preprocessor, init_cfg: As in MMSegmentation.
+        data_preprocessor: That of the segmentor if None.
+        init_cfg: As in MMSegmentation.
         train_cfg, pretrained: MMSegmentation's tools pass None; there is nothing to set.
     """
 
@@ -49,7 +50,7 @@ class LSNet(BaseSegmentor):
         pretrained: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(data_preprocessor or segmentor.get('data_preprocessor'), init_cfg)
         if pretrained is not None:
             raise ValueError(
                 f"LSNet has two nets: give pretrained={pretrained!r} as 'init_cfg' of a backbone."

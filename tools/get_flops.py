@@ -1,0 +1,50 @@
+"""Parameters and operations of a config's model, whole and net by net. (MMSegmentation's own
+get_flops.py looks for one decode_head in the config.)"""
+
+import argparse
+
+import torch
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from rich.console import Console
+from rich.table import Table
+
+from lsnet_mm.evaluation.complexity import count_gflops, count_params
+from lsnet_mm.utils.cli import build_parser, load_config
+from lsnet_mm.utils.pretrained import train_from_scratch
+
+
+def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    parser = build_parser(__doc__)
+    parser.add_argument(
+        '--shape', type=int, nargs='+', default=[512, 512], help='of a slice: one number or two'
+    )
+    args = parser.parse_args(argv)
+    if len(args.shape) > 2 or min(args.shape) < 1:
+        parser.error(f'--shape wants a size, or height and width, got {args.shape}')
+    return parser, args
+
+
+def main(argv=None) -> None:
+    parser, args = parse_args(argv)
+    cfg = load_config(parser, args)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    train_from_scratch(cfg.model)
+    model = revert_sync_batchnorm(MODELS.build(cfg.model)).eval()
+    height, width = args.shape[0], args.shape[-1]
+    inputs = torch.rand(1, 3, height, width)
+    table = Table(title=f'{type(model).__name__}, one slice of {height}x{width}, one RoI')
+    for column in ('part', 'parameters', 'GFLOPs'):
+        table.add_column(column, justify='left' if column == 'part' else 'right')
+    parts = {'all': None}
+    inner = getattr(model, 'model', model)  # in a wrapper
+    parts |= {name: part for name, part in inner.named_children() if count_params(part)}
+    for name, part in parts.items():
+        count = count_params(part or model)
+        table.add_row(name, f'{count:,}', f'{count_gflops(model, inputs, part):.3f}')
+    Console().print(table)
+    print('One multiply-add is one operation; convolutions and matrix products are counted.')
+
+
+if __name__ == '__main__':
+    main()
