@@ -26,6 +26,7 @@ DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
 DICOM_SEG = ['highdicom>=0.25']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
+TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
 
