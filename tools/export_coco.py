@@ -1,7 +1,6 @@
 """Write the data of a config as a COCO data set, for MMDetection and other detectors."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -11,7 +10,7 @@ from lsnet_mm.coco import export_coco
 from lsnet_mm.utils import allow_external_configs
 
 
-def parse_args(argv=None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file: its data, window and boxes are exported')
     parser.add_argument('out', type=Path, help='folder to write; it must be empty or not exist')
@@ -30,14 +29,14 @@ def parse_args(argv=None) -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override settings of the config, such as train_dataloader.dataset.fold=1',
     )
-    args = parser.parse_args(argv)
-    if not Path(args.config).is_file():
-        parser.error(f'config not found: {args.config}')
-    return args
+    return parser
 
 
 def main(argv=None) -> None:
-    args = parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not Path(args.config).is_file():
+        parser.error(f'config not found: {args.config}')
     allow_external_configs()
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
@@ -53,13 +52,14 @@ def main(argv=None) -> None:
         def on_slice(split: str, total: int) -> None:
             progress.update(tasks[split], total=total, advance=1)
 
-        about = export_coco(cfg, args.out, args.splits, args.overwrite, on_slice)
+        try:
+            about = export_coco(cfg, args.out, args.splits, args.overwrite, on_slice)
+        except (ValueError, OSError) as error:
+            progress.stop()
+            parser.error(str(error))
     for split, info in about.items():
         print(f'{split}: {info["images"]} slices, {info["annotations"]} boxes')
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'export_coco: {error}')
+    main()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS, DefaultScope
 
 from ..files import encode_png, write_atomic
 from ..replacing import replacing
@@ -54,10 +54,12 @@ def export_coco(
         ValueError: If the config gives no boxes, or changes slices in an unknown way.
         FileExistsError: If ``out`` holds something that may not be replaced.
     """
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
     pipeline = _pipeline(cfg)
     about = {}
-    with replacing(out, 'COCO export', LAYOUT, overwrite, MARKER) as root:
+    with (
+        DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')),
+        replacing(out, 'COCO export', LAYOUT, overwrite, MARKER) as root,
+    ):
         for split in splits:
             dataset = DATASETS.build({**cfg[f'{split}_dataloader'].dataset, 'pipeline': pipeline})
             done = partial(on_slice, split, len(dataset))
