@@ -1,5 +1,8 @@
 """MMDetection is optional: what is missing is named, and its own configs can be taken."""
 
+import textwrap
+from pathlib import Path
+
 import pytest
 from detectors import FCOS
 from mmengine.config import Config
@@ -7,6 +10,9 @@ from mmengine.registry import MODELS, init_default_scope
 
 import lsnet_mm.models  # noqa: F401  registers
 from lsnet_mm.utils.mmdet import detector_config
+from lsnet_mm.utils.pretrained import train_from_scratch
+
+ROOT = Path(__file__).parents[1]
 
 CONFIGS = (
     'configs/detectors/lsnet_rtmdet_r18_r34_unet_pancreas.py',
@@ -64,3 +70,18 @@ def test_a_config_that_is_not_there(name, hint):
     pytest.importorskip('mmcv._ext', reason='mmcv has no compiled ops')
     with pytest.raises(FileNotFoundError, match=f"no config '{name}'.*{hint}"):
         detector_config(name)
+
+
+@pytest.mark.mmdet
+def test_the_documents_config_builds(tmp_path):
+    pytest.importorskip('mmcv._ext', reason='mmcv has no compiled ops')
+    text = (ROOT / 'docs' / 'mmdet.md').read_text()
+    block = text[text.index('    _base_') : text.index('The import stands')]
+    block = textwrap.dedent(block).replace("'configs/", f"'{ROOT}/configs/")
+    (tmp_path / 'mine.py').write_text(block)
+    cfg = Config.fromfile(tmp_path / 'mine.py')
+    train_from_scratch(cfg.model)
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    assert type(model.localizer.detector).__name__ == 'RTMDet'
+    assert model.localizer.detector.test_cfg.score_thr == 0.05
