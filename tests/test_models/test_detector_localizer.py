@@ -10,6 +10,8 @@ from helpers import batch, lsnet, segmentor
 from mmengine.structures import InstanceData
 
 from lsnet_mm.evaluation.boxes import union_box_iou
+from lsnet_mm.export.errors import ExportError
+from lsnet_mm.export.onnx_graphs import graphs_of
 
 pytestmark = pytest.mark.mmdet
 BOX = (20, 24, 50, 60)
@@ -143,6 +145,12 @@ def test_a_batch_without_an_object():
     for mode in ('loss_localizer', 'loss_segmentor', 'loss'):
         loss, _ = model.parse_losses(model(inputs, samples, mode=mode))
         assert torch.isfinite(loss)
+
+
+def test_onnx_is_refused_by_name():
+    pytest.importorskip('onnx')
+    with pytest.raises(ExportError, match='type LSNet with a DetectorLocalizer cannot'):
+        graphs_of(with_detector().eval())
 
 
 def test_a_data_preprocessor_is_refused():
