@@ -51,7 +51,8 @@ def graphs_of(model: nn.Module) -> dict[str, ImageGraph]:
         }
     if type(inner) in (EncoderDecoder, CascadeEncoderDecoder):
         return {'segmentor.onnx': OneStageGraph(inner, model.data_preprocessor)}
-    raise ExportError(f'a model of type {type(inner).__name__} cannot be exported to ONNX')
+    part = f' with a {type(inner.localizer).__name__}' if isinstance(inner, LSNet) else ''
+    raise ExportError(f'a model of type {type(inner).__name__}{part} cannot be exported to ONNX')
 
 
 def _has_known_rule(localizer: nn.Module) -> bool:

@@ -1,7 +1,7 @@
 from .backbones import StemResNet
 from .decode_heads import ConvHead
 from .dense_heads import KPBBRHead
-from .localizers import BaseLocalizer, CoarseLocalizer, LNet
+from .localizers import BaseLocalizer, CoarseLocalizer, DetectorLocalizer, LNet
 from .losses import DIoULoss, FocalDiceLoss
 from .necks import (
     AttentionUNetNeck,
@@ -21,6 +21,7 @@ __all__ = [
     'CoarseLocalizer',
     'ConvHead',
     'DIoULoss',
+    'DetectorLocalizer',
     'FCNNeck',
     'FocalDiceLoss',
     'HardCrop',

@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from ..replacing import replacing
 from .case import make_case
 from .ct_series import CTSeries
 from .download_layout import IMAGES, KNOWN, LABELS, MARKER, add_clutter, label_file, series_files
-from .replace import replacing
 
 SLICE_ORDERS = ('ascending', 'descending')
 WITHDRAWN = (25, 70)

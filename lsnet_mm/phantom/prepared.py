@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 
 from ..preparation.folds import contiguous_folds
+from ..replacing import replacing
 from .case import ORGANS, make_case
-from .replace import replacing
 
 LAYOUT = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
 FOLDS = 4

@@ -1,0 +1,122 @@
+"""A data set of slices with masks, as a COCO data set for detectors."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, DefaultScope
+
+from ..files import encode_png, write_atomic
+from ..replacing import replacing
+from .annotations import coco_annotations
+
+#: Transforms that make a slice, its mask and its boxes. The first ones load.
+KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')
+#: Transforms that are a detector's own affair.
+LEFT_OUT = ('Resize', 'PackLSNetInputs')
+MARKER = 'coco_export.json'
+LAYOUT = ('train', 'val', 'test', 'annotations', MARKER)
+
+
+def export_coco(
+    cfg: Config,
+    out: str | Path,
+    splits: Sequence[str] = ('train', 'val'),
+    overwrite: bool = False,
+    on_slice: Callable[[str, int], None] = lambda split, total: None,
+) -> dict[str, dict]:
+    """Write slices as grey PNG, and their boxes as COCO's JSON.
+
+    ::
+
+        out/<split>/<case>_<slice>.png     8 bit, at the slice's own size
+        out/annotations/<split>.json       boxes, areas and masks
+        out/coco_export.json               what was exported, and of which data
+
+    Slices are those of the config's datasets. Window and boxes are those of its test pipeline,
+    without the resizing: a mask there keeps its own size, too.
+
+    Args:
+        cfg: Config with ``<split>_dataloader`` for each split, and a ``test_dataloader``.
+        out: Folder to make. It takes its place when it is complete.
+        splits: What to export.
+        overwrite: Replace an earlier export.
+        on_slice: Called for each slice with its split and the split's number of slices.
+
+    Returns:
+        dict: What stands in ``coco_export.json``: for each split its data, and how many images
+        and boxes there are.
+
+    Raises:
+        ValueError: If the config gives no boxes, or changes slices in an unknown way.
+        FileExistsError: If ``out`` holds something that may not be replaced.
+    """
+    pipeline = _pipeline(cfg)
+    about = {}
+    with (
+        DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')),
+        replacing(out, 'COCO export', LAYOUT, overwrite, MARKER) as root,
+    ):
+        for split in splits:
+            dataset = DATASETS.build({**cfg[f'{split}_dataloader'].dataset, 'pipeline': pipeline})
+            done = partial(on_slice, split, len(dataset))
+            content = _export_split(dataset, root / split, done)
+            content['info'] |= dict(pipeline=pipeline)
+            _write_json(root / 'annotations' / f'{split}.json', content)
+            counts = {key: len(content[key]) for key in ('images', 'annotations')}
+            about[split] = content['info'] | counts
+        _write_json(root / MARKER, about)
+    return about
+
+
+def _pipeline(cfg: Config) -> list[dict]:
+    transforms = [dict(t) for t in cfg.test_dataloader.dataset.pipeline]
+    types = [t['type'] for t in transforms]
+    unknown = [name for name in types if name not in KEPT + LEFT_OUT]
+    if unknown:
+        raise ValueError(
+            f'the test pipeline has {", ".join(unknown)}, and an export would not show what it '
+            f'does to a slice. Leave it out, or use a config with {", ".join(KEPT)}.'
+        )
+    if 'BoxesFromMask' not in types:
+        raise ValueError("the test pipeline gives no boxes: add dict(type='BoxesFromMask').")
+    return [t for t in transforms if t['type'] in KEPT]
+
+
+def _export_split(dataset, folder: Path, done: Callable[[], None]) -> dict:
+    """Writes the images of a dataset; gives the content of its annotation file."""
+    images, annotations = [], []
+    for index in range(len(dataset)):
+        results = dataset[index]
+        case, number = results['case'], results['slice_index']
+        grey, name = _grey(results['img']), f'{case}_{number:03d}.png'
+        write_atomic(folder / name, encode_png(grey))
+        height, width = grey.shape
+        image = dict(id=index + 1, file_name=name, width=width, height=height)
+        images.append(image | dict(case=case, slice_index=number))
+        annotations += coco_annotations(
+            results['gt_seg_map'], results['gt_bboxes'], index + 1, len(annotations) + 1
+        )
+        done()
+    # L-Net knows objects, of whichever class.
+    category = dict(id=1, name=' or '.join(dataset.metainfo['classes'][1:]))
+    info = dict(data=dataset.name, split=dataset.split, sha256=dataset.sha256())
+    return dict(info=info, images=images, annotations=annotations, categories=[category])
+
+
+def _grey(img: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of an image (H, W, C): the slice itself, between its neighbours if any."""
+    grey = img[..., img.shape[2] // 2]
+    if grey.min() < 0 or grey.max() > 255:
+        raise ValueError(
+            f'a slice has values from {grey.min():g} to {grey.max():g}, not from 0 to 255. '
+            "Put dict(type='HUWindow') into the config's test pipeline."
+        )
+    return np.round(grey).astype(np.uint8)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    write_atomic(path, (json.dumps(content) + '\n').encode())

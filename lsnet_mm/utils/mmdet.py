@@ -1,0 +1,69 @@
+"""MMDetection, which is optional: its models need an mmcv with compiled ops."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+
+_NEEDED = {
+    'mmdet': "MMDetection is not installed: pip install 'lsnet_mm[mmdet]'",
+    'mmcv._ext': (
+        "mmcv has no compiled ops (no mmcv._ext), which MMDetection's models import: "
+        'install an mmcv wheel that has them, or compile it, as docs/mmdet.md says'
+    ),
+}
+
+
+def require_mmdet() -> None:
+    """Goes on only where MMDetection's models can be built.
+
+    Raises:
+        ImportError: With what is missing, and how to have it.
+    """
+    for module, message in _NEEDED.items():
+        if find_spec(module) is None:
+            raise ImportError(f'This model has parts of MMDetection. {message}.')
+
+
+def detector_config(name: str) -> ConfigDict:
+    """The model of one of MMDetection's own configs, for ``DetectorLocalizer``.
+
+    Read in a config, it becomes a part of it: what tools do with weights, exports and hashes
+    holds for the detector, too. Below ``_base_``, or mmengine takes the config for one of its
+    other kind::
+
+        from lsnet_mm.utils.mmdet import detector_config
+        detector = detector_config('rtmdet/rtmdet_tiny_8xb32-300e_coco.py')
+
+    Two things differ from the file: every ``num_classes`` is 1, because an object is one or not,
+    and there is no ``data_preprocessor``, because LSNet's own has normalised the images.
+
+    Args:
+        name: Path of the config below MMDetection's ``configs`` folder.
+
+    Raises:
+        ImportError: If MMDetection or compiled ops are missing.
+        FileNotFoundError: If there is no such config.
+    """
+    require_mmdet()
+    configs = Path(find_spec('mmdet').origin).parent / '.mim' / 'configs'
+    if not (configs / name).is_file():
+        near = sorted(path.name for path in (configs / name).parent.glob('*.py'))
+        raise FileNotFoundError(
+            f'MMDetection has no config {name!r}. '
+            f'In that folder are: {", ".join(near) or "none; it does not exist"}.'
+        )
+    model = Config.fromfile(configs / name).model
+    model.pop('data_preprocessor', None)
+    _one_class(model)
+    return model
+
+
+def _one_class(node: object) -> None:
+    if isinstance(node, dict):
+        if 'num_classes' in node:
+            node['num_classes'] = 1
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for child in node:
+            _one_class(child)

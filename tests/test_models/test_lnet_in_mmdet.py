@@ -1,0 +1,85 @@
+"""L-Net under MMDetection's ``SingleStageDetector`` is the same net: losses and boxes are equal."""
+
+import copy
+
+import pytest
+import torch
+from helpers import batch, localizer
+from mmengine.registry import MODELS, DefaultScope, init_default_scope
+
+pytestmark = pytest.mark.mmdet
+BOXES = ((20, 24, 50, 60), None, (40, 30, 84, 62))
+
+
+@pytest.fixture
+def nets():
+    """L-Net, and the same as a detector, with equal weights."""
+    pytest.importorskip('mmcv._ext', reason='mmcv has no compiled ops')
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    cfg = localizer(norm_cfg=dict(type='BN'), test_cfg=dict(score_thr=0.5, vote=True))
+    lnet = MODELS.build(copy.deepcopy(cfg))
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        detector = MODELS.build(
+            dict(
+                type='SingleStageDetector',
+                backbone=cfg['backbone'],
+                neck=cfg['neck'],
+                bbox_head=cfg['head'],
+                test_cfg=cfg['head'].pop('test_cfg'),
+            )
+        )
+    weights = {key.replace('head.', 'bbox_head.', 1): v for key, v in lnet.state_dict().items()}
+    detector.load_state_dict(weights)
+    return lnet, detector
+
+
+def det_samples(samples):
+    from mmdet.structures import DetDataSample
+
+    meta = dict(scale_factor=(1.0, 1.0))
+    return [DetDataSample(metainfo=s.metainfo | meta, gt_instances=s.gt_instances) for s in samples]
+
+
+def test_parts_are_those_of_mmdetection(nets):
+    lnet, detector = nets
+    assert type(detector.backbone).__module__.startswith('mmdet.')
+    assert type(detector.bbox_head.loss_bbox).__module__.startswith('mmdet.')
+    assert type(detector.bbox_head) is type(lnet.head)
+
+
+def test_losses_are_equal(nets):
+    inputs, samples = batch(BOXES)
+    lnet, detector = nets
+    ours = lnet.loss(inputs, samples)
+    theirs = detector.loss(inputs, det_samples(samples))
+    assert set(ours) == set(theirs) == {'loss_cls', 'loss_bbox'}
+    for key, value in ours.items():
+        assert value > 0.01
+        assert theirs[key].item() == pytest.approx(value.item(), rel=1e-6), key
+
+
+def test_boxes_are_equal(nets):
+    inputs, samples = batch(BOXES)
+    lnet, detector = (net.eval() for net in nets)
+    with torch.no_grad():
+        ours = lnet.predict(inputs, samples)
+        theirs = detector.predict(inputs, det_samples(samples))
+    assert sum(len(found) for found in ours) > 3
+    for found, sample in zip(ours, theirs, strict=True):
+        assert torch.equal(found.bboxes, sample.pred_instances.bboxes)
+        assert torch.equal(found.scores, sample.pred_instances.scores)
+
+
+def test_boxes_come_back_in_pixels_of_the_original(nets):
+    inputs, samples = batch(BOXES)
+    detector = nets[1].eval()
+    scaled = det_samples(samples)
+    for sample in scaled:
+        sample.set_metainfo(dict(scale_factor=(0.5, 2.0)))
+    with torch.no_grad():
+        plain = detector.predict(inputs, det_samples(samples))
+        rescaled = detector.predict(inputs, scaled)
+    factor = torch.tensor([2.0, 0.5, 2.0, 0.5])
+    for a, b in zip(plain, rescaled, strict=True):
+        assert torch.allclose(a.pred_instances.bboxes * factor, b.pred_instances.bboxes)
