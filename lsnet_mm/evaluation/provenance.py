@@ -28,6 +28,8 @@ LOCAL_KEYS = frozenset(
         'draw',
         'show',
         'experiment_name',
+        'collect_device',
+        'collect_dir',
     }
 )
 

@@ -12,12 +12,12 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class Accident(Hook):
-    """Kills rank 1 in the middle of the second epoch where ``ACCIDENT`` is set."""
+    """Kills the rank that ``ACCIDENT`` names in the middle of the second epoch."""
 
     priority = 'LOWEST'
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if os.environ.get('ACCIDENT') and get_rank() == 1 and (runner.epoch, batch_idx) == (1, 1):
+        if os.environ.get('ACCIDENT') == str(get_rank()) and (runner.epoch, batch_idx) == (1, 1):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def before_val_epoch(self, runner):

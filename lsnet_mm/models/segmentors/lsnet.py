@@ -88,7 +88,10 @@ class LSNet(BaseSegmentor):
         return add_prefix(losses, 'localizer')
 
     def loss_segmentor(self, inputs: Tensor, data_samples: list) -> dict:
-        """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``."""
+        """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``.
+
+        In a distributed run this is a rank's part: the mean over ranks is that over all RoIs.
+        """
         rois = self.localizer.propose(*self._training_view(inputs, data_samples))
         return self._loss_on_rois(inputs, data_samples, rois)
 
