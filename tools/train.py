@@ -51,7 +51,12 @@ def apply_options(parser, args, cfg):
 def main():
     parser, args = parse_args()
     cfg = load_config(parser, args)
-    Runner.from_cfg(apply_options(parser, args, cfg)).train()
+    runner = Runner.from_cfg(apply_options(parser, args, cfg))
+    if runner.distributed:
+        # BatchNorm's running statistics are a rank's own, and a checkpoint holds those of rank 0:
+        # validation and resumed ranks would have others.
+        runner.register_hook(dict(type='SyncBuffersHook'))
+    runner.train()
 
 
 if __name__ == '__main__':

@@ -28,6 +28,8 @@ LOCAL_KEYS = frozenset(
         'draw',
         'show',
         'experiment_name',
+        'collect_device',
+        'collect_dir',
     }
 )
 
@@ -89,8 +91,8 @@ def _git_state(file: Path) -> tuple[str | None, bool | None]:
 
 
 def _local(key: str, value: object) -> bool:
-    # A component may go by such a name, as the hook `seed` does.
-    return key in LOCAL_KEYS and not isinstance(value, Mapping)
+    # A component may go by such a name, as the hook `seed` does. How ranks share a model is local.
+    return key == 'model_wrapper_cfg' or key in LOCAL_KEYS and not isinstance(value, Mapping)
 
 
 def _portable(node):

@@ -6,6 +6,7 @@ import os.path as osp
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import init_dist
 
 from ..allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
@@ -58,14 +59,19 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     if not torch.cuda.is_available() and replace_sync_bn(cfg.get('model')):
         print('SyncBN needs a GPU, and torch finds none: the model gets BN in its place.')
-    if args.launcher == 'pytorch' and not torch.cuda.is_available():
+    if args.launcher != 'none' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return cfg
 
 
 def _distribute_on_cpu(cfg: Config) -> None:
     """mmengine takes a GPU per process for granted; what it finds prepared, it leaves alone."""
-    torch.distributed.init_process_group('gloo')
+    options = cfg.get('env_cfg', {}).get('dist_cfg', {})
+    set_device, torch.cuda.set_device = torch.cuda.set_device, lambda device: None
+    try:
+        init_dist(cfg.launcher, **{**options, 'backend': 'gloo'})
+    finally:
+        torch.cuda.set_device = set_device
     unused = cfg.get('find_unused_parameters', False)
     wrapper = dict(broadcast_buffers=False, find_unused_parameters=unused)
     cfg.model_wrapper_cfg = {**wrapper, **cfg.get('model_wrapper_cfg', {}), 'device_ids': None}

@@ -2,7 +2,7 @@ import math
 
 import torch
 from mmcv.cnn import ConvModule
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
@@ -130,10 +130,12 @@ class KPBBRHead(BaseModule):
         targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
         decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
+        # Ranks have a mean of their gradients taken: with the mean N+ for each that is the sum over
+        # all positives by their number.
         count = positive.sum().float()
         all_reduce(count, 'mean')
         loss_bbox = self.loss_bbox(
-            decoded[positive], boxes[positive], avg_factor=count.clamp(min=1)
+            decoded[positive], boxes[positive], avg_factor=count.clamp(min=1 / get_world_size())
         )
         return dict(loss_cls=self.loss_cls(heatmaps, targets), loss_bbox=loss_bbox)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, scale_boxes
 from ..gradient import scale_gradient
+from ..ranks import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -88,7 +89,10 @@ class LSNet(BaseSegmentor):
         return add_prefix(losses, 'localizer')
 
     def loss_segmentor(self, inputs: Tensor, data_samples: list) -> dict:
-        """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``."""
+        """``L_S`` (Eq. 6) on the localizer's RoIs, keys with the prefix ``segmentor``.
+
+        In a distributed run this is a rank's part: the mean over ranks is that over all RoIs.
+        """
         rois = self.localizer.propose(*self._training_view(inputs, data_samples))
         return self._loss_on_rois(inputs, data_samples, rois)
 
@@ -100,17 +104,21 @@ class LSNet(BaseSegmentor):
         return losses
 
     def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
-        size, empty = inputs.shape[-2:], len(rois) == 0
+        size, count = inputs.shape[-2:], len(rois)
         masks = torch.stack([s.gt_sem_seg.data for s in data_samples]).to(inputs)
         if self.localizer_size:
             rois = scale_boxes(rois, self.localizer_size, size)
-        rois = scale_gradient(rois, self.gamma)
+        rois = proposals = scale_gradient(rois, self.gamma)
         if self.roi_mixing:
             rois = self.roi_mixing(rois, [s.gt_instances.bboxes for s in data_samples])
-        if empty:
+        if not count:
             # Without an object the segmentor still runs, for nothing: a rank that skipped it would
             # leave the others waiting in the all-reduce, or in SyncBN.
             rois = boxes_to_rois([inputs.new_tensor([[0, 0, size[1], size[0]]])])
+        mean_count, reaches_localizer = mean_over_ranks(count, rois.requires_grad)
+        if reaches_localizer and not rois.requires_grad:
+            # A zero gradient: the others' go through the localizer, and its SyncBN waits for ours.
+            rois = rois + 0 * proposals.sum()
         if len(rois) == 1:
             # Image-level pooling with BatchNorm needs two values; the mean stays the same.
             rois = rois.repeat(2, 1)
@@ -119,8 +127,9 @@ class LSNet(BaseSegmentor):
         meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), tuple(crops.shape[-2:]))
         samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=t)) for t in targets]
         losses = self.segmentor.loss(crops, samples)
-        if empty:
-            losses = {key: value * 0 for key, value in losses.items()}
+        # The mean over the RoIs of all ranks is that of the ranks' own means by their shares.
+        share = count / mean_count if mean_count else 0
+        losses = {k: v * share if 'loss' in k else v for k, v in losses.items()}
         return add_prefix(losses, 'segmentor')
 
     # Inference

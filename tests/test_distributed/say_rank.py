@@ -1,0 +1,14 @@
+"""Prepares a process as the tools do, and says what it found out about itself and the others."""
+
+import os
+
+from mmengine.dist import get_dist_info
+
+from lsnet_mm.models.ranks import mean_over_ranks
+from lsnet_mm.utils.cli import build_parser, load_config
+
+parser = build_parser(__doc__)
+load_config(parser, parser.parse_args())
+rank, world_size = get_dist_info()
+local, mean = os.environ['LOCAL_RANK'], mean_over_ranks(10 * (rank + 1))
+print(f'rank {rank} of {world_size}, {local} here, mean {mean}', flush=True)

@@ -1,0 +1,86 @@
+"""A rank that is killed ends the job, and the job goes on from its last checkpoint."""
+
+import pytest
+import torch
+from launch import ROOT, finish, run, start
+
+from lsnet_mm.phantom import write_prepared
+from lsnet_mm.utils import safe_torch_load
+
+CONFIG = f"""
+_base_ = '{ROOT}/configs/lsnet/lsnet_small_phantom.py'
+data_root = 'data'
+train_dataloader = dict(
+    batch_size=2, num_workers=1, dataset=dict(data_root=data_root, slices='foreground', indices=10)
+)
+val_dataloader = dict(num_workers=0, dataset=dict(data_root=data_root, indices=2))
+train_cfg = dict(max_epochs=3, val_interval=3)
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+custom_imports = dict(imports=[*_base_.custom_imports.imports, 'accident'])
+custom_hooks = [*_base_.custom_hooks, dict(type='Accident')]
+"""
+TRAIN = ('bash', ROOT / 'tools' / 'dist_train.sh', 'config.py', 2, '--work-dir')
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('crash')
+    write_prepared(folder / 'data', 4, shape=(64, 64, 12), seed=0)
+    (folder / 'config.py').write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def undisturbed(folder):
+    run(*TRAIN, 'whole', cwd=folder)
+    return folder / 'whole'
+
+
+@pytest.fixture(scope='module')
+def killed(folder):
+    """The work folder, the exit code and what was printed."""
+    process = start(*TRAIN, 'killed', cwd=folder, ACCIDENT='1')
+    text = finish(process, timeout=100)
+    return folder / 'killed', process.returncode, text
+
+
+@pytest.fixture(scope='module')
+def resumed(folder, killed):
+    run(*TRAIN, 'killed', '--resume', cwd=folder)
+    return folder / 'killed'
+
+
+def tensors(value, path=''):
+    """All tensors in a nested state, by path."""
+    if isinstance(value, torch.Tensor):
+        yield path, value
+    elif isinstance(value, dict):
+        for key in value:
+            yield from tensors(value[key], f'{path}/{key}')
+
+
+def test_a_killed_rank_ends_the_job(killed):
+    _, code, text = killed
+    assert code != 0
+    assert 'Signal 9 (SIGKILL)' in text and 'rank      : 1' in text
+
+
+def test_the_last_checkpoint_is_whole(killed):
+    checkpoint = safe_torch_load((killed[0] / 'last_checkpoint').read_text().strip())
+    assert checkpoint['meta']['epoch'] == 1
+    assert not (killed[0] / 'epoch_2.pth').exists()
+
+
+def test_resumed_training_ends_where_an_undisturbed_one_does(undisturbed, resumed):
+    states = [safe_torch_load(run / 'epoch_3.pth') for run in (undisturbed, resumed)]
+    for part in ('state_dict', 'optimizer'):
+        whole, again = (dict(tensors(state[part])) for state in states)
+        assert whole.keys() == again.keys() and len(whole) > 100
+        assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+def test_ranks_validate_with_the_same_statistics(undisturbed):
+    """BatchNorm's running means are each rank's own until the epoch ends."""
+    first, second = (torch.load(undisturbed / f'{rank}.seen') for rank in range(2))
+    assert any(key.endswith('running_var') for key in first)
+    assert all(torch.equal(first[key], second[key]) for key in first)
