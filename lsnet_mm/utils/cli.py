@@ -58,7 +58,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     if not torch.cuda.is_available() and replace_sync_bn(cfg.get('model')):
-        print('SyncBN needs a GPU, and torch finds none: the model gets BN in its place.')
+        print('SyncBN needs a GPU, and torch finds none: the model gets BN, of each process alone.')
     if args.launcher != 'none' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return cfg
