@@ -8,7 +8,9 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import pytest
 import yaml
@@ -84,14 +86,33 @@ def test_base_requirements_leave_openmmlab_and_torch_alone(wheel):
     assert not [line for line in required if 'mm' in line or 'torch' in line]
 
 
-def test_index_names_files_that_exist(installed):
+def test_index_and_metafiles_name_every_config_once(installed):
+    """And nothing else; collections have names of their own."""
     mim = installed / 'lsnet_mm' / '.mim'
+    configs, collections = [], []
     for metafile in yaml.safe_load((mim / 'model-index.yml').read_text())['Import']:
         content = yaml.safe_load((mim / metafile).read_text())
-        collections = {collection['Name'] for collection in content['Collections']}
+        here = {collection['Name'] for collection in content['Collections']}
+        collections += here
         for model in content['Models']:
-            assert (mim / model['Config']).is_file(), model['Config']
-            assert model['In Collection'] in collections
+            assert model['In Collection'] in here
+            assert Path(model['Config']).stem == model['Name']
+            assert {'Training Data'} <= set(model['Metadata'])
+            configs.append(model['Config'])
+    there = sorted(p.relative_to(mim).as_posix() for p in mim.glob('configs/[a-z]*/*.py'))
+    assert sorted(configs) == there
+    assert len(set(collections)) == len(collections)
+
+
+def test_an_editable_install_links_to_the_sources():
+    origins = [d.read_text('direct_url.json') for d in distributions(name='lsnet_mm')]
+    origins = [json.loads(text) for text in origins if text]
+    editable = [o['url'] for o in origins if o.get('dir_info', {}).get('editable')]
+    if not editable:
+        pytest.skip('lsnet_mm is not installed in editable form')
+    home = Path(unquote(urlparse(editable[0]).path))
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert (home / 'lsnet_mm' / '.mim' / name).resolve() == home / name
 
 
 def test_message_without_openmmlab(installed, tmp_path):
