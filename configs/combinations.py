@@ -3,6 +3,7 @@
 #
 # By name: one of `localizers`, and a file of MMSegmentation's own configs whose model is the S-Net.
 # `changes` are to that model, as in a config that inherits it; class counts are set for all alike.
+# `localizer_size`, `crop_size`: height and width that L-Net or S-Net must see.
 _base_ = ['./_base_/models/lnet_unet_r18.py', './_base_/models/localizers.py']
 
 upernet = 'upernet/upernet_r18_4xb4-160k_ade20k-512x512.py'
@@ -89,6 +90,7 @@ combinations = dict(
     lraspp_mobilenet=dict(
         localizer='mobilenet_v3',
         segmentor='mobilenet_v3/mobilenet-v3-d8-scratch-s_lraspp_4xb4-320k_cityscapes-512x1024.py',
+        crop_size=400,  # its head pools windows of 49x49 cells, at an eighth
     ),
     unet_fcn=dict(
         localizer='resnet18',
@@ -156,6 +158,8 @@ combinations = dict(
     ),
     upernet_beit=dict(
         localizer='beit',
+        localizer_size=128,
+        crop_size=128,
         segmentor='beit/beit-base_upernet_8xb2-160k_ade20k-640x640.py',
         changes=dict(
             backbone=dict(out_indices=_base_.four, **_base_.plain),
@@ -166,6 +170,8 @@ combinations = dict(
     ),
     upernet_mae=dict(
         localizer='mae',
+        localizer_size=128,
+        crop_size=128,
         segmentor='mae/mae-base_upernet_8xb2-amp-160k_ade20k-512x512.py',
         changes=dict(
             backbone=dict(out_indices=_base_.four, **_base_.plain),

@@ -20,6 +20,8 @@ class Combination:
         config: Of the S-Net, below MMSegmentation's ``configs/``.
         changes: To the model of that config.
         needs: Modules that must be there.
+        localizer_size: Height and width of what L-Net must see; None if it takes any.
+        crop_size: The same for S-Net.
     """
 
     name: str
@@ -28,18 +30,22 @@ class Combination:
     config: str
     changes: dict
     needs: tuple[str, ...]
+    localizer_size: int | None
+    crop_size: int | None
 
     def missing(self) -> list[str]:
         """What is not installed of what it needs."""
         return [name for name in self.needs if find_spec(name) is None]
 
     def model(self, crop_size: int, num_classes: int) -> dict:
-        """The two-stage model; crops are squares of ``crop_size`` pixels.
+        """The two-stage model; crops are ``crop_size`` pixels wide unless S-Net has a size.
 
         L-Net is asked for a box in every image, whatever it finds: an untrained one finds nothing.
         """
         localizer = ConfigDict(self.localizer)
         localizer.head.test_cfg = dict(score_thr=-1.0)
+        crop_size = self.crop_size or crop_size
+        seen = self.localizer_size
         return ConfigDict(
             type='LSNet',
             data_preprocessor=dict(
@@ -49,6 +55,7 @@ class Combination:
                 size_divisor=1,
             ),
             localizer=localizer,
+            localizer_size=seen and (seen, seen),
             roi_extractor=dict(
                 type='RoIRecalibration', size=(crop_size, crop_size), margin=crop_size // 20
             ),
@@ -75,4 +82,6 @@ def _read(name: str, entry: dict, catalogue: Config) -> Combination:
         config=entry['segmentor'],
         changes=entry.get('changes', {}),
         needs=tuple(sorted(needs)),
+        localizer_size=entry.get('localizer_size'),
+        crop_size=entry.get('crop_size'),
     )

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import logging
 import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from mmengine.logging import MMLogger
 from rich.progress import track
 
 from ..allocator import keep_memory
@@ -28,7 +30,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add('--rows', nargs='+', metavar='NAME', help='only these; printed, not written')
-    add('--size', type=int, default=128, help='height and width of images and crops (128)')
+    add('--size', type=int, default=160, help='height and width of images and crops (160)')
     add('--number', type=int, default=2, help='images in the batch (2)')
     add('--organs', type=int, default=2, choices=(1, 2), help='besides the background (2)')
     add('--repeats', type=int, default=3, help='times are medians of so many (3)')
@@ -49,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse_args(argv)
     keep_memory()
-    warnings.simplefilter('ignore')  # MMSegmentation's, on arguments of its own configs
+    # MMSegmentation warns of arguments in its own configs, mmengine lists all it initialises.
+    warnings.simplefilter('ignore')
+    MMLogger.get_instance('check_combinations', log_level=logging.WARNING)
     chosen = [c for c in read_combinations().values() if c.name in (args.rows or c.name)]
     how = dict(size=args.size, number=args.number, organs=args.organs, repeats=args.repeats)
     rows = []

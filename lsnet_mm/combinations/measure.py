@@ -34,6 +34,9 @@ def measure(
         localizer=combination.localizer_name,
         segmentor=combination.config,
         changed=sorted(combination.changes),
+        sizes=dict(
+            localizer=combination.localizer_size or size, segmentor=combination.crop_size or size
+        ),
     )
     if missing := combination.missing():
         return named | dict(status=NOT_RUN, reason=f'{", ".join(missing)} not installed')
@@ -45,18 +48,21 @@ def measure(
 
 
 def _run(combination, size, number, organs, repeats, device) -> dict:
-    batch = phantom_batch(number, size, organs)
-    trial = Trial(combination.model(size, organs + 1), batch, device)
+    trial = Trial(combination.model(size, organs + 1), phantom_batch(number, size, organs), device)
+    model, image = trial.model, torch.zeros(1, 3, size, size, device=device)
+    nets = dict(localizer=model.localizer, segmentor=model.segmentor)
+    before = {key: _first_weights(net) for key, net in nets.items()}
     losses, step = _timed(trial.step, repeats, device)
     if not all(isfinite(v) for phase in losses.values() for v in phase.values()):
         raise ValueError(f'a loss is not finite: {losses}')
+    for key, net in nets.items():
+        if torch.equal(before[key], _first_weights(net)):
+            raise ValueError(f'no gradient reaches the backbone of the {key}')
     samples, predict = _timed(trial.predict, repeats, device)
     for sample in samples:
         mask = sample.pred_sem_seg.data
         if mask.shape != (1, size, size) or not 0 <= mask.min() <= mask.max() <= organs:
             raise ValueError(f'a mask of {tuple(mask.shape)} with labels {mask.unique().tolist()}')
-    model, image = trial.model, torch.zeros(1, 3, size, size, device=device)
-    nets = dict(localizer=model.localizer, segmentor=model.segmentor)
     first = count_gflops(model, image, model.localizer)
     return dict(
         backbones={key: _name(net) for key, net in nets.items()},
@@ -71,12 +77,21 @@ def _timed(run, repeats: int, device: str) -> tuple:
     """What the first run gives, and the median of seconds of the others."""
     result, seconds = run(), []
     for _ in range(repeats):
-        start = perf_counter()
+        start = _now(device)
         run()
-        if device != 'cpu':
-            torch.cuda.synchronize()
-        seconds.append(perf_counter() - start)
+        seconds.append(_now(device) - start)
     return result, median(seconds)
+
+
+def _now(device: str) -> float:
+    if torch.device(device).type == 'cuda':
+        torch.cuda.synchronize(device)
+    return perf_counter()
+
+
+def _first_weights(net) -> torch.Tensor:
+    """Those that the gradient reaches last."""
+    return next(net.backbone.parameters()).detach().clone()
 
 
 def _name(net) -> str:

@@ -2,43 +2,32 @@
 
 from .measure import OK
 
-HEADER = (
-    'S-Net',
-    'backbone',
-    'params (M)',
-    'GFLOPs',
-    'L-Net',
-    'backbone',
-    'params (M)',
-    'GFLOPs',
-    'step (s)',
-    'prediction (s)',
-    'result',
-)
+NET = ('backbone', 'pixels', 'params (M)', 'GFLOPs')
+HEADER = ('S-Net', *NET, 'L-Net', *NET, 'step (s)', 'prediction (s)', 'result')
+RIGHT = {'pixels', 'params (M)', 'GFLOPs', 'step (s)', 'prediction (s)'}
 
 
 def markdown(results: dict) -> str:
     """The table in Markdown."""
-    right = [name[-1] == ')' or name == 'GFLOPs' for name in HEADER]
-    rows = [HEADER, ['---:' if r else '---' for r in right], *map(_cells, results['rows'])]
+    ruler = ['---:' if name in RIGHT else '---' for name in HEADER]
+    rows = [HEADER, ruler, *map(_cells, results['rows'])]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
 
 
 def _cells(row: dict) -> list[str]:
     label = row['name'] + (' *' if row['changed'] else '')
     if row['status'] != OK:
-        dashes = ['-'] * 3
-        return [label, *dashes, row['localizer'], *dashes, '-', '-', _reason(row)]
-    nets = [
-        [row['backbones'][n], f'{row["params"][n] / 1e6:.1f}', f'{row["gflops"][n]:.2f}']
-        for n in ('segmentor', 'localizer')
-    ]
+        dashes = ['-'] * 4
+        reason = f'{row["status"]}: {row["reason"]}'.replace('|', '/')
+        return [label, *dashes, row['localizer'], *dashes, '-', '-', reason]
     times = [f'{row["seconds"][key]:.2f}' for key in ('step', 'predict')]
-    return [label, *nets[0], row['localizer'], *nets[1], *times, 'trains, predicts']
+    first, second = _net(row, 'localizer'), _net(row, 'segmentor')
+    return [label, *second, row['localizer'], *first, *times, 'trains, predicts']
 
 
-def _reason(row: dict) -> str:
-    return f'{row["status"]}: {row["reason"]}'.replace('|', '/')
+def _net(row: dict, net: str) -> list[str]:
+    params, gflops = row['params'][net] / 1e6, row['gflops'][net]
+    return [row['backbones'][net], str(row['sizes'][net]), f'{params:.1f}', f'{gflops:.2f}']
 
 
 def summary(results: dict) -> str:
@@ -49,7 +38,7 @@ def summary(results: dict) -> str:
     versions = ', '.join(f'{name} {env[name]}' for name in ('torch', 'mmengine', 'mmseg'))
     return (
         f'{len(done)} of {len(rows)} combinations trained and predicted, with {len(backbones)} '
-        f'classes of backbones. Images and crops of {how["size"]}x{how["size"]} pixels, '
+        f'classes of backbones. Images are {how["size"]} pixels wide and high, '
         f'{how["number"]} images a batch, {how["organs"] + 1} classes; medians of '
         f'{how["repeats"]} on {env["device"]} ({how["threads"]} threads), {versions}.'
     )

@@ -9,11 +9,8 @@ from torch import nn
 import lsnet_mm.models  # noqa: F401  registers
 
 PHASES = ('loss_localizer', 'loss_segmentor')
-OPTIM_WRAPPER = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.01),
-    clip_grad=dict(max_norm=5.0),
-)
+# Without weight decay: what has no gradient does not move.
+OPTIM_WRAPPER = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4))
 
 
 class Trial:

@@ -28,8 +28,8 @@ vit = dict(
     num_heads=3,
     out_indices=four,
 )
-# BEiT and MAE alike.
-plain = dict(img_size=(320, 320), embed_dims=192, num_layers=4, num_heads=3, init_values=0.1)
+# BEiT and MAE alike: they take images of this size alone.
+plain = dict(img_size=(128, 128), embed_dims=192, num_layers=4, num_heads=3, init_values=0.1)
 
 localizers = dict(
     resnet18=dict(
@@ -173,6 +173,7 @@ localizers = dict(
             qkv_bias=True,
             depths=[2, 2, 10, 4],
             sr_ratios=[8, 4, 2, 1],
+            windiow_sizes=[7, 7, 7, 7],  # its spelling
         ),
         neck=dict(type='UNetNeck', in_channels=(64, 128, 256, 512)),
     ),
