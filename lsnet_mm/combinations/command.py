@@ -19,7 +19,7 @@ from .combination import read_combinations
 from .measure import FAILED, measure
 from .table import markdown, summary
 
-_MARKED = re.compile(r'(<!-- combinations -->\n).*?(\n<!-- end -->)', re.DOTALL)
+_MARKED = re.compile(r'(<!-- combinations -->\n).*?(<!-- end -->)', re.DOTALL)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -74,6 +74,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def fill(docs: Path, results: dict) -> None:
     """Puts summary and table between the marks of a document."""
-    text = f'{summary(results)}\n\n{markdown(results)}'
+    text = f'{summary(results)}\n\n{markdown(results)}\n'
     filled = _MARKED.sub(lambda m: m[1] + text + m[2], docs.read_text())
     write_atomic(docs, filled.encode())

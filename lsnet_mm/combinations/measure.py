@@ -90,8 +90,8 @@ def _now(device: str) -> float:
 
 
 def _first_weights(net) -> torch.Tensor:
-    """Those that the gradient reaches last."""
-    return next(net.backbone.parameters()).detach().clone()
+    """Those that the gradient reaches last; PoolFormer's patches are frozen by default."""
+    return next(p for p in net.backbone.parameters() if p.requires_grad).detach().clone()
 
 
 def _name(net) -> str:

@@ -29,7 +29,7 @@ def few(monkeypatch):
 
 def test_failures_are_rows_and_end_with_1(few, tmp_path, capsys):
     docs, out = tmp_path / 'docs.md', tmp_path / 'results.json'
-    docs.write_text('before\n<!-- combinations -->\nold\n<!-- end -->\nafter\n')
+    docs.write_text('before\n<!-- combinations -->\n<!-- end -->\nafter\n')  # as at first
     assert main([*SMALL, '--docs', str(docs), '--out', str(out)]) == 1
     results = json.loads(out.read_text())
     good, bad, absent = results['rows']
