@@ -34,6 +34,13 @@ def test_boxes_are_those_of_the_mask():
     assert samples[0].pred_heatmap.data.shape == (1, 96, 96)
 
 
+def test_tensor_mode_with_a_segmentor_that_has_none():
+    """Cascades and query heads; the localizer asks for logits as in inference."""
+    model = coarse_to_fine()
+    model.localizer.segmentor._forward = None  # calling it would fail
+    assert model.localizer(torch.rand(2, 3, 96, 96)).shape == (2, 1, 96, 96)
+
+
 def test_proposals():
     """One for each image with an object; the whole image while the mask is empty."""
     inputs, samples = batch(boxes=((20, 24, 50, 60), None, (20, 24, 50, 60)))

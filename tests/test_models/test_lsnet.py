@@ -3,6 +3,7 @@
 import pytest
 import torch
 from helpers import batch, lsnet, segmentor
+from mmengine.structures import PixelData
 
 BOX = (20, 24, 50, 60)
 
@@ -112,6 +113,26 @@ def test_a_single_roi_may_meet_image_pooling_with_batchnorm():
     loss.backward()
 
 
+def test_other_maps_of_classes_are_cropped_as_the_mask_is():
+    """PIDNet learns from edges, which its pipeline packs as ``gt_edge_map``."""
+    model = lsnet(roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=0))
+    inputs, samples = batch((BOX, BOX))
+    for sample in samples:
+        edges = sample.gt_sem_seg.data.clone()
+        edges[:, ::2] = 0
+        sample.gt_edge_map = PixelData(data=edges)
+    seen = []
+    model.segmentor.loss = lambda crops, samples: seen.extend(samples) or dict(loss=crops.sum())
+    rois = torch.tensor([[1.0, 20, 24, 84, 88], [0, 16, 20, 80, 84]])
+    model._loss_on_rois(inputs, samples, rois)
+    for (image, x1, y1, x2, y2), crop in zip(rois.long().tolist(), seen, strict=True):
+        for name in ('gt_sem_seg', 'gt_edge_map'):
+            whole = samples[image].get(name).data
+            found = crop.get(name).data
+            assert found.any() and torch.equal(found, whole[:, y1:y2, x1:x2]), name
+        assert crop.img_shape == (64, 64)
+
+
 def test_nothing_found_is_an_empty_mask_and_the_segmentor_does_not_run():
     model = lsnet(head=dict(prior_prob=0.001)).eval()
     model.init_weights()
@@ -188,6 +209,14 @@ def test_several_classes():
 def test_tensor_mode_runs_both_stages():
     (heatmap, distances), logits = lsnet()(torch.rand(2, 3, 96, 96))
     assert heatmap.shape == (2, 1, 24, 24) and distances.shape == (2, 4, 24, 24)
+    assert logits.shape == (2, 1, 64, 64)
+
+
+def test_tensor_mode_with_a_segmentor_that_has_none():
+    """Cascades and query heads; LSNet asks for logits as in inference."""
+    model = lsnet()
+    model.segmentor._forward = None  # calling it would fail
+    _, logits = model(torch.rand(2, 3, 96, 96))
     assert logits.shape == (2, 1, 64, 64)
 
 

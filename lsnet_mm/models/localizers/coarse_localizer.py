@@ -30,8 +30,10 @@ class CoarseLocalizer(BaseLocalizer):
         return self.segmentor.extract_feat(inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits of the coarse mask."""
-        return self.segmentor(inputs, mode='tensor')
+        """Logits of the coarse mask (N, C, H, W)."""
+        # Not mode='tensor', which a cascade (PointRend) or a query head (Mask2Former) has not.
+        metas = [dict(img_shape=tuple(inputs.shape[-2:]))] * len(inputs)
+        return self.segmentor.encode_decode(inputs, metas)
 
     def loss(self, inputs: Tensor, samples: list) -> dict:
         """The segmentor's own, on ``gt_sem_seg`` at its own size."""
@@ -73,8 +75,7 @@ class CoarseLocalizer(BaseLocalizer):
         """
         training = self.segmentor.training
         self.segmentor.eval()
-        metas = [dict(img_shape=tuple(inputs.shape[-2:]))] * len(inputs)
-        logits = self.segmentor.encode_decode(inputs, metas).float()
+        logits = self(inputs).float()
         self.segmentor.train(training)
         probs = self.foreground(logits)
         if logits.size(1) == 1:

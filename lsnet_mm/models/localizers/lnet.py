@@ -13,13 +13,14 @@ class LNet(BaseLocalizer):
 
     Args:
         backbone: Any multi-scale backbone of OpenMMLab.
-        neck: ``UNetNeck`` or ``FCNNeck``: what turns its features into ``F'``.
+        neck: ``UNetNeck`` or ``FCNNeck``: what turns its features into ``F'``. Several in a list
+            run in turn, as ``MultiLevelNeck`` before it for a backbone of a single scale.
         head: ``KPBBRHead``.
         init_cfg: As in mmengine.
     """
 
     def __init__(
-        self, backbone: dict, neck: dict, head: dict, init_cfg: dict | None = None
+        self, backbone: dict, neck: dict | list[dict], head: dict, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.backbone = MODELS.build(backbone)
@@ -35,18 +36,48 @@ class LNet(BaseLocalizer):
         return self.head(self.extract_feat(inputs))
 
     def loss(self, inputs: Tensor, samples: list) -> dict:
-        return self.head.loss(self.extract_feat(inputs), samples)
+        return self.head.loss(self._features(inputs), samples)
 
     def propose(self, inputs: Tensor, samples: list) -> Tensor:
-        return self.head.propose(self.extract_feat(inputs), samples)
+        return self.head.propose(self._features(inputs), samples)
 
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
-        heatmaps, distances = self(inputs)
+        heatmaps, distances = self.head(self._features(inputs))
         losses = self.head.loss_by_feat(heatmaps, distances, [s.gt_instances for s in samples])
         return losses, self.head.propose_by_feat(heatmaps, distances, samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
-        heatmaps, distances = self(inputs)
+        heatmaps, distances = self.head(self._features(inputs))
         for sample, heatmap in zip(samples, heatmaps.float().sigmoid(), strict=True):
             sample.pred_heatmap = PixelData(data=heatmap)
         return self.head.predict_by_feat(heatmaps, distances)
+
+    def _features(self, inputs: Tensor) -> tuple[Tensor]:
+        """``extract_feat``, refusing what would put every box in a wrong place.
+
+        Raises:
+            ValueError: If ``F'`` has not the resolution that the head's stride announces.
+        """
+        feats = self.extract_feat(inputs)
+        check_stride(inputs.shape[-2:], feats[0].shape[-2:], self.head.stride)
+        return feats
+
+
+def check_stride(image: tuple[int, int], feature: tuple[int, int], stride: int) -> None:
+    """Whether a map has a cell for each ``stride`` pixels of an image.
+
+    A backbone may pad, so that there are a few cells more; what is wrong is so by a factor of 2.
+
+    Raises:
+        ValueError: With what to change.
+    """
+    ratios = [cells * stride / pixels for cells, pixels in zip(feature, image, strict=True)]
+    if all(0.75 < ratio < 1.5 for ratio in ratios):
+        return
+    raise ValueError(
+        f"LNet: F' is {tuple(feature)} for images of {tuple(image)}, but the head has a cell for "
+        f"each {stride} pixels. Give the neck more or fewer steps (UNetNeck's 'channels'), choose "
+        "the backbone's 'out_indices', finest first, or set the head's 'stride'. A backbone of a "
+        "single scale needs one of the library's necks before it: "
+        "neck=[dict(type='MultiLevelNeck', ...), dict(type='UNetNeck', ...)]."
+    )

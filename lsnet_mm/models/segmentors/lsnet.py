@@ -105,7 +105,6 @@ class LSNet(BaseSegmentor):
 
     def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
         size, count = inputs.shape[-2:], len(rois)
-        masks = torch.stack([s.gt_sem_seg.data for s in data_samples]).to(inputs)
         if self.localizer_size:
             rois = scale_boxes(rois, self.localizer_size, size)
         rois = proposals = scale_gradient(rois, self.gamma)
@@ -123,14 +122,25 @@ class LSNet(BaseSegmentor):
             # Image-level pooling with BatchNorm needs two values; the mean stays the same.
             rois = rois.repeat(2, 1)
         crops = self.roi_extractor.crop(inputs, rois)
-        targets = self.roi_extractor.crop(masks, rois.detach(), mode='nearest').long()
-        meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), tuple(crops.shape[-2:]))
-        samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=t)) for t in targets]
+        samples = self._crop_ground_truth(data_samples, rois.detach())
         losses = self.segmentor.loss(crops, samples)
         # The mean over the RoIs of all ranks is that of the ranks' own means by their shares.
         share = count / mean_count if mean_count else 0
         losses = {k: v * share if 'loss' in k else v for k, v in losses.items()}
         return add_prefix(losses, 'segmentor')
+
+    def _crop_ground_truth(self, data_samples: list, rois: Tensor) -> list[SegDataSample]:
+        """Samples of the crops (K, 5): the masks of their images, and what other maps of classes
+        these have, such as the edges that PIDNet learns from (``gt_edge_map``)."""
+        meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), self.roi_extractor.size)
+        samples = [SegDataSample(metainfo=meta) for _ in rois]
+        for name, value in data_samples[0].items():
+            if name.startswith('gt_') and isinstance(value, PixelData):
+                maps = torch.stack([s.get(name).data for s in data_samples]).to(rois)
+                targets = self.roi_extractor.crop(maps, rois, mode='nearest').long()
+                for sample, target in zip(samples, targets, strict=True):
+                    setattr(sample, name, PixelData(data=target))
+        return samples
 
     # Inference
 
@@ -223,8 +233,7 @@ class LSNet(BaseSegmentor):
         # As many crops at a time as there are images: a noisy heatmap cannot exhaust the memory.
         for some in rois.split(max(len(inputs), 1)) if len(rois) else ():
             crops = self.roi_extractor.crop(inputs, some)
-            metas = [dict(img_shape=crops.shape[-2:]) for _ in crops]
-            logits = self.segmentor.encode_decode(crops, metas).float()
+            logits = self._logits(crops).float()
             one = self.out_channels == 1
             probs.append(logits.sigmoid() if one else flip_background(logits.softmax(dim=1)))
         return torch.cat(probs)
@@ -290,7 +299,12 @@ class LSNet(BaseSegmentor):
         """The segmentor's logits for the whole of each image."""
         h, w = inputs.shape[-2:]
         rois = boxes_to_rois([inputs.new_tensor([[0, 0, w, h]])] * len(inputs))
-        return self.segmentor(self.roi_extractor.crop(inputs, rois), mode='tensor')
+        return self._logits(self.roi_extractor.crop(inputs, rois))
+
+    def _logits(self, crops: Tensor) -> Tensor:
+        """The segmentor's logits (K, C, h, w) of crops, at their size."""
+        # Not mode='tensor', which a cascade (PointRend) or a query head (Mask2Former) has not.
+        return self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])] * len(crops))
 
 
 def flip_background(probs: Tensor) -> Tensor:

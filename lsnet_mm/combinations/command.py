@@ -1,0 +1,79 @@
+"""The command line of ``tools/check_combinations.py``."""
+
+import argparse
+import json
+import logging
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.logging import MMLogger
+from rich.progress import track
+
+from ..allocator import keep_memory
+from ..evaluation.provenance import environment
+from ..files import write_atomic
+from .combination import read_combinations
+from .measure import FAILED, measure
+from .table import markdown, summary
+
+_MARKED = re.compile(r'(<!-- combinations -->\n).*?(<!-- end -->)', re.DOTALL)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the arguments; what cannot be ends the program with a sentence."""
+    parser = argparse.ArgumentParser(
+        description='Train a step of every combination of configs/combinations.py and predict; '
+        'write what came of it, with size, cost and time.'
+    )
+    add = parser.add_argument
+    add('--rows', nargs='+', metavar='NAME', help='only these; printed, not written')
+    add('--size', type=int, default=160, help='height and width of images and crops (160)')
+    add('--number', type=int, default=2, help='images in the batch (2)')
+    add('--organs', type=int, default=2, choices=(1, 2), help='besides the background (2)')
+    add('--repeats', type=int, default=3, help='times are medians of so many (3)')
+    add('--device', default='cpu', help='(cpu)')
+    add('--out', type=Path, default='results/combinations.json', help='JSON file')
+    add('--docs', type=Path, default='docs/combinations.md', help='with a table to fill in')
+    args = parser.parse_args(argv)
+    if unknown := set(args.rows or ()) - read_combinations().keys():
+        parser.error(f'--rows: {", ".join(sorted(unknown))} not in configs/combinations.py')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, and write the files.
+
+    Returns:
+        int: 0 if all that could be run trained and predicted, else 1.
+    """
+    args = parse_args(argv)
+    keep_memory()
+    # MMSegmentation warns of arguments in its own configs, mmengine lists all it initialises.
+    warnings.simplefilter('ignore')
+    MMLogger.get_instance('check_combinations', log_level=logging.WARNING)
+    chosen = [c for c in read_combinations().values() if c.name in (args.rows or c.name)]
+    how = dict(size=args.size, number=args.number, organs=args.organs, repeats=args.repeats)
+    rows = []
+    for combination in track(chosen, description='combinations'):
+        rows.append(measure(combination, **how, device=args.device))
+    results = dict(
+        env=environment(args.device),
+        settings=how | dict(threads=torch.get_num_threads()),
+        rows=rows,
+    )
+    print(markdown(results), summary(results), sep='\n\n')
+    if not args.rows:
+        text = json.dumps(results, indent=1)
+        write_atomic(args.out, f'{text}\n'.encode())
+        fill(args.docs, results)
+    return int(any(row['status'] == FAILED for row in rows))
+
+
+def fill(docs: Path, results: dict) -> None:
+    """Puts summary and table between the marks of a document."""
+    text = f'{summary(results)}\n\n{markdown(results)}\n'
+    filled = _MARKED.sub(lambda m: m[1] + text + m[2], docs.read_text())
+    write_atomic(docs, filled.encode())

@@ -1,0 +1,93 @@
+"""L-Net takes any backbone whose neck leads to the head's stride, and refuses the others."""
+
+import pytest
+import torch
+from helpers import GN, batch, localizer
+from mmengine.registry import MODELS, init_default_scope
+
+from lsnet_mm.models.localizers.lnet import check_stride
+
+VIT = dict(
+    type='VisionTransformer',
+    img_size=(96, 96),
+    embed_dims=16,
+    num_layers=2,
+    num_heads=2,
+    out_indices=(0, 1),
+)
+
+
+def build(**parts):
+    init_default_scope('mmseg')
+    cfg = localizer()
+    cfg['head'].update(parts.pop('head', {}))
+    return MODELS.build(cfg | parts)
+
+
+def neck(in_channels, channels):
+    return dict(type='UNetNeck', in_channels=in_channels, channels=channels, norm_cfg=GN)
+
+
+@pytest.mark.parametrize(
+    'parts, size',
+    [
+        (dict(neck=neck((8, 16, 32, 64), (32, 16, 16, 16))), 48),  # a step too many
+        (dict(backbone=VIT, neck=neck((16, 16), (16,))), 6),  # all features at a sixteenth
+        (dict(head=dict(stride=8)), 24),
+    ],
+)
+def test_a_map_of_another_resolution_is_refused(parts, size):
+    """Its boxes would all lie in the image's corner, or outside."""
+    model, (inputs, samples) = build(**parts), batch()
+    message = rf"F' is \({size}, {size}\) for images of \(96, 96\).*'out_indices'.*MultiLevelNeck"
+    for call in (model.loss, model.propose, model.loss_and_propose, model.predict):
+        with pytest.raises(ValueError, match=message):
+            call(inputs, samples)
+
+
+def test_a_plain_transformer_with_a_neck_before_the_neck():
+    scales = dict(type='MultiLevelNeck', in_channels=[16, 16], out_channels=16, scales=[4, 2])
+    model, (inputs, samples) = build(backbone=VIT, neck=[scales, neck((16, 16), (16,))]), batch()
+    losses = model.loss(inputs, samples)
+    sum(losses.values()).backward()
+    assert model.backbone.cls_token.grad.any()
+    heatmap, _ = model(inputs)
+    assert heatmap.shape == (2, 1, 24, 24)
+
+
+def test_another_stride_is_a_setting_of_the_head():
+    """From an eighth on, without a further step: boxes are in input pixels all the same."""
+    model = build(
+        backbone=dict(
+            type='ResNet', depth=18, base_channels=8, stem_channels=8, out_indices=(1, 2, 3)
+        ),
+        neck=neck((16, 32, 64), (32, 16)),
+        head=dict(stride=8, test_cfg=dict(score_thr=-1.0), prior_distance=2),
+    )
+    model.init_weights()
+    inputs, samples = batch()
+    model.loss(inputs, samples)
+    with torch.no_grad():
+        for found in model.eval().predict(inputs, samples):
+            width = found.bboxes[0, 2] - found.bboxes[0, 0]
+            assert width.item() == pytest.approx(2 * 2 * 8, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    'image, feature, fits',
+    [
+        ((75, 101), (19, 26), True),  # rounded up
+        ((75, 101), (18, 25), True),  # rounded down
+        ((75, 101), (20, 28), True),  # padded to a multiple of 16
+        ((33, 33), (12, 12), True),
+        ((320, 320), (40, 80), False),
+        ((75, 101), (10, 13), False),
+        ((320, 320), (160, 160), False),
+    ],
+)
+def test_strides(image, feature, fits):
+    if fits:
+        check_stride(image, feature, 4)
+    else:
+        with pytest.raises(ValueError, match='a cell for each 4 pixels'):
+            check_stride(image, feature, 4)

@@ -1,0 +1,8 @@
+"""Train a step of every combination of backbones and segmentors, and tabulate them."""
+
+import sys
+
+from lsnet_mm.combinations.command import main
+
+if __name__ == '__main__':
+    sys.exit(main())
