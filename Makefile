@@ -2,10 +2,10 @@
 #   PYTHON       the Python (3.10 to 3.12) that makes .venv; default python3
 #   TORCH_INDEX  where else pip may look for torch. Without it a PC gets the CUDA build, which is
 #                gigabytes; for the CPU build: make TORCH_INDEX=https://download.pytorch.org/whl/cpu
-#   PYTEST       more arguments for pytest, such as PYTEST='-n 2 -k phantom'
+#   PYTEST       arguments for pytest, such as PYTEST='-n 4 -k phantom'; default -n 2, two processes
 PYTHON ?= python3
 TORCH_INDEX ?=
-PYTEST ?=
+PYTEST ?= -n 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +32,7 @@ demo: $(READY) $(PHANTOM)/dataset.json  ## phantom as TCIA delivers, prepare, tr
 	@ls $(RUN)/result.json $(RUN)/panel.png $(PHANTOM)/contact_sheet.png
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q $(PYTEST) tests
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q $(PYTEST) tests
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .
