@@ -126,12 +126,19 @@ def theta_to_grid(theta: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         Tensor: (K, H, W, 2) normalised ``x, y``.
     """
+    x, y = theta_to_axes(theta, size)
+    h, w = size
+    return torch.stack((x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)), dim=-1)
+
+
+def theta_to_axes(theta: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The columns' ``x`` (K, W) and the rows' ``y`` (K, H) of :func:`theta_to_grid`."""
     h, w = size
     xs = (torch.arange(w, dtype=theta.dtype, device=theta.device) * 2 + 1) / w - 1
     ys = (torch.arange(h, dtype=theta.dtype, device=theta.device) * 2 + 1) / h - 1
     x = theta[:, 0, 0, None] * xs + theta[:, 0, 2, None]
     y = theta[:, 1, 1, None] * ys + theta[:, 1, 2, None]
-    return torch.stack((x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)), dim=-1)
+    return x, y
 
 
 def sample(images: Tensor, grid: Tensor, mode: str = 'bilinear') -> Tensor:

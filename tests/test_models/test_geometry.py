@@ -164,6 +164,32 @@ def test_the_maximum_wins_where_rois_overlap():
         assert torch.allclose(torch.stack(values), torch.tensor([0.3, 0.8, 0.8, 0.0]))
 
 
+@pytest.mark.parametrize('out_size', [(40, 48), (61, 35)])
+def test_pasting_window_by_window_is_the_whole_formula(out_size):
+    """Boxes inside, across the border, outside, of no size, and larger than the image."""
+    boxes = [
+        [5.3, 6.1, 20.2, 30.9], [-8, -3, 12, 9.5], [30, 35, 90, 60], [60, 60, 70, 70],
+        [10, 10, 10, 10], [-20, -20, 80, 80], [47.2, 0, 47.3, 40],
+    ]  # fmt: skip
+    rois = torch.cat((torch.tensor([[0.0], [1], [1], [0], [0], [1], [2]]), torch.tensor(boxes)), 1)
+    probs = torch.rand(len(boxes), 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    extractor = RoIRecalibration((16, 16), margin=0)
+    placed = extractor.place(probs, rois, (40, 48), out_size)
+    expected = torch.zeros(3, 2, *out_size)
+    for one, owner in zip(placed, rois[:, 0].long(), strict=True):
+        expected[owner] = torch.maximum(expected[owner], one)
+    pasted = extractor.paste(probs, rois, (40, 48), 3, out_size)
+    torch.testing.assert_close(pasted, expected, rtol=0, atol=1e-6)
+    assert pasted[0].any() and pasted[1].any()
+
+
+def test_gradients_pass_through_paste():
+    rois = torch.tensor([[0, 3.1, 4.2, 20.3, 25.4], [0, 11.7, 9.1, 28.2, 30.3]], dtype=torch.double)
+    probs = torch.rand(2, 1, 4, 4, dtype=torch.double, requires_grad=True)
+    paste = lambda p: RoIRecalibration((4, 4), margin=0).paste(p, rois, (32, 32), 1)  # noqa: E731
+    assert torch.autograd.gradcheck(paste, probs)
+
+
 def test_box_of_a_mask():
     mask = torch.zeros(10, 12)
     assert mask_to_box(mask).shape == (0, 4)

@@ -180,3 +180,20 @@ def test_rescale_gives_original_pixels():
 def test_one_class_only():
     with pytest.raises(ValueError, match='num_classes=3'):
         KPBBRHead(8, num_classes=3)
+
+
+def test_distances_are_computed_where_something_was_found(monkeypatch):
+    torch.manual_seed(0)
+    head = KPBBRHead(8, feat_channels=8, norm_cfg=None).eval()
+    feats = torch.randn(3, 8, 20, 20)
+    heatmaps = torch.full((3, 1, 20, 20), -9.0)
+    heatmaps[1, 0, 5:8, 5:8] = 3
+    seen, forward = [], head.forward_distances
+    monkeypatch.setattr(head, 'forward_distances', lambda x: seen.append(x) or forward(x))
+    found = head.predict_with_heatmaps(heatmaps, (feats,))
+    assert [len(f.bboxes) for f in found] == [0, 1, 0]
+    assert len(seen) == 1 and torch.equal(seen[0], feats[1:2])
+    (whole,) = head.predict_by_feat(heatmaps[1:2], forward(feats[1:2]))
+    assert torch.equal(found[1].bboxes, whole.bboxes)
+    head.predict_with_heatmaps(heatmaps[:1], (feats[:1],))
+    assert len(seen) == 1  # nothing was found: the branch did not run

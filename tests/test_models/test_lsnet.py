@@ -47,6 +47,15 @@ def test_gamma_zero_leaves_no_gradient_at_all():
     assert moved(grads, 'segmentor.')
 
 
+def test_gamma_zero_keeps_no_graph_of_the_localizer():
+    model, seen = lsnet(gamma=0.0), []
+    model.localizer.neck.register_forward_hook(
+        lambda module, args, output: seen.append(output[0].requires_grad)
+    )
+    model.loss_segmentor(*batch())
+    assert seen == [False]
+
+
 def test_phase_one_reaches_no_parameter_of_the_segmentor():
     grads = gradients(lsnet(), 'loss_localizer', *batch())
     assert all(g is None for n, g in grads.items() if n.startswith('segmentor.'))

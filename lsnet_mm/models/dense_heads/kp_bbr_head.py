@@ -201,7 +201,27 @@ class KPBBRHead(BaseModule):
     ) -> list[InstanceData]:
         """Boxes of features; see :meth:`predict_by_feat`."""
         metas = [s.metainfo for s in batch_data_samples]
-        return self.predict_by_feat(*self(x), metas, rescale=rescale)
+        return self.predict_with_heatmaps(self.keypoints(x[0]), x, metas, rescale=rescale)
+
+    def predict_with_heatmaps(
+        self,
+        heatmaps: Tensor,
+        x: tuple[Tensor, ...],
+        batch_img_metas: list[dict] | None = None,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Boxes of features whose KP branch has run; the BBR branch runs where it found something.
+
+        Args:
+            heatmaps: (N, 1, h, w) logits.
+            x: ``(F',)``.
+            batch_img_metas, rescale: As in :meth:`predict_by_feat`.
+        """
+        found = heatmaps.float().sigmoid().flatten(1).amax(dim=1) > self.test_cfg['score_thr']
+        distances = heatmaps.new_zeros((len(heatmaps), 4, *heatmaps.shape[-2:]), dtype=torch.float)
+        if found.any():
+            distances[found] = self.forward_distances(x[0][found])
+        return self.predict_by_feat(heatmaps, distances, batch_img_metas, rescale)
 
     def predict_by_feat(
         self,

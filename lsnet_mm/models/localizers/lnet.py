@@ -47,10 +47,11 @@ class LNet(BaseLocalizer):
         return losses, self.head.propose_by_feat(heatmaps, distances, samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
-        heatmaps, distances = self.head(self._features(inputs))
+        feats = self._features(inputs)
+        heatmaps = self.head.keypoints(feats[0])
         for sample, heatmap in zip(samples, heatmaps.float().sigmoid(), strict=True):
             sample.pred_heatmap = PixelData(data=heatmap)
-        return self.head.predict_by_feat(heatmaps, distances)
+        return self.head.predict_with_heatmaps(heatmaps, feats)
 
     def _features(self, inputs: Tensor) -> tuple[Tensor]:
         """``extract_feat``, refusing what would put every box in a wrong place.

@@ -1,3 +1,4 @@
+import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -7,6 +8,7 @@ from ..geometry import (
     inside,
     invert_theta,
     sample,
+    theta_to_axes,
     theta_to_grid,
 )
 
@@ -67,15 +69,28 @@ class RoIRecalibration(nn.Module):
         Returns:
             Tensor: (N, C, H, W).
         """
-        pasted = self.place(probs, rois, size, tuple(out_size or size))
-        images = probs.new_zeros((num_images, *pasted.shape[1:]))
-        owner = rois[:, 0].long().view(-1, 1, 1, 1).expand_as(pasted)
-        return images.scatter_reduce(0, owner, pasted, 'amax')
+        out_size = tuple(out_size or size)
+        theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
+        images = probs.new_zeros((num_images, probs.size(1), *out_size))
+        owners = rois[:, 0].long().tolist()
+        # Only what lies under a box is sampled: most of a slice does not.
+        axes = zip(*theta_to_axes(theta, out_size), strict=True)
+        for owner, prob, (x, y) in zip(owners, probs, axes, strict=True):
+            cols, rows = (axis.abs() <= 1 for axis in (x, y))
+            y, x = torch.meshgrid(y[rows], x[cols], indexing='ij')
+            if not x.numel():
+                continue
+            patch = sample(prob[None], torch.stack((x, y), dim=-1)[None])[0]
+            top, left = (int(axis.int().argmax()) for axis in (rows, cols))
+            window = images[owner, :, top : top + len(x), left : left + x.size(1)]
+            window.copy_(torch.maximum(window.clone(), patch))
+        return images
 
     def place(
         self, probs: Tensor, rois: Tensor, size: tuple[int, int], out_size: tuple[int, int]
     ) -> Tensor:
-        """(K, C, *out_size): the mask of each RoI alone in its image; arguments as in `paste`."""
+        """(K, C, *out_size): the mask of each RoI alone in its image, as one formula, for export;
+        arguments as in `paste`."""
         theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
         grid = theta_to_grid(theta, out_size)
         return sample(probs, grid) * inside(grid)

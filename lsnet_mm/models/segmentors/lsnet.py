@@ -93,7 +93,8 @@ class LSNet(BaseSegmentor):
 
         In a distributed run this is a rank's part: the mean over ranks is that over all RoIs.
         """
-        rois = self.localizer.propose(*self._training_view(inputs, data_samples))
+        with torch.set_grad_enabled(self.gamma > 0):  # without a use for it, no graph is kept
+            rois = self.localizer.propose(*self._training_view(inputs, data_samples))
         return self._loss_on_rois(inputs, data_samples, rois)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
