@@ -27,3 +27,13 @@ def test_a_part_has_a_share():
     net.last = nn.Conv2d(8, 1, 1, bias=False)
     net.forward = lambda inputs, mode: net.last(net.conv(inputs))
     assert count_gflops(net, torch.rand(1, 3, 10, 10), net.last) == 8 * 100 / 1e9
+
+
+def test_a_part_that_is_not_called_itself_has_the_share_of_what_is_in_it():
+    """As a segmentor asked for ``encode_decode``."""
+    net = Net()
+    net.part = nn.ModuleDict(
+        dict(a=nn.Conv2d(8, 2, 1, bias=False), b=nn.Sequential(nn.Conv2d(2, 1, 1, bias=False)))
+    )
+    net.forward = lambda inputs, mode: net.part['b'](net.part['a'](net.conv(inputs)))
+    assert count_gflops(net, torch.rand(1, 3, 10, 10), net.part) == (16 + 2) * 100 / 1e9
