@@ -83,7 +83,6 @@ def test_trains_and_tests(folder):
     tool = ROOT / 'tools' / 'train.py'
     train = run_script(tool, 'mine.py', '--from-scratch', *options, cwd=folder)
     assert train.returncode == 0, train.stdout[-3000:]
-    assert 'SyncBN needs a GPU' in train.stdout
     log = next(folder.rglob('scalars.json')).read_text().splitlines()
     keys = json.loads(log[0]).keys()
     assert any(key.startswith('localizer.') for key in keys)

@@ -1,19 +1,29 @@
 """The wheel, installed where nothing else is: does it bring all that it needs?"""
 
+import ast
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
-from importlib.metadata import distributions
+from importlib.metadata import (
+    PackageNotFoundError,
+    distributions,
+    metadata,
+    packages_distributions,
+    requires,
+)
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ('lsnet_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'model-index.yml')
@@ -84,6 +94,58 @@ def test_base_requirements_leave_openmmlab_and_torch_alone(wheel):
     required = [line for line in lines if line.startswith('Requires-Dist') and 'extra' not in line]
     assert required
     assert not [line for line in required if 'mm' in line or 'torch' in line]
+
+
+def test_what_is_imported_is_required():
+    """By the base requirements and the extras; at the top of a module, by those of [openmmlab]."""
+    always, anywhere = set(), set()
+    for path in (ROOT / 'lsnet_mm').rglob('*.py'):
+        if '.mim' in path.parts:
+            continue
+        tree = ast.parse(path.read_text())
+        always |= imported(tree.body)
+        anywhere |= imported(ast.walk(tree))
+    own = {*sys.stdlib_module_names, 'lsnet_mm', '__future__'}
+    of = packages_distributions()
+    every = [e for e in metadata('lsnet_mm').get_all('Provides-Extra') if e not in ('test', 'dev')]
+    at_the_top = ['openmmlab', 'onnx']  # the module that runs ONNX is of use with that alone
+    for modules, extras in ((always - own, at_the_top), (anywhere - own, every)):
+        there = {name for name in modules if name in of}
+        allowed = requirements('lsnet_mm', extras)
+        assert there and not [m for m in there if not allowed & set(map(normal, of[m]))]
+
+
+def imported(nodes):
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.split('.')[0])
+    return names
+
+
+def normal(name):
+    return re.sub('[-_.]+', '-', name).lower()
+
+
+def requirements(package, extras=()):
+    """Names of all that a package brings along, as far as it is installed."""
+    found, waiting = set(), [(package, frozenset(extras))]
+    seen = set()
+    while waiting:
+        one, wanted = waiting.pop()
+        if (one, wanted) in seen:
+            continue
+        seen.add((one, wanted))
+        found.add(normal(one))
+        with contextlib.suppress(PackageNotFoundError):
+            for line in requires(one) or ():
+                need = Requirement(line)
+                given = [{'extra': extra} for extra in wanted or ('',)]
+                if need.marker is None or any(need.marker.evaluate(g) for g in given):
+                    waiting.append((need.name, frozenset(need.extras)))
+    return found
 
 
 def test_index_and_metafiles_name_every_config_once(installed):

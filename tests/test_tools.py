@@ -237,3 +237,21 @@ def test_test_refuses_a_malicious_checkpoint(phantom):
     assert result.returncode != 0
     assert '--unsafe-checkpoint' in result.stdout
     assert not (phantom / 'marker').exists()
+
+
+def test_the_documents_lines_train_by_iterations(tmp_path):
+    """Those of docs/training.md, on the phantom."""
+    text = (ROOT / 'docs' / 'training.md').read_text().split('By iterations:')[1]
+    text = text.split('```python\n')[1].split('```')[0]
+    path = tmp_path / 'mine.py'
+    path.write_text(text.replace('./lsnet_r18_r34_unet_pancreas.py', str(CONFIG)))
+    size = ('--cases', 6, '--size', 64, '--slices', 8)
+    made = run_script(ROOT / 'tools/make_phantom.py', 'data/phantom', *size, cwd=tmp_path)
+    assert made.returncode == 0, made.stdout
+    quick = [o for o in QUICK if not o.startswith('param_scheduler')]
+    quick += ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'train_dataloader.batch_size=2']
+    quick += ['default_hooks.checkpoint.interval=2', 'default_hooks.logger.interval=1']
+    result = run_script(ROOT / 'tools/train.py', path, '--cfg-options', *quick, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert (tmp_path / 'work_dirs' / 'mine' / 'iter_2.pth').is_file()
+    assert 'Iter(train) [2/2]' in result.stdout

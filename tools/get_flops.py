@@ -4,31 +4,41 @@ get_flops.py looks for one decode_head in the config.)"""
 import argparse
 
 import torch
+from mmengine.config import DictAction
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS
 from rich.console import Console
 from rich.table import Table
 
+from lsnet_mm.apis.load_model import load_config
 from lsnet_mm.evaluation.complexity import count_gflops, count_params
-from lsnet_mm.utils.cli import build_parser, load_config
 from lsnet_mm.utils.pretrained import train_from_scratch
 
 
-def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = build_parser(__doc__)
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override settings of the config',
+    )
     parser.add_argument(
         '--shape', type=int, nargs='+', default=[512, 512], help='of a slice: one number or two'
     )
     args = parser.parse_args(argv)
     if len(args.shape) > 2 or min(args.shape) < 1:
         parser.error(f'--shape wants a size, or height and width, got {args.shape}')
-    return parser, args
+    return args
 
 
 def main(argv=None) -> None:
-    parser, args = parse_args(argv)
-    cfg = load_config(parser, args)
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    args = parse_args(argv)
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
     train_from_scratch(cfg.model)
     model = revert_sync_batchnorm(MODELS.build(cfg.model)).eval()
     height, width = args.shape[0], args.shape[-1]

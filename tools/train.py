@@ -3,6 +3,7 @@
 import torch
 from mmengine.runner import Runner
 
+from lsnet_mm.engine.hooks import SyncStatisticsHook
 from lsnet_mm.utils.cli import build_parser, load_config
 from lsnet_mm.utils.pretrained import missing_for_pretrained, train_from_scratch
 
@@ -53,9 +54,8 @@ def main():
     cfg = load_config(parser, args)
     runner = Runner.from_cfg(apply_options(parser, args, cfg))
     if runner.distributed:
-        # BatchNorm's running statistics are a rank's own, and a checkpoint holds those of rank 0:
-        # validation and resumed ranks would have others.
-        runner.register_hook(dict(type='SyncBuffersHook'))
+        # Not in the configs, whose hashes stand in the results.
+        runner.register_hook(SyncStatisticsHook())
     runner.train()
 
 

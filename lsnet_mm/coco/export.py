@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
+from ..datasets.ct_slice_dataset import CTSliceDataset
 from ..files import encode_png, write_atomic
 from ..replacing import replacing
 from .annotations import coco_annotations
@@ -51,7 +52,8 @@ def export_coco(
         and boxes there are.
 
     Raises:
-        ValueError: If the config gives no boxes, or changes slices in an unknown way.
+        ValueError: If the config gives no boxes, changes slices in an unknown way, or has another
+            library's dataset.
         FileExistsError: If ``out`` holds something that may not be replaced.
     """
     pipeline = _pipeline(cfg)
@@ -62,6 +64,11 @@ def export_coco(
     ):
         for split in splits:
             dataset = DATASETS.build({**cfg[f'{split}_dataloader'].dataset, 'pipeline': pipeline})
+            if not isinstance(dataset, CTSliceDataset):
+                raise ValueError(
+                    f'{type(dataset).__name__} does not say which case a slice is of: use '
+                    'PancreasCTDataset or SliceFolderDataset.'
+                )
             done = partial(on_slice, split, len(dataset))
             content = _export_split(dataset, root / split, done)
             content['info'] |= dict(pipeline=pipeline)

@@ -11,7 +11,6 @@ from mmengine.dist import init_dist
 from ..allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
 from .openmmlab import allow_external_configs
-from .sync_bn import replace_sync_bn
 
 
 def build_parser(description: str) -> argparse.ArgumentParser:
@@ -57,8 +56,6 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     cfg.launcher = args.launcher
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
-    if not torch.cuda.is_available() and replace_sync_bn(cfg.get('model')):
-        print('SyncBN needs a GPU, and torch finds none: the model gets BN, of each process alone.')
     if args.launcher != 'none' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return cfg

@@ -1,6 +1,7 @@
 """Both loops end at the same weights in two processes as in one, with as many images a step."""
 
 import pytest
+import torch
 from training import LOOPS, ask_for_sync_bn, train
 
 
@@ -25,3 +26,15 @@ def test_sync_bn_is_asked_for_by_config(ranks):
 def test_one_process_keeps_plain_batchnorm(tmp_path):
     norms, error = ask_for_sync_bn(tmp_path, 'none')
     assert norms == {'BatchNorm2d'} and error is None
+
+
+@pytest.mark.parametrize('kind', ['epoch', 'iter'])
+def test_what_is_saved_is_what_every_rank_validated(ranks, kind):
+    """BatchNorm's running means, those of EMA's copy among them."""
+    first, other = (found['statistics'][kind] for found in ranks)
+    validated, saved, copied = first
+    assert saved and validated.keys() == saved.keys() == copied.keys()
+    for key, mean in validated.items():
+        assert mean.any() and mean.equal(other[0][key])
+        torch.testing.assert_close(saved[key], mean)
+        torch.testing.assert_close(copied[key], mean)

@@ -11,7 +11,6 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
-from torch._dynamo.utils import counters
 
 from lsnet_mm.engine.loops.compile_nets import compile_nets
 
@@ -203,9 +202,27 @@ def test_compile_is_honoured(tmp_path):
     """mmengine would compile ``train_step``, which this loop does not call."""
     model, other = twins()
     run(tmp_path / 'a', model, wrapper=SGD)
-    counters.clear()
-    run(tmp_path / 'b', other, wrapper=SGD, runner=dict(cfg=dict(compile=dict(backend='eager'))))
-    assert counters['frames']['ok'] > 0
+    compiled, phase = set(), []
+    other.register_forward_pre_hook(
+        lambda module, args, kwargs: phase.append(kwargs['mode']), with_kwargs=True
+    )
+    names = {id(p): name for name, p in other.named_parameters()}
+
+    def recorder(graph, inputs):
+        def run_graph(*args):
+            for name in (names[id(a)] for a in args if id(a) in names):
+                compiled.add((phase[-1], '.'.join(name.split('.')[:3])))
+            return graph(*args)
+
+        return run_graph
+
+    torch._dynamo.register_backend(recorder, name='recorder')
+    run(tmp_path / 'b', other, wrapper=SGD, runner=dict(cfg=dict(compile=dict(backend='recorder'))))
+    first = {part for mode, part in compiled if mode == 'loss_localizer'}
+    second = {part for mode, part in compiled if mode == 'loss_segmentor'}
+    for part in ('backbone.layer4', 'head.distances', 'head.keypoints'):
+        assert f'localizer.{part}' in first & second
+    assert {'segmentor.backbone.layer4', 'segmentor.decode_head.conv_seg'} <= second
     assert difference(model, other) < 1e-6
     torch._dynamo.reset()
 
@@ -231,7 +248,12 @@ def test_channels_last(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'net, phase', [('localizer', 'loss_segmentor'), ('segmentor', 'loss_localizer')]
+    'net, phase',
+    [
+        ('localizer', 'loss_segmentor'),
+        ('segmentor', 'loss_localizer'),
+        ('segmentor', 'loss_segmentor'),  # trains L-Net through its boxes
+    ],
 )
 def test_a_frozen_net_stays(tmp_path, net, phase):
     """Its running statistics, too."""
@@ -260,6 +282,26 @@ def test_a_phase_without_anything_to_train_is_refused(tmp_path):
     hooks = [dict(type='FreezeHook', modules=('localizer',))]
     with pytest.raises(ValueError, match="'loss_localizer' reaches no trainable parameter.*phases"):
         run(tmp_path, lsnet(), runner=dict(custom_hooks=hooks))
+
+
+@pytest.mark.parametrize('count', [1, 2])
+def test_batches_that_reach_nothing_are_counted_and_passed_over(tmp_path, count):
+    """The segmentor is frozen, and a batch without an object has no box to go through."""
+    model, boxes = lsnet(), (BOX, BOX, None, None)
+    model.init_weights = lambda: None
+    before = clones(model)
+    runner, modes = run(
+        tmp_path,
+        model,
+        boxes,
+        wrapper=dict(accumulative_counts=count),
+        phases=('loss_segmentor',),
+        runner=dict(custom_hooks=[dict(type='FreezeHook', modules=('segmentor',))]),
+    )
+    assert modes == ['loss_segmentor'] * 2
+    moved = {k for k, p in model.named_parameters() if not torch.equal(before[k], p)}
+    assert 'localizer.head.distances.2.weight' in moved
+    assert all(p.grad is None for p in model.parameters())
 
 
 def test_freezing_what_is_not_there_is_refused(tmp_path):

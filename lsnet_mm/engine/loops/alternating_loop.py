@@ -71,18 +71,27 @@ class AlternatingMixin:
                 with optim_wrapper.optim_context(model):
                     losses = model(**data, mode=phase)
                 loss, log_vars = inner.parse_losses(losses)
-                if not loss.requires_grad:
-                    raise ValueError(
-                        f'{type(self).__name__}: phase {phase!r} reaches no trainable parameter. '
-                        "Leave it out of train_cfg's 'phases', or thaw what it trains."
-                    )
-                optim_wrapper.update_params(loss)
+                if loss.requires_grad:
+                    optim_wrapper.update_params(loss)
+                else:
+                    self.count_only(optim_wrapper)
                 total = log.get('loss', 0) + log_vars.pop('loss')
                 log.update(log_vars, loss=total)
         log['loss'] = log['loss'] / len(self._pending)
         self._pending.clear()
         optim_wrapper._accumulative_counts = self._counts
         return log
+
+    @staticmethod
+    def count_only(optim_wrapper) -> None:
+        """A batch whose loss reaches nothing, as one without an object does where the segmentor is
+        frozen: it counts, and what others of its group have accumulated is stepped."""
+        optim_wrapper._inner_count += 1
+        groups = optim_wrapper.optimizer.param_groups
+        reached = any(p.grad is not None for group in groups for p in group['params'])
+        if reached and optim_wrapper.should_update():
+            optim_wrapper.step()
+            optim_wrapper.zero_grad()
 
     def run(self):
         """All of the training."""

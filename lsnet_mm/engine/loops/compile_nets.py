@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 #: What OpenMMLab calls the parts of a net that turn tensors into tensors.
-PARTS = ('backbone', 'neck', 'head', 'decode_head', 'auxiliary_head')
+PARTS = ('backbone', 'neck', 'head', 'decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head')
 
 
 def compile_nets(model: nn.Module, **options) -> None:
@@ -28,4 +28,5 @@ def compile_nets(model: nn.Module, **options) -> None:
             f"compile: {type(model).__name__} has none of {', '.join(PARTS)}. Leave out 'compile'."
         )
     for part in parts:
-        part.forward = torch.compile(part.forward, **options)
+        for name in getattr(part, 'COMPILED', ('forward',)):
+            setattr(part, name, torch.compile(getattr(part, name), **options))

@@ -92,6 +92,13 @@ class KPBBRHead(BaseModule):
         nn.init.constant_(self.keypoints[-1].bias, bias_init_with_prob(self.prior_prob))
         nn.init.constant_(self.distances[-1].bias, math.log(math.expm1(self.prior_distance)))
 
+    #: What is compiled where a config asks for it; proposals and predictions take one by one.
+    COMPILED = ('forward_keypoints', 'forward_distances')
+
+    def forward_keypoints(self, feat: Tensor) -> Tensor:
+        """(N, 1, h, w) logits of the heatmap."""
+        return self.keypoints(feat)
+
     def forward_distances(self, feat: Tensor) -> Tensor:
         """(N, 4, h, w) distances ``l, r, t, b`` in input pixels, always positive."""
         feat = self.distances[:-1](feat)
@@ -108,7 +115,7 @@ class KPBBRHead(BaseModule):
         Returns:
             tuple: Heatmap logits (N, 1, h, w) and distances (N, 4, h, w) in input pixels.
         """
-        return self.keypoints(x[0]), self.forward_distances(x[0])
+        return self.forward_keypoints(x[0]), self.forward_distances(x[0])
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: list) -> dict:
         """Losses of features, against ``gt_instances.bboxes`` in input pixels."""
@@ -167,7 +174,7 @@ class KPBBRHead(BaseModule):
     def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
         """Training RoIs of features; the KP branch has no gradient here."""
         with torch.no_grad():
-            heatmaps = self.keypoints(x[0])
+            heatmaps = self.forward_keypoints(x[0])
         return self.propose_by_feat(heatmaps, self.forward_distances(x[0]), batch_data_samples)
 
     def propose_by_feat(
@@ -201,7 +208,7 @@ class KPBBRHead(BaseModule):
     ) -> list[InstanceData]:
         """Boxes of features; see :meth:`predict_by_feat`."""
         metas = [s.metainfo for s in batch_data_samples]
-        return self.predict_with_heatmaps(self.keypoints(x[0]), x, metas, rescale=rescale)
+        return self.predict_with_heatmaps(self.forward_keypoints(x[0]), x, metas, rescale=rescale)
 
     def predict_with_heatmaps(
         self,

@@ -48,7 +48,7 @@ class LNet(BaseLocalizer):
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
         feats = self._features(inputs)
-        heatmaps = self.head.keypoints(feats[0])
+        heatmaps = self.head.forward_keypoints(feats[0])
         for sample, heatmap in zip(samples, heatmaps.float().sigmoid(), strict=True):
             sample.pred_heatmap = PixelData(data=heatmap)
         return self.head.predict_with_heatmaps(heatmaps, feats)

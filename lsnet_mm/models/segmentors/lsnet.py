@@ -85,6 +85,7 @@ class LSNet(BaseSegmentor):
 
     def loss_localizer(self, inputs: Tensor, data_samples: list) -> dict:
         """``L_L`` (Eq. 5), keys with the prefix ``localizer``."""
+        self._check_trains('loss_localizer', self.localizer)
         losses = self.localizer.loss(*self._training_view(inputs, data_samples))
         return add_prefix(losses, 'localizer')
 
@@ -93,6 +94,7 @@ class LSNet(BaseSegmentor):
 
         In a distributed run this is a rank's part: the mean over ranks is that over all RoIs.
         """
+        self._check_trains('loss_segmentor', self)
         with torch.set_grad_enabled(self.gamma > 0):  # without a use for it, no graph is kept
             rois = self.localizer.propose(*self._training_view(inputs, data_samples))
         return self._loss_on_rois(inputs, data_samples, rois)
@@ -127,7 +129,7 @@ class LSNet(BaseSegmentor):
         losses = self.segmentor.loss(crops, samples)
         # The mean over the RoIs of all ranks is that of the ranks' own means by their shares.
         share = count / mean_count if mean_count else 0
-        losses = {k: v * share if 'loss' in k else v for k, v in losses.items()}
+        losses = {k: _times(v, share) if 'loss' in k else v for k, v in losses.items()}
         return add_prefix(losses, 'segmentor')
 
     def _crop_ground_truth(self, data_samples: list, rois: Tensor) -> list[SegDataSample]:
@@ -137,11 +139,19 @@ class LSNet(BaseSegmentor):
         samples = [SegDataSample(metainfo=meta) for _ in rois]
         for name, value in data_samples[0].items():
             if name.startswith('gt_') and isinstance(value, PixelData):
-                maps = torch.stack([s.get(name).data for s in data_samples]).to(rois)
-                targets = self.roi_extractor.crop(maps, rois, mode='nearest').long()
+                maps = torch.stack([s.get(name).data for s in data_samples])
+                targets = self.roi_extractor.crop(maps.to(rois), rois, mode='nearest')
+                targets = targets.to(maps.dtype)
                 for sample, target in zip(samples, targets, strict=True):
                     setattr(sample, name, PixelData(data=target))
         return samples
+
+    def _check_trains(self, phase: str, part: nn.Module) -> None:
+        if self.training and not any(p.requires_grad for p in part.parameters()):
+            raise ValueError(
+                f'LSNet: phase {phase!r} reaches no trainable parameter. Leave it out of '
+                "train_cfg's 'phases', or thaw what it trains."
+            )
 
     # Inference
 
@@ -306,6 +316,10 @@ class LSNet(BaseSegmentor):
         """The segmentor's logits (K, C, h, w) of crops, at their size."""
         # Not mode='tensor', which a cascade (PointRend) or a query head (Mask2Former) has not.
         return self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])] * len(crops))
+
+
+def _times(loss: Tensor | list[Tensor], factor: float) -> Tensor | list[Tensor]:
+    return [one * factor for one in loss] if isinstance(loss, list) else loss * factor
 
 
 def flip_background(probs: Tensor) -> Tensor:
