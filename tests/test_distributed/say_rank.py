@@ -3,6 +3,7 @@
 import os
 
 from mmengine.dist import get_dist_info
+from torch import distributed
 
 from lsnet_mm.models.ranks import mean_over_ranks
 from lsnet_mm.utils.cli import build_parser, load_config
@@ -12,3 +13,5 @@ load_config(parser, parser.parse_args())
 rank, world_size = get_dist_info()
 local, mean = os.environ['LOCAL_RANK'], mean_over_ranks(10 * (rank + 1))
 print(f'rank {rank} of {world_size}, {local} here, mean {mean}', flush=True)
+distributed.barrier()  # who leaves while the other is still asking, brings it down
+distributed.destroy_process_group()
