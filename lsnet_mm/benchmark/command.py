@@ -16,8 +16,8 @@ from rich.progress import Progress
 from ..allocator import keep_memory
 from ..evaluation.provenance import environment
 from ..files import write_atomic
-from ..utils import refuse_unsafe_checkpoints
 from . import measure
+from .arguments import parse_args
 from .inference import Inference
 from .peers import PEERS
 from .plot import plot_speed
@@ -25,72 +25,6 @@ from .scene import Scene, phantom_scene, read_scene
 from .subject import Subject
 from .switches import Switches
 from .tables import markdown
-
-PARTS = ('training', 'inference', 'memory', 'loader')
-DTYPES = ('float32', 'bfloat16')
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the arguments; what cannot be ends the program with a sentence."""
-    parser = argparse.ArgumentParser(
-        description='Size, training step, whole-volume inference, memory and loader of systems '
-        'side by side: in one process, in turns, with ratios against a baseline. Without a '
-        'checkpoint a net has random weights, and the label stands in for what it would find.'
-    )
-    add = parser.add_argument
-    add('configs', nargs='+', help='config files')
-    add('--baseline', help='the one that others are compared with (the first)')
-    add('--peers', nargs='*', choices=PEERS, metavar='NAME', help=f'of {", ".join(PEERS)}; '
-        'without a name all. They get the data and the optimizer of the baseline')  # fmt: skip
-    add('--parts', nargs='+', choices=PARTS, default=PARTS, help='what to measure (all)')
-    add('--repeats', type=int, default=5, help='rounds that count (5)')
-    add('--size', type=int, default=512, help="width and height of the phantom's slices (512)")
-    add('--slices', type=int, default=240, help='of the volume (240)')
-    add('--with-organ', type=float, default=0.36, help='part of them that hold the organ (0.36)')
-    add('--image', type=Path, help='NIfTI volume in HU in place of the phantom')
-    add('--label', type=Path, help='its label')
-    add('--batch-size', type=int, default=8, help='slices at a time (8)')
-    add('--threads', type=int, help="torch's (as many as it takes)")
-    add('--device', default='cpu', help='(cpu)')
-    add('--dtype', choices=DTYPES, default='float32', help='bfloat16 by autocast (float32)')
-    add('--compile', action='store_true', help='compile the nets')
-    add('--channels-last', action=argparse.BooleanOptionalAction, default=None,
-        help="order of the weights (as a config's hooks say)")  # fmt: skip
-    add('--rounds', type=int, help='refinement rounds at most (as a config says)')
-    add('--checkpoint', nargs='+', default=[], metavar='CONFIG=FILE',
-        help='weights of a config, by its name; it then finds what it finds')  # fmt: skip
-    add('--workers', type=int, nargs='+', help='of the loader (1, 2 and as many as cores)')
-    add('--loader-batches', type=int, default=10, help='in each round (10)')
-    add('--out', type=Path, help='folder for benchmark.md, .json and .png; else only printed')
-    args = parser.parse_args(argv)
-    _check(parser, args)
-    return args
-
-
-def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    names = [Path(config).stem for config in args.configs]
-    for config in args.configs:
-        if not Path(config).is_file():
-            parser.error(f'config not found: {config}')
-    if doubled := {name for name in names if names.count(name) > 1}:
-        parser.error(f'{", ".join(sorted(doubled))}: two configs of one name cannot be told apart')
-    args.baseline = Path(args.baseline or names[0]).stem
-    if args.baseline not in names:
-        parser.error(f'--baseline {args.baseline}: not among the configs')
-    for entry in args.checkpoint:
-        if '=' not in entry:
-            parser.error(f'--checkpoint {entry}: expected CONFIG=FILE')
-    args.checkpoint = {
-        Path(config).stem: Path(file)
-        for config, file in (entry.split('=', 1) for entry in args.checkpoint)
-    }
-    if unknown := args.checkpoint.keys() - set(names):
-        parser.error(f'--checkpoint {sorted(unknown)[0]}: not among the configs')
-    if (args.image is None) != (args.label is None):
-        parser.error('--image and --label belong together')
-    for name in ('repeats', 'batch_size', 'slices', 'loader_batches'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse_args(argv)
     keep_memory()
-    refuse_unsafe_checkpoints()
     warnings.simplefilter('ignore')
     MMLogger.get_instance('benchmark', log_level=logging.WARNING)
     if args.threads:
@@ -112,17 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out:
         write_atomic(args.out / 'benchmark.md', text.encode())
         write_atomic(args.out / 'benchmark.json', f'{json.dumps(results, indent=1)}\n'.encode())
-        for part, what in (('inference', 'Inference'), ('training', 'Training step')):
-            if part in results['parts']:
-                count = len_of(results, part)
-                png = plot_speed(results['parts'][part], count, what)
-                write_atomic(args.out / f'benchmark_{part}.png', png)
+        if png := plot_speed(results):
+            write_atomic(args.out / 'benchmark.png', png)
     return 0
-
-
-def len_of(results: dict, part: str) -> int:
-    """Slices in a round of a part."""
-    return results['settings']['slices' if part == 'inference' else 'batch_size']
 
 
 def run(args: argparse.Namespace) -> dict:

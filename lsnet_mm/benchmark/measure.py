@@ -51,7 +51,7 @@ def measure_inference(
             slice=spread([time / count for time in times]),
             slices_per_second=spread([count / time for time in times]),
             speed=ratios(base, times),
-            turns=times,
+            rates=[count / time for time in times],
             **runs[name].profile(),
         )
         on_turn()
@@ -80,7 +80,7 @@ def measure_training(
             slices_per_second=spread([batch / time for time in step]),
             time=ratios(step, base),
             spans={k: spread([turn[k] for turn in turns]) for k in turns[0] if k != 'total'},
-            turns=step,
+            rates=[batch / time for time in step],
         )
         if (name, 'L-Net') in total:
             rows[name] |= _parts(*(total[name, k] for k in ('step', 'L-Net', 'S-Net', 'fused')))

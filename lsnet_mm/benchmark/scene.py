@@ -82,7 +82,7 @@ def phantom_scene(size: int, slices: int, share: float, seed: int = 0) -> Scene:
     empty = np.resize(np.flatnonzero(~held), slices - count)
     organ = np.resize(np.flatnonzero(held), count)
     order = np.concatenate((empty[:before], organ, empty[before:]))
-    affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])  # as the phantom is written
+    affine = np.diag([-spacing[0], spacing[1], -spacing[2], 1.0])  # ORIENTATION
     scene = Volume(np.asfortranarray(volume[..., order]), affine)
     return Scene(scene, Volume(np.asfortranarray(label[..., order]), affine))
 

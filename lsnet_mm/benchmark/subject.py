@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -16,7 +17,6 @@ from ..engine.loops.compile_nets import compile_nets
 from ..utils.pretrained import train_from_scratch
 from .switches import Switches
 
-PHASES = ('loss_localizer', 'loss_segmentor')
 FUSED = ('loss',)
 
 
@@ -79,7 +79,8 @@ class Subject:
         """The modes of the model that make one training step."""
         loop = self.cfg.train_cfg
         if issubclass(LOOPS.get(loop['type']), AlternatingMixin):
-            return tuple(loop.get('phases', PHASES))
+            default = signature(AlternatingMixin.__init__).parameters['phases'].default
+            return tuple(loop.get('phases', default))
         return FUSED
 
 
