@@ -80,3 +80,14 @@ def test_operations_of_a_mean_slice(subject, scene):
     two = [subject(LSNET, rounds=rounds) for rounds in (0, 1)]
     costs = [Inference(system, system.build(), scene).gflops() for system in two]
     assert costs[1] > costs[0] > 0
+
+
+@pytest.mark.parametrize('config', [UNET, LSNET])
+def test_bfloat16_reaches_the_nets(subject, scene, monkeypatch, config):
+    system = subject(config, dtype='bfloat16')
+    run = Inference(system, system.build(), scene)
+    net = run.two_stages.segmentor if run.two_stages else run.model
+    types = []
+    net.backbone.register_forward_hook(lambda module, args, out: types.append(out[-1].dtype))
+    run()
+    assert types and set(types) == {torch.bfloat16}
