@@ -2,15 +2,12 @@
 
 import argparse
 import json
-import logging
 import os
 import platform
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.logging import MMLogger
 from rich.progress import Progress
 
 from ..allocator import keep_memory
@@ -21,6 +18,7 @@ from .arguments import parse_args
 from .inference import Inference
 from .peers import PEERS
 from .plot import plot_speed
+from .quiet import quiet
 from .scene import Scene, phantom_scene, read_scene
 from .subject import Subject
 from .switches import Switches
@@ -35,8 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse_args(argv)
     keep_memory()
-    warnings.simplefilter('ignore')
-    MMLogger.get_instance('benchmark', log_level=logging.WARNING)
+    quiet()
     if args.threads:
         torch.set_num_threads(args.threads)
     results = run(args)

@@ -10,6 +10,7 @@ import torch
 
 from ..allocator import give_memory_back
 from .inference import Inference
+from .quiet import quiet
 from .scene import Scene
 from .subject import Subject, two_stages
 from .training import Training
@@ -43,6 +44,7 @@ def peak_memory(subject: Subject, scene: Scene, threads: int) -> dict[str, int]:
 
 
 def _measure(subject: Subject, scene: Scene, threads: int) -> dict[str, int]:
+    quiet()
     give_memory_back()
     torch.set_num_threads(threads)
     meter = _GPUMeter() if torch.device(subject.switches.device).type == 'cuda' else _CPUMeter()

@@ -49,8 +49,9 @@ def test_every_field_is_there(tmp_path, monkeypatch, capsys):
     assert cv2.imread(str(tmp_path / 'benchmark.png')).shape[1] == 900
 
 
-def test_peak_memory_of_each_run(capsys, tmp_path):
+def test_peak_memory_of_each_run(capfd, tmp_path):
     assert main([str(LSNET), *SMALL, '--parts', 'memory', '--out', str(tmp_path)]) == 0
+    assert 'Initialized by' not in capfd.readouterr().out  # the other process is quiet, too
     results = json.loads((tmp_path / 'benchmark.json').read_text())
     row = results['parts']['memory']['lsnet_small_phantom']
     names = ['step', 'loss_localizer', 'loss_segmentor', 'fused', 'inference']
