@@ -65,6 +65,9 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     }
     if unknown := args.checkpoint.keys() - set(names):
         parser.error(f'--checkpoint {sorted(unknown)[0]}: not among the configs')
+    for path in (*args.checkpoint.values(), args.image, args.label):
+        if path and not path.is_file():
+            parser.error(f'file not found: {path}')
     if (args.image is None) != (args.label is None):
         parser.error('--image and --label belong together')
     if not 0 <= args.with_organ <= 1:

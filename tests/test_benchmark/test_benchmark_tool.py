@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from benchmarking import LSNET, UNET
 
 from lsnet_mm.benchmark import PEERS, Subject
 from lsnet_mm.benchmark.command import build_subjects, main
+from lsnet_mm.benchmark.inference import Inference
 from lsnet_mm.benchmark.loader import missing_data
 from lsnet_mm.benchmark.measure import measure_loader
 from lsnet_mm.benchmark.tables import markdown
@@ -85,7 +87,8 @@ def test_the_loader_where_its_data_are(subject, tmp_path):
         ([str(UNET), '--baseline', 'other'], '--baseline other: not among'),
         ([str(UNET), '--checkpoint', 'file.pth'], 'expected CONFIG=FILE'),
         ([str(UNET), '--checkpoint', 'other=file.pth'], 'other: not among'),
-        ([str(UNET), '--image', 'a.nii'], '--image and --label belong together'),
+        ([str(UNET), '--checkpoint', f'{UNET.stem}=no.pth'], 'file not found: no.pth'),
+        ([str(UNET), '--image', str(UNET)], '--image and --label belong together'),
         ([str(UNET), '--repeats', '0'], '--repeats must be at least 1'),
         ([str(UNET), '--with-organ', '2'], 'from 0 to 1'),
         ([str(UNET), '--with-organ', '0'], 'nothing to train on'),
@@ -98,10 +101,6 @@ def test_what_cannot_be(arguments, message, capsys):
 
 
 def test_weights_of_a_config_bring_their_own_boxes(subject, scene, tmp_path):
-    import torch
-
-    from lsnet_mm.benchmark.inference import Inference
-
     system = subject(LSNET)
     path = tmp_path / 'weights.pth'
     torch.save(dict(state_dict=system.build().state_dict()), path)
