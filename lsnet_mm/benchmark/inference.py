@@ -11,7 +11,7 @@ from .stopwatch import Stopwatch
 from .subject import Subject, two_stages
 
 #: Spans that come after the nets: from their maps to boxes, and from crops to a slice's mask.
-POST_PROCESSING = ('decode', 'paste')
+POST_PROCESSING = ('decode', 'paste', 'refine')
 
 
 class Inference:
@@ -84,6 +84,8 @@ class Inference:
         if hasattr(head, 'predict_by_feat'):
             watch.watch(head, 'predict_by_feat', 'decode')
             watch.watch(head, 'forward_distances', 'BBR')
+        if hasattr(self.model, 'refine'):  # what rounds cost beside crop, S-Net and paste
+            watch.watch(self.model, 'refine', 'refine')
         watch.watch(model.roi_extractor, 'crop', 'crop')
         watch.watch(model, '_logits', 'S-Net')
         watch.watch(model.roi_extractor, 'paste', 'paste')

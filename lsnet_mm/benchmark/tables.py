@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-ORDER = ('pipeline', 'preprocessing', 'net', 'L-Net', 'BBR', 'decode', 'crop', 'S-Net', 'paste')
+ORDER = (
+    'pipeline',
+    'preprocessing',
+    'net',
+    'L-Net',
+    'BBR',
+    'decode',
+    'crop',
+    'S-Net',
+    'paste',
+    'refine',
+)
 MEGABYTE = 2**20
 
 
@@ -61,7 +72,7 @@ def _inference(rows: dict) -> str:
         for name, row in rows.items()
     ]
     header = ('system', 'volume (s)', 'slice (ms)', 'slices/s', 'speed')
-    header += ('crops an organ slice', 'decode + paste (%)')
+    header += ('crops an organ slice', 'decode, paste, refine (%)')
     spans = [k for k in (*ORDER, 'the rest') if any(k in r['shares'] for r in rows.values())]
     shares = [
         (name, *(f'{100 * row["shares"][k]:.1f}' if k in row['shares'] else '-' for k in spans))
