@@ -35,6 +35,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--compile', action='store_true', help='compile the nets')
     add('--channels-last', action=argparse.BooleanOptionalAction, default=None,
         help="order of the weights (as a config's hooks say)")  # fmt: skip
+    add('--cpu-time', action='store_true', help='count the seconds in which the process had a '
+        'processor, on a machine that others use; with --threads 1')  # fmt: skip
     add('--rounds', type=int, help='refinement rounds at most (as a config says)')
     add('--checkpoint', nargs='+', default=[], metavar='CONFIG=FILE',
         help='weights of a config, by its name; it then finds what it finds')  # fmt: skip
@@ -70,6 +72,8 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             parser.error(f'file not found: {path}')
     if (args.image is None) != (args.label is None):
         parser.error('--image and --label belong together')
+    if args.cpu_time and (args.device != 'cpu' or args.threads != 1):
+        parser.error('--cpu-time: with --device cpu and --threads 1 only')
     if not 0 <= args.with_organ <= 1:
         parser.error(f'--with-organ {args.with_organ}: a part of the slices, from 0 to 1')
     if args.with_organ == 0 and not args.image and 'training' in args.parts:

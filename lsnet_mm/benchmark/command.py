@@ -5,6 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -49,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> dict:
     """All that is asked for, as the JSON file has it."""
-    switches = Switches(
-        args.device, args.batch_size, args.dtype, args.compile, args.channels_last, args.rounds
-    )
+    switches = Switches(**{field.name: getattr(args, field.name) for field in fields(Switches)})
     if args.image:
         scene = read_scene(args.image, args.label)
     else:

@@ -66,11 +66,8 @@ def measure_training(
     for subject in subjects:
         own = Training(subject, models[subject.name], scene).runs()
         runs |= {(subject.name, key): run for key, run in own.items()}
-    # Part by part, so that systems are compared within seconds of each other.
-    order = sorted(runs, key=lambda key: [k[1] for k in runs].index(key[1]))
-    seconds = take_turns(
-        {key: runs[key] for key in order}, repeats, subjects[0].switches.now, on_turn=on_turn
-    )
+    # System by system: a step and its parts are compared more closely than any two systems.
+    seconds = take_turns(runs, repeats, subjects[0].switches.now, on_turn=on_turn)
     total = {key: [turn['total'] for turn in turns] for key, turns in seconds.items()}
     base, rows = total[subjects[0].name, 'step'], {}
     for name in (subject.name for subject in subjects):

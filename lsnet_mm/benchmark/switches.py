@@ -1,6 +1,6 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 
@@ -16,6 +16,8 @@ class Switches:
         compile: Compile the nets with ``torch.compile``.
         channels_last: Order of the weights; None is what a config's hooks say.
         rounds: Refinement rounds at most; None is what a config says.
+        cpu_time: Count the seconds in which this process had a processor, on a machine that
+            others use. Of one thread, or those that wait count as well.
     """
 
     device: str = 'cpu'
@@ -24,6 +26,7 @@ class Switches:
     compile: bool = False
     channels_last: bool | None = None
     rounds: int | None = None
+    cpu_time: bool = False
 
     def autocast(self) -> AbstractContextManager:
         """The context that all forward passes run in."""
@@ -34,4 +37,4 @@ class Switches:
         """Seconds, once the device has done what it was given."""
         if torch.device(self.device).type == 'cuda':
             torch.cuda.synchronize(self.device)
-        return perf_counter()
+        return process_time() if self.cpu_time else perf_counter()

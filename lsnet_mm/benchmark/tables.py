@@ -27,7 +27,8 @@ def markdown(results: dict) -> str:
         f'time; medians [quartiles] of {settings["repeats"]} rounds in turns, ratios within '
         f'rounds against {settings["baseline"]}. {env["device"]}, {machine["cpu"]}, '
         f'{settings["threads"]} of {machine["cores"]} threads, torch {env["torch"]}, '
-        f'{settings["dtype"]}{", compiled" if settings["compile"] else ""}.',
+        f'{settings["dtype"]}{", compiled" if settings["compile"] else ""}'
+        f'{", seconds of CPU time" if settings["cpu_time"] else ""}.',
     ]
     if results['own_boxes']:
         lines.append(f'Trained, with boxes of their own: {", ".join(results["own_boxes"])}.')

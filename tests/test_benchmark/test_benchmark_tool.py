@@ -92,6 +92,7 @@ def test_the_loader_where_its_data_are(subject, tmp_path):
         ([str(UNET), '--repeats', '0'], '--repeats must be at least 1'),
         ([str(UNET), '--with-organ', '2'], 'from 0 to 1'),
         ([str(UNET), '--with-organ', '0'], 'nothing to train on'),
+        ([str(UNET), '--cpu-time', '--threads', '2'], '--cpu-time: with --device cpu and'),
     ],
 )
 def test_what_cannot_be(arguments, message, capsys):

@@ -1,7 +1,10 @@
 """The order of the runs, and what is made of their times."""
 
+import time
+
 import pytest
 
+from lsnet_mm.benchmark import Switches
 from lsnet_mm.benchmark.spread import ratios, spread
 from lsnet_mm.benchmark.stopwatch import REST, Stopwatch
 from lsnet_mm.benchmark.turns import take_turns
@@ -75,3 +78,11 @@ def test_a_span_is_charged_without_the_spans_in_it():
     assert watch.shares()['inner'] == 0.5
     assert watch.items == dict(outer=3, inner=1) and watch.calls == dict(outer=1, inner=1)
     assert not vars(net)  # as it was
+
+
+def test_cpu_time_stands_still_while_others_run():
+    clocks = [Switches(), Switches(cpu_time=True)]
+    before = [clock.now() for clock in clocks]
+    time.sleep(0.2)
+    wall, own = (clock.now() - start for clock, start in zip(clocks, before, strict=True))
+    assert wall >= 0.2 > 2 * own
