@@ -142,7 +142,7 @@ def _loader(rows: dict) -> str:
         )
         for name, row in rows.items()
     ]
-    header = ('system', *(f'{n} workers (slices/s)' for n in numbers), 'most / step')
+    header = ('system', *(f'workers: {n} (slices/s)' for n in numbers), 'most / step')
     return _table('Loader', header, body)
 
 
