@@ -4,7 +4,6 @@ the steps of a finished run waited for their data."""
 import argparse
 import json
 from collections import defaultdict
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -13,6 +12,7 @@ import cv2
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from lsnet_mm.benchmark.loader import slices_per_second
 from lsnet_mm.utils.cli import build_parser, load_config
 
 
@@ -26,18 +26,6 @@ def time_transforms(dataset, samples: int) -> dict[str, float]:
             results = step(results)
             seconds[type(step).__name__].append(perf_counter() - start)
     return {name: 1000 * median(times) for name, times in seconds.items()}
-
-
-def slices_per_second(loader, batches: int) -> float:
-    """Of a loader that nothing waits for but this; starting the workers is not counted."""
-    stream = iter(loader)
-    next(stream)
-    start, count = perf_counter(), 0
-    for batch in islice(stream, batches):
-        count += len(batch['inputs'])
-    if not count:
-        raise SystemExit('time_loader: the epoch has one batch only; lower the batch size')
-    return count / (perf_counter() - start)
 
 
 def waiting_share(run: Path) -> float:
@@ -71,7 +59,10 @@ def main() -> None:
     for name, milliseconds in times.items():
         print(f'{name:24}{milliseconds:8.2f} ms')
     print(f'{"one slice, one core":24}{sum(times.values()):8.2f} ms')
-    rate = slices_per_second(loader, args.batches)
+    try:
+        rate = slices_per_second(loader, args.batches)
+    except ValueError as error:
+        raise SystemExit(f'time_loader: {error}') from None
     print(f'{f"{args.workers} workers":24}{rate:8.1f} slices/s')
     if args.run:
         print(f'{"waiting for data":24}{100 * waiting_share(args.run):8.1f} % of the steps')

@@ -107,4 +107,6 @@ def foreground_probability(sample: BaseDataElement) -> np.ndarray:
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
+    if tensor.dtype is torch.bfloat16:  # by autocast; numpy has no such type
+        tensor = tensor.float()
     return tensor.detach().cpu().numpy()

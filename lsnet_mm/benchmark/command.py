@@ -1,0 +1,145 @@
+"""The command line of ``tools/benchmark.py``."""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from rich.progress import Progress
+
+from ..allocator import keep_memory
+from ..evaluation.provenance import environment
+from ..files import write_atomic
+from . import measure
+from .arguments import parse_args
+from .inference import Inference
+from .peers import PEERS
+from .plot import plot_speed
+from .quiet import quiet
+from .scene import Scene, phantom_scene, read_scene
+from .subject import Subject
+from .switches import Switches
+from .tables import markdown
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and write the files.
+
+    Returns:
+        int: 0.
+    """
+    args = parse_args(argv)
+    keep_memory()
+    quiet()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    results = run(args)
+    text = markdown(results)
+    print(text)
+    if args.out:
+        write_atomic(args.out / 'benchmark.md', text.encode())
+        write_atomic(args.out / 'benchmark.json', f'{json.dumps(results, indent=1)}\n'.encode())
+        if png := plot_speed(results):
+            write_atomic(args.out / 'benchmark.png', png)
+    return 0
+
+
+def run(args: argparse.Namespace) -> dict:
+    """All that is asked for, as the JSON file has it."""
+    switches = Switches(**{field.name: getattr(args, field.name) for field in fields(Switches)})
+    if args.image:
+        scene = read_scene(args.image, args.label)
+    else:
+        scene = phantom_scene(args.size, args.slices, args.with_organ)
+    subjects, not_run = build_subjects(args, switches)
+    threads = args.threads or torch.get_num_threads()
+    return dict(
+        env=environment(args.device),
+        machine=dict(cpu=_cpu(), cores=os.cpu_count()),
+        settings=dict(
+            baseline=args.baseline,
+            repeats=args.repeats,
+            size=list(scene.volume.voxels.shape[:2]),
+            slices=len(scene),
+            share=scene.share,
+            threads=threads,
+            **vars(switches),
+        ),
+        own_boxes=[s.name for s in subjects if s.checkpoint],
+        not_run=not_run,
+        parts=measure_parts(args, subjects, scene, threads),
+    )
+
+
+def build_subjects(
+    args: argparse.Namespace, switches: Switches
+) -> tuple[list[Subject], dict[str, str]]:
+    """The systems, the baseline first, and why others are not among them."""
+    subjects = [
+        Subject.from_config(c, switches, args.checkpoint.get(Path(c).stem)) for c in args.configs
+    ]
+    subjects.sort(key=lambda subject: subject.name != args.baseline)
+    not_run = {}
+    chosen = () if args.peers is None else args.peers or PEERS
+    for name in chosen:
+        if reason := PEERS[name].missing():
+            not_run[name] = reason
+        else:
+            subjects.append(PEERS[name].subject(name, subjects[0]))
+    return subjects, not_run
+
+
+def measure_parts(
+    args: argparse.Namespace, subjects: list[Subject], scene: Scene, threads: int
+) -> dict[str, dict]:
+    """By part, by system, what was measured. Inference comes before training changes weights."""
+    models = {subject.name: subject.build() for subject in subjects}
+    inferences = {s.name: Inference(s, models[s.name], scene) for s in subjects}
+    parts = dict(size=measure.measure_size(subjects, models, inferences, scene))
+    for subject in subjects:
+        subject.compile(models[subject.name])
+    with Progress(transient=True) as progress:
+
+        def bar(part: str):
+            task = progress.add_task(part, total=None)
+            return lambda: progress.advance(task)
+
+        if 'inference' in args.parts:
+            parts['inference'] = measure.measure_inference(
+                subjects, inferences, args.repeats, bar('inference')
+            )
+        if 'training' in args.parts:
+            parts['training'] = measure.measure_training(
+                subjects, models, scene, args.repeats, bar('training')
+            )
+        if 'memory' in args.parts:
+            few = phantom_scene(args.size, args.batch_size, 1)
+            parts['memory'] = measure.measure_memory(subjects, few, threads, bar('memory'))
+        if 'loader' in args.parts:
+            workers = args.workers or sorted({1, 2, os.cpu_count() or 1})
+            parts['loader'] = measure.measure_loader(
+                subjects, workers, args.loader_batches, args.repeats, bar('loader')
+            )
+            _compare_with_step(parts)
+    return parts
+
+
+def _compare_with_step(parts: dict) -> None:
+    """How many times as fast as the step the loader is at its best."""
+    for name, row in parts['loader'].items():
+        if row['rates'] and 'training' in parts:
+            best = max(rate['median'] for rate in row['rates'].values())
+            step = parts['training'][name]['slices_per_second']['median']
+            row['over_step'] = best / step
+
+
+def _cpu() -> str:
+    """The processor's name, where it says so."""
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text().splitlines() if info.exists() else ()
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()

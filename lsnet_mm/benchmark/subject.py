@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import LOOPS, MODELS, init_default_scope
+from torch import nn
+
+from ..apis.load_model import load_config, load_model
+from ..engine.loops.alternating_loop import AlternatingMixin
+from ..engine.loops.compile_nets import compile_nets
+from ..utils.pretrained import train_from_scratch
+from .switches import Switches
+
+FUSED = ('loss',)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A system under test: how to build it, here or in another process.
+
+    Attributes:
+        name: In the tables.
+        cfg: Model, optimizer and pipelines.
+        switches: How it is run.
+        checkpoint: Its weights; None for random ones.
+        peer: Whether the net is another library's.
+    """
+
+    name: str
+    cfg: Config
+    switches: Switches
+    checkpoint: Path | None = None
+    peer: bool = False
+
+    @classmethod
+    def from_config(cls, path: str, switches: Switches, checkpoint: Path | None = None) -> Subject:
+        """The system of a config file, called by its name."""
+        return cls(Path(path).stem, load_config(path), switches, checkpoint)
+
+    def build(self) -> nn.Module:
+        """The model on its device, in evaluation mode."""
+        init_default_scope('mmseg')
+        torch.manual_seed(0)
+        if self.checkpoint:
+            model = load_model(self.cfg, self.checkpoint, self.switches.device)
+        else:
+            cfg = copy.deepcopy(self.cfg.model)
+            train_from_scratch(cfg)
+            model = MODELS.build(cfg)
+            model.init_weights()
+            model = revert_sync_batchnorm(model).to(self.switches.device)
+        if self.channels_last:
+            model = model.to(memory_format=torch.channels_last)
+        if self.switches.rounds is not None and hasattr(model, 'rounds'):
+            model.rounds = self.switches.rounds
+        return model.eval()
+
+    def compile(self, model: nn.Module) -> None:
+        """Compiles the model's nets, if asked; operations have to be counted before."""
+        if self.switches.compile:
+            compile_nets(model)
+
+    @property
+    def channels_last(self) -> bool:
+        """Order of the weights."""
+        if self.switches.channels_last is not None:
+            return self.switches.channels_last
+        hooks = self.cfg.get('custom_hooks') or ()
+        return any(hook['type'] == 'ChannelsLastHook' for hook in hooks)
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The modes of the model that make one training step."""
+        loop = self.cfg.train_cfg
+        if issubclass(LOOPS.get(loop['type']), AlternatingMixin):
+            default = signature(AlternatingMixin.__init__).parameters['phases'].default
+            return tuple(loop.get('phases', default))
+        return FUSED
+
+
+def two_stages(model: nn.Module) -> nn.Module | None:
+    """The two-stage model in a model, without rounds around it; None if there is none."""
+    inner = getattr(model, 'model', model)
+    return inner if hasattr(inner, 'localizer') else None

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from lsnet_mm.benchmark import phantom_scene, read_scene
+from lsnet_mm.phantom import write_prepared
+from lsnet_mm.preparation.case import ORIENTATION
+
+
+def test_the_share_is_what_was_asked_for(scene):
+    assert len(scene) == 10 and len(scene.organ_slices) == 4 and scene.share == 0.4
+    assert np.ptp(scene.organ_slices) == 3  # they lie together, as in a body
+    assert len(phantom_scene(32, 5, 0).organ_slices) == 0
+    with pytest.raises(ValueError, match='0-1'):
+        phantom_scene(32, 5, 1.5)
+
+
+def test_boxes_hold_the_mask(scene):
+    number = int(scene.organ_slices[0])
+    rows, cols = np.nonzero(scene.mask(number))
+    boxes = scene.boxes(number)
+    low, high = boxes[:, :2].min(0).values.tolist(), boxes[:, 2:].max(0).values.tolist()
+    assert low[0] >= cols.min() and low[1] >= rows.min()
+    assert high[0] <= cols.max() + 1 and high[1] <= rows.max() + 1
+
+
+def test_from_files(tmp_path):
+    data = write_prepared(tmp_path / 'data', 4, (48, 40, 12))
+    image = sorted((data / 'imagesTr').iterdir())[0]
+    label = sorted((data / 'labelsTr').iterdir())[0]
+    scene = read_scene(image, label)
+    assert scene.volume.voxels.shape == (48, 40, 12)
+    assert scene.mask(int(scene.organ_slices[0])).shape == (40, 48)
+    other = write_prepared(tmp_path / 'other', 4, (40, 40, 12))
+    with pytest.raises(ValueError, match='is'):
+        read_scene(image, sorted((other / 'labelsTr').iterdir())[0])
+
+
+def test_slices_are_numbered_as_in_prediction(scene):
+    assert scene.volume.orientation == ORIENTATION == scene.label.orientation

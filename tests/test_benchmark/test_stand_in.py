@@ -1,0 +1,93 @@
+"""What an untrained net does where the label stands in for what it would find."""
+
+import numpy as np
+import pytest
+import torch
+from benchmarking import COARSE, LSNET, UNET
+
+from lsnet_mm.benchmark.inference import Inference
+from lsnet_mm.models.geometry import mask_to_box
+
+
+def counted(monkeypatch, owner, name):
+    """How many items each call of a method was given."""
+    calls, method = [], getattr(owner, name)
+    monkeypatch.setattr(
+        owner,
+        name,
+        lambda first, *args, **kw: calls.append(len(first)) or method(first, *args, **kw),
+    )
+    return calls
+
+
+@pytest.mark.parametrize(('rounds', 'crops'), [(0, 1), (None, 2)])
+def test_all_stages_run_on_organ_slices_and_on_no_others(
+    subject, scene, monkeypatch, rounds, crops
+):
+    system = subject(LSNET, rounds=rounds)
+    run = Inference(system, system.build(), scene)
+    inner = run.two_stages
+    bbr = counted(monkeypatch, inner.localizer.head.distances[0], 'forward')
+    kp = counted(monkeypatch, inner.localizer.head.keypoints[0], 'forward')
+    found = counted(monkeypatch, inner.localizer.head, 'predict_by_feat')
+    segmented = counted(monkeypatch, inner.segmentor, 'encode_decode')
+    pasted = counted(monkeypatch, inner.roi_extractor, 'paste')
+    result = run.predictor(scene.volume)
+    organ = len(scene.organ_slices)
+    assert sum(kp) == sum(found) == len(scene)
+    assert sum(bbr) == organ
+    # A net without mistakes sees in the second round that the first was right.
+    assert sum(segmented) == organ * crops and sum(pasted) == organ * crops
+    for number in range(len(scene)):
+        # Rounds take the mask's box, which holds what is too small to be an object, too.
+        true = mask_to_box(torch.from_numpy(scene.mask(number)))
+        true = scene.boxes(number) if rounds == 0 else true
+        boxes = result.boxes[number]
+        assert len(boxes) == len(true)
+        np.testing.assert_allclose(boxes, true, atol=0.5)
+    masks = result.mask.voxels
+    assert np.array_equal(masks > 0, scene.label.voxels > 0)
+
+
+def test_boxes_of_a_coarse_net(subject, scene, monkeypatch):
+    system = subject(COARSE)
+    run = Inference(system, system.build(), scene)
+    coarse = counted(monkeypatch, run.two_stages.localizer, 'coarse_masks')
+    fine = counted(monkeypatch, run.two_stages.segmentor, 'encode_decode')
+    run()
+    assert sum(coarse) == len(scene) and sum(fine) == len(scene.organ_slices)
+
+
+def test_the_profile_adds_up_and_leaves_the_model_as_it_was(subject, scene):
+    system = subject(LSNET)
+    run = Inference(system, system.build(), scene)
+    before = dict(vars(run.two_stages))
+    profile = run.profile()
+    assert vars(run.two_stages).keys() == before.keys()
+    assert sum(profile['shares'].values()) == pytest.approx(1)
+    assert profile['crops'] == 2
+    shares = profile['shares']
+    after = [shares[name] for name in ('decode', 'paste', 'refine')]
+    assert profile['post_processing'] == pytest.approx(sum(after)) and min(after) > 0
+    assert {'pipeline', 'L-Net', 'BBR', 'crop', 'S-Net', 'the rest'} <= shares.keys()
+
+
+def test_operations_of_a_mean_slice(subject, scene):
+    one = subject(UNET)
+    run = Inference(one, one.build(), scene)
+    # 160x160, whatever is in the slice.
+    assert run.gflops() == pytest.approx(0.28, abs=0.01)
+    two = [subject(LSNET, rounds=rounds) for rounds in (0, 1)]
+    costs = [Inference(system, system.build(), scene).gflops() for system in two]
+    assert costs[1] > costs[0] > 0
+
+
+@pytest.mark.parametrize('config', [UNET, LSNET])
+def test_bfloat16_reaches_the_nets(subject, scene, monkeypatch, config):
+    system = subject(config, dtype='bfloat16')
+    run = Inference(system, system.build(), scene)
+    net = run.two_stages.segmentor if run.two_stages else run.model
+    types = []
+    net.backbone.register_forward_hook(lambda module, args, out: types.append(out[-1].dtype))
+    run()
+    assert types and set(types) == {torch.bfloat16}
