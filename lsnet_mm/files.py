@@ -26,7 +26,7 @@ def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray |
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
+    partial = path.with_name(partial_name(path.name))
     try:
         with partial.open('wb') as file:
             for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
@@ -39,6 +39,11 @@ def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray |
             partial.unlink()
         raise
     return path
+
+
+def partial_name(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f'.{name}.partial'
 
 
 def encode_png(image: np.ndarray) -> bytes:

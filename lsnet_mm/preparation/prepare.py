@@ -3,6 +3,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ..files import partial_name
 from .contact_sheet import draw_contact_sheet
 from .conversion import (
     IMAGES,
@@ -20,6 +21,8 @@ from .source import Folds, Source
 
 REPORT, SHEET = 'preparation.json', 'contact_sheet.png'
 OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, 'dataset.json', 'splits_final.json'}
+#: What a run leaves that was killed while it wrote one of them.
+PARTIAL = {partial_name(name) for name in OURS}
 #: nnU-Net's number of folds, where no other is given; the literature of Pancreas-CT uses four.
 NNUNET_FOLDS, PANCREAS_FOLDS = 5, 4
 
@@ -64,11 +67,13 @@ def prepare(
 
 def _open_folder(out: Path) -> dict[str, dict]:
     """Make the folder and return the records of earlier runs, by case."""
-    foreign = sorted({path.name for path in out.iterdir()} - OURS) if out.is_dir() else []
+    foreign = {path.name for path in out.iterdir()} - OURS - PARTIAL if out.is_dir() else set()
     if foreign or (out.is_dir() and any(out.iterdir()) and not _is_ours(out)):
         raise FileExistsError('it holds files that are not of a preparation. Name another folder.')
     for folder in (IMAGES, LABELS, PROGRESS):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    for name in PARTIAL:
+        (out / name).unlink(missing_ok=True)
     records = _read(out / REPORT).get('cases', [])
     records += [_read(path) for path in sorted((out / PROGRESS).glob('*.json'))]
     return {record['case']: record for record in records if 'bytes' in record}

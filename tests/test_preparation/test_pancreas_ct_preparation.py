@@ -182,6 +182,16 @@ def test_killed_and_started_again(tmp_path):
     print(f'{KILLS} kills within {span:.2f} s, when {cases} cases were finished')
 
 
+@pytest.mark.parametrize('name', ['dataset.json', 'splits_final.json', 'contact_sheet.png'])
+def test_killed_while_a_file_of_the_whole_set_was_written(pristine, prepared, tmp_path, name):
+    out = tmp_path / 'out'
+    shutil.copytree(prepared, out)
+    (out / name).rename(out / f'.{name}.partial')
+    (out / '.preparing').mkdir()
+    assert prepare_download(pristine, out) == 0
+    assert tree(out) == tree(prepared)
+
+
 def test_no_private_data(tmp_path, capsys):
     """Nothing that the headers say of a patient, nor a UID, comes out; refused cases included."""
     for layout in ('nbia', 'doi', 'bare'):
