@@ -26,7 +26,9 @@ def plot_speed(results: dict) -> bytes | None:
     names = list(results['parts'][parts[0]])
     figure = new_figure(WIDTH / DPI, (110 + 48 * len(names)) / DPI, DPI)
     panels = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
-    panels[0].set_yticks(range(len(names)), [textwrap.fill(name, 26) for name in names])
+    panels[0].set_yticks(
+        range(len(names)), [textwrap.fill(name.replace('_', ' '), 24) for name in names]
+    )
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     for axes, part in zip(panels, parts, strict=True):
         _draw(axes, results['parts'][part])
