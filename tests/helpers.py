@@ -78,3 +78,17 @@ def batch(boxes=((20, 24, 50, 60), None), size=(96, 96), classes=1):
         sample = SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=mask), gt_instances=gt)
         samples.append(sample)
     return inputs, samples
+
+
+def learn_by_heart(model, inputs, samples, lr, steps):
+    """Trains both phases in turn on one batch, in plain torch; returns what is predicted then."""
+    adam = torch.optim.Adam(model.parameters(), lr=lr)
+    for _ in range(steps):
+        for mode in ('loss_localizer', 'loss_segmentor'):
+            loss, _ = model.parse_losses(model(inputs, samples, mode))
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    model.eval()
+    with torch.no_grad():
+        return model(inputs, samples, 'predict')

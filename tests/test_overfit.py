@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import batch, lsnet
+from helpers import batch, learn_by_heart, lsnet
 
 from lsnet_mm.evaluation.boxes import union_box_iou
 
@@ -15,16 +15,7 @@ def test_pair_overfits_four_slices():
     torch.manual_seed(0)
     model = lsnet(head=dict(norm_cfg=dict(type='BN')), gamma=0.1)
     model.init_weights()
-    adam = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(120):
-        for mode in ('loss_localizer', 'loss_segmentor'):
-            loss, _ = model.parse_losses(model(inputs, samples, mode))
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    model.eval()
-    with torch.no_grad():
-        predicted = model(inputs, samples, 'predict')
+    predicted = learn_by_heart(model, inputs, samples, lr=3e-3, steps=120)
     for sample, box in zip(predicted, BOXES, strict=True):
         found, truth = sample.pred_sem_seg.data, sample.gt_sem_seg.data
         dice = 2 * (found * truth).sum() / (found.sum() + truth.sum())

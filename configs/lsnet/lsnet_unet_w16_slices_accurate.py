@@ -1,24 +1,6 @@
-# Preset "accurate" at width 16, on real slices: L-Net sees 320x320, S-Net a crop of 320x320 out of
-# the slice itself, with what makes boxes better.
-_base_ = [
-    '../_base_/models/unet_small.py',
-    '../_base_/models/lnet_small.py',
-    '../_base_/datasets/slices_native.py',
-    '../_base_/schedules/w16_32e.py',
-    '../_base_/default_runtime.py',
-]
+# Preset "accurate" at width 16, on real slices: lsnet_small_slices.py with both nets at 320x320, in
+# the epochs of the other presets.
+_base_ = './lsnet_small_slices.py'
 
-lsnet = dict(
-    type='LSNet',
-    data_preprocessor=_base_.model.data_preprocessor,
-    localizer=_base_.localizer,
-    localizer_size=(320, 320),
-    roi_extractor=dict(type='RoIRecalibration', size=(320, 320), margin=24),
-    segmentor=_base_.model,
-    gamma=0.1,
-    roi_mixing=dict(type='RoIMixing', ratio=0.5),
-    test_cfg=dict(oracle=True),
-)
-lsnet['localizer']['head'].update(test_cfg=dict(vote=True))
-model = dict(_delete_=True, type='MultiRound', model=lsnet, rounds=10, agreement=0.95)
-train_cfg = dict(type='AlternatingTrainLoop')
+model = dict(model=dict(localizer_size=(320, 320), roi_extractor=dict(size=(320, 320))))
+train_cfg = dict(max_epochs=32, val_interval=16)

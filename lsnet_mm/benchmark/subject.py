@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from mmengine.registry import LOOPS, MODELS, init_default_scope
 from torch import nn
 
 from ..apis.load_model import load_config, load_model
-from ..engine.loops.alternating_loop import AlternatingMixin
+from ..engine.loops.alternating_loop import PHASES, AlternatingMixin
 from ..engine.loops.compile_nets import compile_nets
 from ..utils.pretrained import train_from_scratch
 from .switches import Switches
@@ -79,8 +78,7 @@ class Subject:
         """The modes of the model that make one training step."""
         loop = self.cfg.train_cfg
         if issubclass(LOOPS.get(loop['type']), AlternatingMixin):
-            default = signature(AlternatingMixin.__init__).parameters['phases'].default
-            return tuple(loop.get('phases', default))
+            return tuple(loop.get('phases', PHASES))
         return FUSED
 
 

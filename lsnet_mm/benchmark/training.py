@@ -9,6 +9,7 @@ from torch import nn
 
 from ..apis import slice_pipeline
 from ..models.geometry import boxes_to_rois
+from ..models.segmentors.ground_truth import crop_ground_truth
 from .scene import BOXES, Scene
 from .subject import FUSED, Subject, two_stages
 from .turns import Laps
@@ -95,7 +96,7 @@ class Training:
         if len(rois) == 1:
             rois = rois.repeat(2, 1)  # as in the step
         crops = model.roi_extractor.crop(inputs, rois).detach().requires_grad_()
-        self._crops = crops, model._crop_ground_truth(samples, rois)
+        self._crops = crops, crop_ground_truth(model.roi_extractor, samples, rois)
 
     def _data(self) -> dict:
         batch = dict(self.batch, data_samples=list(self.batch['data_samples']))

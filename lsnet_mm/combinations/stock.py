@@ -1,11 +1,11 @@
 """Models of MMSegmentation's own configs, as they are installed with it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import mmseg
 from mmengine.config import Config
 
+from ..utils.config_parts import config_parts
 from ..utils.pretrained import train_from_scratch
 
 STOCK = Path(mmseg.__file__).parent / '.mim' / 'configs'
@@ -38,9 +38,9 @@ def set_classes(model: dict, num_classes: int) -> dict:
         model: Of a segmentor; changed in place.
         num_classes: With background.
     """
-    parts = list(_parts(model))
+    parts = list(config_parts(model))
     head = model['decode_head']
-    old = next(p['num_classes'] for p in _parts(head) if 'num_classes' in p)
+    old = next(p['num_classes'] for p in config_parts(head) if 'num_classes' in p)
     for part in parts:
         if part.get('num_classes') == old:
             part['num_classes'] = num_classes
@@ -48,13 +48,3 @@ def set_classes(model: dict, num_classes: int) -> dict:
             # A query head (Mask2Former) has one more, for no object.
             part['class_weight'] = [1.0] * num_classes + list(part['class_weight'])[old:]
     return model
-
-
-def _parts(node: object) -> Iterator[dict]:
-    """All dicts in a config, outer ones first."""
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for child in node:
-            yield from _parts(child)

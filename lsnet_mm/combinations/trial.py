@@ -8,7 +8,8 @@ from torch import nn
 
 import lsnet_mm.models  # noqa: F401  registers
 
-PHASES = ('loss_localizer', 'loss_segmentor')
+from ..engine.loops.alternating_loop import PHASES
+
 # Without weight decay: what has no gradient does not move.
 OPTIM_WRAPPER = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4))
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
+from .config_parts import config_parts
+
 _NEEDED = {
     'mmdet': "MMDetection is not installed: pip install 'lsnet_mm[mmdet]'",
     'mmcv._ext': (
@@ -55,15 +57,7 @@ def detector_config(name: str) -> ConfigDict:
         )
     model = Config.fromfile(configs / name).model
     model.pop('data_preprocessor', None)
-    _one_class(model)
+    for part in config_parts(model):
+        if 'num_classes' in part:
+            part['num_classes'] = 1
     return model
-
-
-def _one_class(node: object) -> None:
-    if isinstance(node, dict):
-        if 'num_classes' in node:
-            node['num_classes'] = 1
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for child in node:
-            _one_class(child)

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from .config_parts import config_parts
+
 
 def pretrained_parts(cfg: dict) -> Iterator[tuple[dict, str]]:
     """The parts of a (nested) config that name weights, and under which key they do."""
-    init_cfg = cfg.get('init_cfg')
-    if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-        yield cfg, 'init_cfg'
-    if isinstance(cfg.get('pretrained'), str):
-        yield cfg, 'pretrained'
-    for value in list(cfg.values()):
-        for child in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(child, dict):
-                yield from pretrained_parts(child)
+    for part in config_parts(cfg):
+        init_cfg = part.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            yield part, 'init_cfg'
+        if isinstance(part.get('pretrained'), str):
+            yield part, 'pretrained'
 
 
 def train_from_scratch(model_cfg: dict) -> None:

@@ -6,7 +6,7 @@ import copy
 import pytest
 import torch
 from detectors import DETECTORS, FCOS
-from helpers import batch, lsnet, segmentor
+from helpers import batch, learn_by_heart, lsnet, segmentor
 from mmengine.structures import InstanceData
 
 from lsnet_mm.evaluation.boxes import union_box_iou
@@ -119,16 +119,7 @@ def test_learns_where_objects_are(name):
     model = with_detector(DETECTORS[name])
     model.localizer_size = (90, 100)
     model.init_weights()
-    adam = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(60):
-        for mode in ('loss_localizer', 'loss_segmentor'):
-            loss, _ = model.parse_losses(model(inputs, samples, mode))
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    model.eval()
-    with torch.no_grad():
-        predicted = model(inputs, samples, 'predict')
+    predicted = learn_by_heart(model, inputs, samples, lr=5e-3, steps=60)
     iou = [
         union_box_iou(sample.pred_instances.bboxes, torch.tensor([box]))
         for sample, box in zip(predicted, FOUR, strict=True)

@@ -6,6 +6,9 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from .compile_nets import compile_nets
 
+#: Of the paper's alternation, in its order.
+PHASES = ('loss_localizer', 'loss_segmentor')
+
 
 class AlternatingMixin:
     """Alternating optimisation over the phases of a model (paper, 2.5).
@@ -28,7 +31,7 @@ class AlternatingMixin:
     def __init__(
         self,
         *args,
-        phases: Sequence[str] = ('loss_localizer', 'loss_segmentor'),
+        phases: Sequence[str] = PHASES,
         warmup_phases: Sequence[str] = ('loss_localizer',),
         warmup_epochs: int = 0,
         **kwargs,

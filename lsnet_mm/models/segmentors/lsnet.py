@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, scale_boxes
 from ..gradient import scale_gradient
-from ..ranks import mean_over_ranks
+from ..ranks import mean_over_ranks, scale_losses
+from .ground_truth import crop_ground_truth
 
 
 @MODELS.register_module()
@@ -125,26 +126,11 @@ class LSNet(BaseSegmentor):
             # Image-level pooling with BatchNorm needs two values; the mean stays the same.
             rois = rois.repeat(2, 1)
         crops = self.roi_extractor.crop(inputs, rois)
-        samples = self._crop_ground_truth(data_samples, rois.detach())
+        samples = crop_ground_truth(self.roi_extractor, data_samples, rois.detach())
         losses = self.segmentor.loss(crops, samples)
         # The mean over the RoIs of all ranks is that of the ranks' own means by their shares.
         share = count / mean_count if mean_count else 0
-        losses = {k: _times(v, share) if 'loss' in k else v for k, v in losses.items()}
-        return add_prefix(losses, 'segmentor')
-
-    def _crop_ground_truth(self, data_samples: list, rois: Tensor) -> list[SegDataSample]:
-        """Samples of the crops (K, 5): the masks of their images, and what other maps of classes
-        these have, such as the edges that PIDNet learns from (``gt_edge_map``)."""
-        meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), self.roi_extractor.size)
-        samples = [SegDataSample(metainfo=meta) for _ in rois]
-        for name, value in data_samples[0].items():
-            if name.startswith('gt_') and isinstance(value, PixelData):
-                maps = torch.stack([s.get(name).data for s in data_samples])
-                targets = self.roi_extractor.crop(maps.to(rois), rois, mode='nearest')
-                targets = targets.to(maps.dtype)
-                for sample, target in zip(samples, targets, strict=True):
-                    setattr(sample, name, PixelData(data=target))
-        return samples
+        return add_prefix(scale_losses(losses, share), 'segmentor')
 
     def _check_trains(self, phase: str, part: nn.Module) -> None:
         if self.training and not any(p.requires_grad for p in part.parameters()):
@@ -316,10 +302,6 @@ class LSNet(BaseSegmentor):
         """The segmentor's logits (K, C, h, w) of crops, at their size."""
         # Not mode='tensor', which a cascade (PointRend) or a query head (Mask2Former) has not.
         return self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])] * len(crops))
-
-
-def _times(loss: Tensor | list[Tensor], factor: float) -> Tensor | list[Tensor]:
-    return [one * factor for one in loss] if isinstance(loss, list) else loss * factor
 
 
 def flip_background(probs: Tensor) -> Tensor:
