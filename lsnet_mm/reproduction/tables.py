@@ -1,9 +1,10 @@
-"""The paper's four tables, at two sizes; rows that the paper has not carry no figures of it."""
+"""The paper's four tables and one of the presets, at two sizes; rows that the paper has not carry
+no figures of it."""
 
 from .row import Row
 from .table import Table
 
-#: Nets of width 16 on 160x160 pixels, which a CPU trains in minutes.
+#: Nets of width 16, all but Table 5's on 160x160 pixels, which a CPU trains in minutes.
 SMALL = {
     'unet': 'unet_w16_slices',
     'unet_bce': 'unet_w16_slices_bce',
@@ -26,6 +27,12 @@ SMALL = {
     'deeplabv3': 'deeplabv3_w16_slices',
     'rstn': 'rstn_w16_slices',
     'rstn_rounds': 'rstn_w16_slices_rounds',
+    'peer': 'unet_w16_slices_320',
+    'preset': 'lsnet_unet_w16_slices_paper',
+    'accurate': 'lsnet_unet_w16_slices_accurate',
+    'no_rounds': 'lsnet_unet_w16_slices_accurate_no_rounds',
+    'fast': 'lsnet_unet_w16_slices_fast',
+    'fused': 'lsnet_unet_w16_slices_fast_fused',
 }
 #: ResNet-18 and ResNet-34 on 320x320 pixels, as in the paper.
 PAPER = {
@@ -50,6 +57,12 @@ PAPER = {
     'deeplabv3': 'deeplabv3_r34_pancreas',
     'rstn': 'rstn_r18_r34_unet_pancreas',
     'rstn_rounds': 'rstn_r18_r34_unet_pancreas_rounds',
+    'peer': 'unet_r34_pancreas',
+    'preset': 'lsnet_r18_r34_unet_pancreas',
+    'accurate': 'lsnet_r18_r34_unet_pancreas_accurate',
+    'no_rounds': 'lsnet_r18_r34_unet_pancreas_accurate_no_rounds',
+    'fast': 'lsnet_r18_r34_unet_pancreas_fast',
+    'fused': 'lsnet_r18_r34_unet_pancreas_fast_fused',
 }
 SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
 MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
@@ -126,8 +139,22 @@ def _table4(c: dict[str, str]) -> Table:
     return Table(4, 'The decay factor gamma', rows, boxes | MASKS | SIZE, train_split=True)
 
 
+def _table5(c: dict[str, str]) -> Table:
+    """Not the paper's."""
+    rows = (
+        Row('U-Net', c['peer'], None, c['fast']),
+        Row('L-SNet, paper', c['preset'], None, c['peer']),
+        Row('L-SNet, accurate', c['accurate'], None, c['preset']),
+        Row('L-SNet, accurate, without rounds', c['no_rounds'], c['accurate'], c['accurate']),
+        Row('L-SNet, fast', c['fast'], None, c['preset']),
+        Row('L-SNet, fast, fused update', c['fused'], None, c['fast']),
+    )
+    return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)
+
+
+_BUILDERS = (_table1, _table2, _table3, _table4, _table5)
 #: The tables by scale and number.
 TABLES = {
-    scale: {table.number: table for table in (_table1(c), _table2(c), _table3(c), _table4(c))}
+    scale: {table.number: table for table in (build(c) for build in _BUILDERS)}
     for scale, c in {'small': SMALL, 'paper': PAPER}.items()
 }
