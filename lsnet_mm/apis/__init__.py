@@ -5,9 +5,10 @@ from .lsnet_inferencer import LSNetInferencer
 from .slice_pipeline import slice_pipeline
 from .tidy_up import TidyUp
 from .volume_prediction import VolumePrediction
-from .volume_predictor import VolumePredictor
+from .volume_predictor import DTYPES, VolumePredictor
 
 __all__ = [
+    'DTYPES',
     'LSNetInferencer',
     'TidyUp',
     'VolumePrediction',

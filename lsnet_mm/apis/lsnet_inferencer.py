@@ -33,6 +33,7 @@ class LSNetInferencer(BaseInferencer):
         device: By default a GPU if there is one.
         window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
+        dtype: Of the nets; see :class:`VolumePredictor`.
         scope: Of OpenMMLab's registries; that of the config by default.
         show_progress: Show a bar.
     """
@@ -49,8 +50,10 @@ class LSNetInferencer(BaseInferencer):
         unsafe_checkpoint: bool = False,
         scope: str | None = None,
         show_progress: bool = True,
+        dtype: str = 'float32',
     ) -> None:
         self.window = window
+        self.dtype = dtype
         self.unsafe_checkpoint = unsafe_checkpoint
         config = load_config(model)
         super().__init__(config, str(weights), device, scope or 'mmseg', show_progress)
@@ -110,7 +113,7 @@ class LSNetInferencer(BaseInferencer):
     ) -> list[VolumePrediction]:
         """Segment one volume."""
         volume, batch_size = inputs
-        predict = VolumePredictor(self.model, self.pipeline, batch_size)
+        predict = VolumePredictor(self.model, self.pipeline, batch_size, self.dtype)
         found = predict(volume, probability, heatmaps)
         return [found.with_mask(tidy_up(found.mask)) if tidy_up else found]
 

@@ -11,6 +11,9 @@ from ..preparation.case import ORIENTATION
 from ..volumes import Volume, VolumeError, check_finite
 from .volume_prediction import VolumePrediction
 
+#: Precisions of the nets, the exact one first.
+DTYPES = ('float32', 'bfloat16', 'float16')
+
 
 class VolumePredictor:
     """Segments whole volumes with a model of slices, in batches.
@@ -23,14 +26,20 @@ class VolumePredictor:
         model: Any segmentor of MMSegmentation, one stage or two.
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
+        dtype: Out of :data:`DTYPES`, by autocast: the nets compute in it, boxes and masks do not.
     """
 
-    def __init__(self, model: nn.Module, pipeline: Compose, batch_size: int = 8):
+    def __init__(
+        self, model: nn.Module, pipeline: Compose, batch_size: int = 8, dtype: str = 'float32'
+    ):
         if batch_size < 1:
             raise ValueError(f'VolumePredictor: batch_size must be at least 1, got {batch_size}.')
+        if dtype not in DTYPES:
+            raise ValueError(f'VolumePredictor: dtype {dtype!r} is none of {", ".join(DTYPES)}.')
         self.model = model
         self.pipeline = pipeline
         self.batch_size = batch_size
+        self.dtype = getattr(torch, dtype)
 
     @torch.inference_mode()
     def __call__(
@@ -88,7 +97,9 @@ class VolumePredictor:
             check_finite(slices.voxels[..., k], k)
             info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
             inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
-        return self.model.test_step(pseudo_collate(inputs))
+        kind = next(self.model.parameters()).device.type
+        with torch.autocast(kind, self.dtype, enabled=self.dtype is not torch.float32):
+            return self.model.test_step(pseudo_collate(inputs))
 
 
 def foreground_probability(sample: BaseDataElement) -> np.ndarray:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from .memory import CLEAR_REFS
 from .peers import PEERS
+from .switches import Switches
+from .variants import WORDS, variants
 
 PARTS = ('training', 'inference', 'memory', 'loader')
-DTYPES = ('float32', 'bfloat16')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,15 +27,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--size', type=int, default=512, help="width and height of the phantom's slices (512)")
     add('--slices', type=int, default=240, help='of the volume (240)')
     add('--with-organ', type=float, default=0.36, help='part of them that hold the organ (0.36)')
-    add('--image', type=Path, help='NIfTI volume in HU in place of the phantom')
-    add('--label', type=Path, help='its label')
+    add('--image', type=Path, help='NIfTI volume in HU in place of the phantom, or a folder of '
+        '8-bit slices')  # fmt: skip
+    add('--label', type=Path, help='its label, or a folder of masks')
     add('--batch-size', type=int, default=8, help='slices at a time (8)')
     add('--threads', type=int, help="torch's (as many as it takes)")
     add('--device', default='cpu', help='(cpu)')
-    add('--dtype', choices=DTYPES, default='float32', help='bfloat16 by autocast (float32)')
-    add('--compile', action='store_true', help='compile the nets')
-    add('--channels-last', action=argparse.BooleanOptionalAction, default=None,
-        help="order of the weights (as a config's hooks say)")  # fmt: skip
+    add('--variants', nargs='+', default=['configured'], metavar='WORD+WORD', help='ways to run '
+        f'each config, of {", ".join(WORDS)} (configured)')  # fmt: skip
     add('--cpu-time', action='store_true', help='count the seconds in which the process had a '
         'processor, on a machine that others use; with --threads 1')  # fmt: skip
     add('--rounds', type=int, help='refinement rounds at most (as a config says)')
@@ -68,7 +68,7 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if unknown := args.checkpoint.keys() - set(names):
         parser.error(f'--checkpoint {sorted(unknown)[0]}: not among the configs')
     for path in (*args.checkpoint.values(), args.image, args.label):
-        if path and not path.is_file():
+        if path and not path.exists():
             parser.error(f'file not found: {path}')
     if (args.image is None) != (args.label is None):
         parser.error('--image and --label belong together')
@@ -78,6 +78,10 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error(f'--with-organ {args.with_organ}: a part of the slices, from 0 to 1')
     if args.with_organ == 0 and not args.image and 'training' in args.parts:
         parser.error('--with-organ 0: there is nothing to train on; leave training out of --parts')
+    try:
+        variants(args.variants, Switches())
+    except ValueError as error:
+        parser.error(f'--variants: {error}')
     if 'memory' in args.parts and args.device == 'cpu' and not CLEAR_REFS.exists():
         parser.error(
             f'peak memory on a CPU is read from {CLEAR_REFS.parent}, which only Linux has; leave '

@@ -16,6 +16,7 @@ from ..evaluation.provenance import environment
 from ..files import write_atomic
 from . import measure
 from .arguments import parse_args
+from .floor import machine_rates
 from .inference import Inference
 from .peers import PEERS
 from .plot import plot_speed
@@ -24,6 +25,7 @@ from .scene import Scene, phantom_scene, read_scene
 from .subject import Subject
 from .switches import Switches
 from .tables import markdown
+from .variants import variants
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> dict:
     """All that is asked for, as the JSON file has it."""
-    switches = Switches(**{field.name: getattr(args, field.name) for field in fields(Switches)})
+    own = {f.name: getattr(args, f.name) for f in fields(Switches) if f.name in args}
+    switches = Switches(**own)
+    machine = dict(cpu=_cpu(), cores=os.cpu_count(), rates=_rates(args, switches))
     if args.image:
         scene = read_scene(args.image, args.label)
     else:
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> dict:
     threads = args.threads or torch.get_num_threads()
     return dict(
         env=environment(args.device),
-        machine=dict(cpu=_cpu(), cores=os.cpu_count()),
+        machine=machine,
         settings=dict(
             baseline=args.baseline,
             repeats=args.repeats,
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace) -> dict:
             slices=len(scene),
             share=scene.share,
             threads=threads,
-            **vars(switches),
+            **own,
         ),
         own_boxes=[s.name for s in subjects if s.checkpoint],
         not_run=not_run,
@@ -75,14 +79,24 @@ def run(args: argparse.Namespace) -> dict:
     )
 
 
+def _rates(args: argparse.Namespace, switches: Switches) -> dict[str, dict]:
+    """What the machine can do, by precision."""
+    ways = variants(args.variants, switches).values()
+    return {way.dtype: machine_rates(way) for way in ways}
+
+
 def build_subjects(
     args: argparse.Namespace, switches: Switches
 ) -> tuple[list[Subject], dict[str, str]]:
     """The systems, the baseline first, and why others are not among them."""
+    ways = variants(args.variants, switches)
+    names = ['' if list(ways) == ['configured'] else name for name in ways]
+    configs = sorted(args.configs, key=lambda config: Path(config).stem != args.baseline)
     subjects = [
-        Subject.from_config(c, switches, args.checkpoint.get(Path(c).stem)) for c in args.configs
+        Subject.from_config(config, way, args.checkpoint.get(Path(config).stem), name)
+        for config in configs
+        for name, way in zip(names, ways.values(), strict=True)
     ]
-    subjects.sort(key=lambda subject: subject.name != args.baseline)
     not_run = {}
     chosen = () if args.peers is None else args.peers or PEERS
     for name in chosen:

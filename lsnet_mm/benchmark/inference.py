@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..apis import VolumePredictor, slice_pipeline
+from .floor import count_work
 from .scene import Scene
 from .stand_in import stand_in
 from .stopwatch import Stopwatch
@@ -26,7 +26,10 @@ class Inference:
     def __init__(self, subject: Subject, model: nn.Module, scene: Scene) -> None:
         self.switches, self.model, self.scene = subject.switches, model, scene
         self.predictor = VolumePredictor(
-            model, slice_pipeline(subject.cfg), subject.switches.batch_size
+            model,
+            slice_pipeline(subject.cfg),
+            subject.switches.batch_size,
+            subject.switches.dtype,
         )
         self.two_stages = two_stages(model)
         if self.two_stages is not None and not subject.checkpoint:
@@ -35,16 +38,16 @@ class Inference:
     def __call__(self, lap=None) -> None:
         """Segments the volume."""
         self.model.eval()
-        with self.switches.autocast():
-            self.predictor(self.scene.volume)
+        self.predictor(self.scene.volume)
 
-    def gflops(self) -> float:
-        """Mean of a slice of the volume in 1e9 multiply-adds, from one with the organ and one
-        without: with all boxes and rounds, without what is skipped."""
+    def work(self) -> dict[str, float]:
+        """Mean of a slice of the volume, ``macs`` and ``bytes`` as of ``count_work``, from one
+        with the organ and one without: with all boxes and rounds, without what is skipped."""
         organ, share = self.scene.organ_slices, self.scene.share
         empty = np.setdiff1d(np.arange(len(self.scene)), organ)
         kinds = ((organ, share), (empty, 1 - share))
-        return sum(part * self._count(int(of[len(of) // 2])) for of, part in kinds if len(of))
+        counts = [(part, self._count(int(of[len(of) // 2]))) for of, part in kinds if len(of)]
+        return {k: sum(part * count[k] for part, count in counts) for k in ('macs', 'bytes')}
 
     def profile(self) -> dict:
         """One run, and what it consists of.
@@ -70,12 +73,11 @@ class Inference:
         return result
 
     @torch.no_grad()
-    def _count(self, number: int) -> float:
+    def _count(self, number: int) -> dict[str, int]:
         packed = self.scene.packed(self.predictor.pipeline, number)
         self.model.eval()
-        with FlopCounterMode(display=False) as counter:
-            self.model.test_step(pseudo_collate([packed]))
-        return counter.get_total_flops() / 2 / 1e9
+        with self.switches.autocast():
+            return count_work(lambda: self.model.test_step(pseudo_collate([packed])))
 
     def _watch_two_stages(self, watch: Stopwatch) -> None:
         model = self.two_stages

@@ -22,7 +22,7 @@ Rows = dict[str, dict]
 def measure_size(
     subjects: Sequence[Subject], models: Models, runs: dict[str, Inference], scene: Scene
 ) -> Rows:
-    """``params``, ``gflops`` of a slice in one box, as in the results, and ``gflops_mean`` of a
+    """``params``, ``gflops`` of a slice in one box, as in the results, and the ``work`` of a mean
     slice of the volume; before anything is compiled."""
     rows = {}
     for name, model in ((s.name, models[s.name]) for s in subjects):
@@ -31,7 +31,8 @@ def measure_size(
         rows[name] = dict(
             params=count_params(model),
             gflops=count_gflops(model, inputs),
-            gflops_mean=runs[name].gflops(),
+            work=runs[name].work(),
+            dtype=runs[name].switches.dtype,
             pixels=list(inputs.shape[-2:]),
         )
     return rows
@@ -62,10 +63,11 @@ def measure_training(
     subjects: Sequence[Subject], models: Models, scene: Scene, repeats: int, on_turn: Callable
 ) -> Rows:
     """Seconds a step, its spans, its parts alone, and the ratios that compare them."""
-    runs, batch = {}, subjects[0].switches.batch_size
+    runs, work, batch = {}, {}, subjects[0].switches.batch_size
     for subject in subjects:
-        own = Training(subject, models[subject.name], scene).runs()
-        runs |= {(subject.name, key): run for key, run in own.items()}
+        training = Training(subject, models[subject.name], scene)
+        work[subject.name] = None if subject.switches.compile else training.work()
+        runs |= {(subject.name, key): run for key, run in training.runs().items()}
     # System by system: a step and its parts are compared more closely than any two systems.
     seconds = take_turns(runs, repeats, subjects[0].switches.now, on_turn=on_turn)
     total = {key: [turn['total'] for turn in turns] for key, turns in seconds.items()}
@@ -78,6 +80,7 @@ def measure_training(
             time=ratios(step, base),
             spans={k: spread([turn[k] for turn in turns]) for k in turns[0] if k != 'total'},
             rates=[batch / time for time in step],
+            work=work[name],
         )
         if (name, 'L-Net') in total:
             rows[name] |= _parts(*(total[name, k] for k in ('step', 'L-Net', 'S-Net', 'fused')))

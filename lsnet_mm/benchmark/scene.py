@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
@@ -88,12 +89,31 @@ def phantom_scene(size: int, slices: int, share: float, seed: int = 0) -> Scene:
 
 
 def read_scene(image: Path, label: Path) -> Scene:
-    """A volume and its label from NIfTI files.
+    """A volume and its label from NIfTI files, or from folders of 8-bit slices.
 
     Raises:
         ValueError: If the label has another shape.
     """
+    if image.is_dir():
+        return _read_slices(image, label)
     volume, mask = (read_nifti(path).oriented(ORIENTATION) for path in (image, label))
     if volume.voxels.shape != mask.voxels.shape:
         raise ValueError(f'{label} is {mask.voxels.shape}, {image} is {volume.voxels.shape}')
     return Scene(volume, mask)
+
+
+def _read_slices(images: Path, masks: Path) -> Scene:
+    """Images and masks of one name and one size, stacked; grey values are taken as HU."""
+    paths = sorted(path for path in images.iterdir() if path.suffix in ('.jpg', '.png'))
+    pairs = [(path, next(masks.glob(f'{path.stem}.*'), None)) for path in paths]
+    if not pairs:
+        raise ValueError(f'{images} has no .jpg or .png')
+    if alone := [path.name for path, mask in pairs if mask is None]:
+        raise ValueError(f'{masks} has no mask of {alone[0]}')
+    columns = zip(*pairs, strict=True)
+    stacks = [[cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).T for path in c] for c in columns]
+    if len(shapes := {grey.shape for stack in stacks for grey in stack}) != 1:
+        raise ValueError(f'{images} has {len(shapes)} sizes of slices; give those of one')
+    affine = np.diag([-1.0, 1.0, -1.0, 1.0])  # ORIENTATION
+    image, label = (Volume(np.asfortranarray(np.stack(s, axis=-1)), affine) for s in stacks)
+    return Scene(Volume(image.voxels.astype(np.int16), affine), label)

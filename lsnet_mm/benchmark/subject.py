@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import LOOPS, MODELS, init_default_scope
+from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
 from torch import nn
 
 from ..apis.load_model import load_config, load_model
@@ -38,9 +38,12 @@ class Subject:
     peer: bool = False
 
     @classmethod
-    def from_config(cls, path: str, switches: Switches, checkpoint: Path | None = None) -> Subject:
-        """The system of a config file, called by its name."""
-        return cls(Path(path).stem, load_config(path), switches, checkpoint)
+    def from_config(
+        cls, path: str, switches: Switches, checkpoint: Path | None = None, variant: str = ''
+    ) -> Subject:
+        """The system of a config file, called by its name, and by its variant if it has one."""
+        name = f'{Path(path).stem}, {variant}' if variant else Path(path).stem
+        return cls(name, load_config(path), switches, checkpoint)
 
     def build(self) -> nn.Module:
         """The model on its device, in evaluation mode."""
@@ -54,8 +57,9 @@ class Subject:
             model = MODELS.build(cfg)
             model.init_weights()
             model = revert_sync_batchnorm(model).to(self.switches.device)
-        if self.channels_last:
-            model = model.to(memory_format=torch.channels_last)
+        last = self._channels_last(model)
+        order = torch.channels_last if last else torch.contiguous_format
+        model = model.to(memory_format=order)
         if self.switches.rounds is not None and hasattr(model, 'rounds'):
             model.rounds = self.switches.rounds
         return model.eval()
@@ -66,20 +70,18 @@ class Subject:
             compile_nets(model)
 
     @property
-    def channels_last(self) -> bool:
-        """Order of the weights."""
-        if self.switches.channels_last is not None:
-            return self.switches.channels_last
-        hooks = self.cfg.get('custom_hooks') or ()
-        return any(hook['type'] == 'ChannelsLastHook' for hook in hooks)
-
-    @property
     def phases(self) -> tuple[str, ...]:
         """The modes of the model that make one training step."""
         loop = self.cfg.train_cfg
         if issubclass(LOOPS.get(loop['type']), AlternatingMixin):
             return tuple(loop.get('phases', PHASES))
         return FUSED
+
+    def _channels_last(self, model: nn.Module) -> bool:
+        if self.switches.channels_last is not None:
+            return self.switches.channels_last
+        hooks = [h for h in self.cfg.get('custom_hooks') or () if h['type'] == 'ChannelsLastHook']
+        return any(HOOKS.build(hook).applies(model) for hook in hooks)
 
 
 def two_stages(model: nn.Module) -> nn.Module | None:

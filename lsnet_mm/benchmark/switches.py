@@ -15,6 +15,7 @@ class Switches:
         dtype: ``float32``, or ``bfloat16`` by autocast.
         compile: Compile the nets with ``torch.compile``.
         channels_last: Order of the weights; None is what a config's hooks say.
+        fused_adam: Adam's step in one pass; None is what a config says.
         rounds: Refinement rounds at most; None is what a config says.
         cpu_time: Count the seconds in which this process had a processor, on a machine that
             others use. Of one thread, or those that wait count as well.
@@ -25,6 +26,7 @@ class Switches:
     dtype: str = 'float32'
     compile: bool = False
     channels_last: bool | None = None
+    fused_adam: bool | None = None
     rounds: int | None = None
     cpu_time: bool = False
 

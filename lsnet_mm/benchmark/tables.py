@@ -26,8 +26,7 @@ def markdown(results: dict) -> str:
         f'{100 * settings["share"]:.0f}% with the organ; {settings["batch_size"]} slices at a '
         f'time; medians [quartiles] of {settings["repeats"]} rounds in turns, ratios within '
         f'rounds against {settings["baseline"]}. {env["device"]}, {machine["cpu"]}, '
-        f'{settings["threads"]} of {machine["cores"]} threads, torch {env["torch"]}, '
-        f'{settings["dtype"]}{", compiled" if settings["compile"] else ""}'
+        f'{settings["threads"]} of {machine["cores"]} threads, torch {env["torch"]}'
         f'{", seconds of CPU time" if settings["cpu_time"] else ""}.',
     ]
     if results['own_boxes']:
@@ -39,6 +38,7 @@ def markdown(results: dict) -> str:
     for part, table in _TABLES.items():
         if part in results['parts']:
             lines.append(table(results['parts'][part]))
+    lines.append(_floor(results['parts'], machine['rates']))
     for name, reason in results['not_run'].items():
         lines.append(f'Not run: {name}, {reason}.')
     return '\n\n'.join(lines) + '\n'
@@ -51,7 +51,7 @@ def _size(rows: dict) -> str:
             'x'.join(map(str, row['pixels'])),
             f'{row["params"] / 1e6:.2f}',
             f'{row["gflops"]:.2f}',
-            f'{row["gflops_mean"]:.2f}',
+            f'{row["work"]["macs"] / 1e9:.2f}',
         )
         for name, row in rows.items()
     ]
@@ -144,6 +144,32 @@ def _loader(rows: dict) -> str:
     ]
     header = ('system', *(f'workers: {n} (slices/s)' for n in numbers), 'most / step')
     return _table('Loader', header, body)
+
+
+def _floor(parts: dict, rates: dict) -> str:
+    """Operations over the rate of a matrix product, bytes over that of a copy, and the clock."""
+    body = []
+    for name, size in parts['size'].items():
+        rate = rates[size['dtype']]
+        for part, unit in (('inference', size['work']), ('training', None)):
+            if name not in parts.get(part, ()):
+                continue
+            row = parts[part][name]
+            work, seconds = unit or row['work'], 1 / row['slices_per_second']['median']
+            if work is None:
+                continue
+            least = [work[kind] / rate[kind] for kind in ('macs', 'bytes')]
+            cells = [work['macs'] / 1e9, work['bytes'] / 1e6, *(1e3 * s for s in (*least, seconds))]
+            share = f'{100 * least[0] / seconds:.0f}'
+            body.append((name, part, *(f'{cell:.1f}' for cell in cells), share))
+    header = ('system', 'a slice of', 'GMAC', 'MB', 'at the matrix rate (ms)')
+    header += ('at the bandwidth (ms)', 'measured (ms)', 'matrix rate reached (%)')
+    notes = [
+        f'{dtype}: {rate["macs"] / 1e9:.0f} GMAC/s of a matrix product, '
+        f'{rate["bytes"] / 1e9:.1f} GB/s of a copy.'
+        for dtype, rate in rates.items()
+    ]
+    return '\n\n'.join((_table('Floor', header, body, text=2), *notes)) if body else notes[0]
 
 
 _TABLES = dict(size=_size, inference=_inference, training=_training, memory=_memory, loader=_loader)

@@ -10,6 +10,7 @@ from torch import nn
 from ..apis import slice_pipeline
 from ..models.geometry import boxes_to_rois
 from ..models.segmentors.ground_truth import crop_ground_truth
+from .floor import count_work
 from .scene import BOXES, Scene
 from .subject import FUSED, Subject, two_stages
 from .turns import Laps
@@ -29,6 +30,8 @@ class Training:
     def __init__(self, subject: Subject, model: nn.Module, scene: Scene) -> None:
         self.model, self.switches, self.phases = model, subject.switches, subject.phases
         wrapper = copy.deepcopy(subject.cfg.optim_wrapper)
+        if self.switches.fused_adam is not None:
+            wrapper['optimizer']['fused'] = self.switches.fused_adam
         self.optim_wrapper = build_optim_wrapper(model, wrapper)
         self.batch = training_batch(subject, scene)
         self.two_stages = two_stages(model)
@@ -41,6 +44,11 @@ class Training:
             self._prepare_parts()
             runs |= {'L-Net': self.localizer, 'S-Net': self.segmentor, 'fused': self.fused}
         return runs
+
+    def work(self) -> dict[str, float]:
+        """``macs`` and ``bytes`` of a step, for each slice of it; it is a step like any other."""
+        count = count_work(lambda: self.step(lambda name: None))
+        return {k: v / self.switches.batch_size for k, v in count.items()}
 
     def step(self, lap: Laps) -> None:
         """All phases of the system's own training."""

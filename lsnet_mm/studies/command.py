@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..apis import TidyUp
+from ..apis import DTYPES, TidyUp
 from ..preparation import Pool
 from ..utils import refuse_unsafe_checkpoints
 from .dicom_seg import MISSING
@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')
     parser.add_argument('--batch-size', type=int, default=8, help='slices at a time (8)')
+    parser.add_argument('--dtype', choices=DTYPES, default='float32', help='of the nets (float32)')
     parser.add_argument(
         '--unsafe-checkpoint',
         action='store_true',
@@ -98,7 +99,7 @@ def make_job(args: argparse.Namespace) -> Job:
         refuse_unsafe_checkpoints()
     config, checkpoint = args.model
     device = args.device or _own_device()
-    predictor(config, checkpoint, device, args.batch_size, args.unsafe_checkpoint)
+    predictor(config, checkpoint, device, args.batch_size, args.unsafe_checkpoint, args.dtype)
     return Job(
         config=config,
         checkpoint=checkpoint,
@@ -112,7 +113,8 @@ def make_job(args: argparse.Namespace) -> Job:
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
         unsafe_checkpoint=args.unsafe_checkpoint,
-        model=identify_model(config, checkpoint),
+        dtype=args.dtype,
+        model=identify_model(config, checkpoint, args.dtype),
     )
 
 

@@ -27,6 +27,7 @@ class Job:
         tidy_up: What is removed from masks.
         overwrite: Replace outputs that are there already.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
+        dtype: Of the nets.
         model: What identifies the model, for the record of a study.
     """
 
@@ -42,11 +43,12 @@ class Job:
     tidy_up: TidyUp = TidyUp()
     overwrite: bool = False
     unsafe_checkpoint: bool = False
+    dtype: str = 'float32'
     model: dict = field(default_factory=dict)
 
 
-def identify_model(config: str, checkpoint: str) -> dict:
-    """Name and hashes of a model, without paths.
+def identify_model(config: str, checkpoint: str, dtype: str = 'float32') -> dict:
+    """Name and hashes of a model, without paths, and what it computes in.
 
     Raises:
         FileNotFoundError: If one of the files is missing.
@@ -59,4 +61,5 @@ def identify_model(config: str, checkpoint: str) -> dict:
         'config_sha256': config_sha256(cfg.to_dict()),
         'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'lsnet_mm': __version__,
+        'dtype': dtype,
     }

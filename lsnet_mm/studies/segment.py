@@ -22,11 +22,11 @@ from .study import NiftiStudy, Study
 
 
 @lru_cache(maxsize=1)
-def predictor(config, checkpoint, device, batch_size, unsafe_checkpoint) -> VolumePredictor:
+def predictor(config, checkpoint, device, batch_size, unsafe_checkpoint, dtype) -> VolumePredictor:
     """The model, loaded once in a process, whose memory is then kept for its activations."""
     keep_memory()
     model = load_model(config, checkpoint, device, unsafe_checkpoint)
-    return VolumePredictor(model, slice_pipeline(model.cfg), batch_size)
+    return VolumePredictor(model, slice_pipeline(model.cfg), batch_size, dtype)
 
 
 def segment_study(
@@ -70,9 +70,8 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
     fingerprint = study.fingerprint()
     volume = study.load()
     loaded = time.perf_counter()
-    predict = predictor(
-        job.config, job.checkpoint, job.device, job.batch_size, job.unsafe_checkpoint
-    )
+    names = ('config', 'checkpoint', 'device', 'batch_size', 'unsafe_checkpoint', 'dtype')
+    predict = predictor(*(getattr(job, name) for name in names))
     begun = time.perf_counter()
     found = predict(volume, job.probability, heatmaps=job.preview, on_slices=on_slices)
     predicted = time.perf_counter()

@@ -44,8 +44,12 @@ def test_every_field_is_there(tmp_path, monkeypatch, capsys):
     assert one['speed']['median'] == 1 and two['crops'] == 2
     assert one['volume']['median'] == pytest.approx(6 * one['slice']['median'])
     size = results['parts']['size']['lsnet_small_phantom']
-    assert size['gflops_mean'] > 0 < size['gflops'] and size['pixels'] == [64, 64]
+    assert size['work']['macs'] > 0 < size['gflops'] and size['pixels'] == [64, 64]
+    rate = results['machine']['rates']['float32']
+    assert rate['macs'] > 1e9 < rate['bytes']
     text = (tmp_path / 'benchmark.md').read_text()
+    work = results['parts']['training']['lsnet_small_phantom']['work']
+    assert f'| lsnet_small_phantom | training | {work["macs"] / 1e9:.1f} |' in text
     assert text == markdown(results) and text in capsys.readouterr().out
     assert 'Not run: nnunet_2d, dynamic_network_architectures is not installed' in text
     assert cv2.imread(str(tmp_path / 'benchmark.png')).shape[1] == 900
@@ -89,6 +93,10 @@ def test_the_loader_where_its_data_are(subject, tmp_path):
         ([str(UNET), '--checkpoint', 'other=file.pth'], 'other: not among'),
         ([str(UNET), '--checkpoint', f'{UNET.stem}=no.pth'], 'file not found: no.pth'),
         ([str(UNET), '--image', str(UNET)], '--image and --label belong together'),
+        (
+            [str(UNET), '--variants', 'plain+fast'],
+            "--variants: 'fast' is none of configured, plain",
+        ),
         ([str(UNET), '--repeats', '0'], '--repeats must be at least 1'),
         ([str(UNET), '--with-organ', '2'], 'from 0 to 1'),
         ([str(UNET), '--with-organ', '0'], 'nothing to train on'),
@@ -106,7 +114,11 @@ def test_weights_of_a_config_bring_their_own_boxes(subject, scene, tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save(dict(state_dict=system.build().state_dict()), path)
     args = SimpleNamespace(
-        configs=[str(LSNET)], baseline=LSNET.stem, peers=None, checkpoint={LSNET.stem: path}
+        configs=[str(LSNET)],
+        baseline=LSNET.stem,
+        peers=None,
+        checkpoint={LSNET.stem: path},
+        variants=['configured'],
     )
     (trained,), missing = build_subjects(args, system.switches)
     run = Inference(trained, trained.build(), scene)

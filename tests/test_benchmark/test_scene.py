@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -37,3 +38,23 @@ def test_from_files(tmp_path):
 
 def test_slices_are_numbered_as_in_prediction(scene):
     assert scene.volume.orientation == ORIENTATION == scene.label.orientation
+
+
+def test_from_folders_of_slices(tmp_path):
+    rng = np.random.default_rng(0)
+    images, masks = rng.integers(0, 256, (2, 3, 20, 30), dtype=np.uint8)
+    for kind, stack in (('images', images), ('masks', masks // 255)):
+        (tmp_path / kind).mkdir()
+        for k, slice_ in enumerate(stack):
+            cv2.imwrite(str(tmp_path / kind / f'{k}.png'), slice_)
+    scene = read_scene(tmp_path / 'images', tmp_path / 'masks')
+    assert scene.volume.orientation == ORIENTATION and len(scene) == 3
+    for k in range(3):
+        assert np.array_equal(scene.volume.voxels[..., k].T, images[k])
+        assert np.array_equal(scene.mask(k), masks[k] // 255)
+    (tmp_path / 'masks' / '1.png').unlink()
+    with pytest.raises(ValueError, match='no mask of 1.png'):
+        read_scene(tmp_path / 'images', tmp_path / 'masks')
+    (tmp_path / 'none').mkdir()
+    with pytest.raises(ValueError, match='has no .jpg or .png'):
+        read_scene(tmp_path / 'none', tmp_path / 'masks')

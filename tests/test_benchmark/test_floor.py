@@ -1,0 +1,27 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from lsnet_mm.benchmark import Switches
+from lsnet_mm.benchmark.floor import count_work, machine_rates
+
+
+def test_multiply_adds_and_bytes_of_known_operations():
+    a, b = torch.zeros(3, 5), torch.zeros(5, 7)
+    work = count_work(lambda: torch.mm(a, b))
+    assert work == dict(macs=3 * 5 * 7, bytes=4 * (15 + 35 + 21))
+    x, weight = torch.zeros(1, 2, 8, 8), torch.zeros(4, 2, 3, 3)
+    work = count_work(lambda: F.conv2d(x, weight, padding=1))
+    assert work == dict(macs=64 * 4 * 2 * 9, bytes=4 * (128 + 72 + 256))
+    assert count_work(lambda: a.T.reshape(15)[2:])['bytes'] == 2 * 4 * 15  # a copy, then views
+    assert count_work(lambda: a.view(15)[2:]) == dict(macs=0, bytes=0)  # nothing moves
+    half = torch.zeros(5, dtype=torch.bfloat16)
+    assert count_work(lambda: half + half)['bytes'] == 2 * 15
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_rates_of_a_machine(monkeypatch, dtype):
+    monkeypatch.setattr('lsnet_mm.benchmark.floor.SIDE', 64)
+    monkeypatch.setattr('lsnet_mm.benchmark.floor.BYTES', 2**16)
+    rates = machine_rates(Switches(dtype=dtype))
+    assert rates['macs'] > 1e6 and rates['bytes'] > 1e6

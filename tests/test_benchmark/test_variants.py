@@ -1,0 +1,37 @@
+import pytest
+import torch
+from benchmarking import UNET
+
+from lsnet_mm.benchmark import Subject, Switches
+from lsnet_mm.benchmark.training import Training
+from lsnet_mm.benchmark.turns import Laps
+from lsnet_mm.benchmark.variants import variants
+
+
+def test_words_change_what_they_name_and_later_ones_win():
+    ways = variants(['configured', 'plain+bfloat16', 'plain+fused-adam'], Switches(batch_size=3))
+    assert ways['configured'] == Switches(batch_size=3)
+    assert ways['plain+bfloat16'] == Switches(
+        batch_size=3, dtype='bfloat16', channels_last=False, fused_adam=False
+    )
+    assert ways['plain+fused-adam'].fused_adam is True
+    with pytest.raises(ValueError, match="'horse' is none of configured"):
+        variants(['plain+horse'], Switches())
+
+
+@pytest.mark.parametrize('name', ['configured', 'plain', 'channels-last', 'plain+fused-adam'])
+def test_they_reach_the_net_and_the_optimizer(scene, name):
+    way = variants([name], Switches(batch_size=2))[name]
+    system = Subject.from_config(str(UNET), way, variant=name)
+    assert system.name == f'unet_w16_slices, {name}'
+    model, orders = system.build(), []
+    training = Training(system, model, scene)
+    model.backbone.register_forward_hook(
+        lambda module, args, out: orders.append(
+            out[0].is_contiguous(memory_format=torch.channels_last)
+        )
+    )
+    training.step(Laps(lambda: 0.0))
+    assert orders == ['plain' not in name]  # the config has the hook
+    fused = training.optim_wrapper.optimizer.defaults['fused']
+    assert bool(fused) == ('fused-adam' in name)
