@@ -32,6 +32,7 @@ SMALL = {
     'accurate': 'lsnet_unet_w16_slices_accurate',
     'no_rounds': 'lsnet_unet_w16_slices_accurate_no_rounds',
     'fast': 'lsnet_unet_w16_slices_fast',
+    'half': 'lsnet_unet_w16_slices_fast_half',
     'fused': 'lsnet_unet_w16_slices_fast_fused',
 }
 #: ResNet-18 and ResNet-34 on 320x320 pixels, as in the paper.
@@ -62,6 +63,7 @@ PAPER = {
     'accurate': 'lsnet_r18_r34_unet_pancreas_accurate',
     'no_rounds': 'lsnet_r18_r34_unet_pancreas_accurate_no_rounds',
     'fast': 'lsnet_r18_r34_unet_pancreas_fast',
+    'half': 'lsnet_r18_r34_unet_pancreas_fast_half',
     'fused': 'lsnet_r18_r34_unet_pancreas_fast_fused',
 }
 SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
@@ -147,6 +149,7 @@ def _table5(c: dict[str, str]) -> Table:
         Row('L-SNet, accurate', c['accurate'], None, c['preset']),
         Row('L-SNet, accurate, without rounds', c['no_rounds'], c['accurate'], c['accurate']),
         Row('L-SNet, fast', c['fast'], None, c['preset']),
+        Row('L-SNet, fast, half precision', c['half'], c['fast'], c['fast']),
         Row('L-SNet, fast, fused update', c['fused'], None, c['fast']),
     )
     return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)

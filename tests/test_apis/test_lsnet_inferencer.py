@@ -1,11 +1,14 @@
 """Whole volumes through a model whose mask is known: axes, values, boxes, and refusals."""
 
 from itertools import permutations, product
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from threshold_segmentor import expected_mask, write_model
 
@@ -20,6 +23,7 @@ from lsnet_mm.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
 from lsnet_mm.volumes import Volume, VolumeError, read_dicom
 
+ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
 AXES = [
     ''.join(letters)
@@ -53,6 +57,35 @@ def test_three_lines(model, volume):
 def test_batches_change_nothing(inferencer, volume, batch_size):
     [found] = inferencer(volume, batch_size=batch_size)['predictions']
     np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
+def test_precision_of_the_nets(model, volume, dtype):
+    inferencer = LSNetInferencer(*model, device='cpu', show_progress=False, dtype=dtype)
+    layer, seen = torch.nn.Linear(2, 2), []
+    inferencer.model.register_forward_pre_hook(
+        lambda module, args: seen.append(layer(torch.zeros(1, 2)).dtype)
+    )
+    [found] = inferencer(volume)['predictions']
+    assert set(seen) == {getattr(torch, dtype)}
+    np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
+    assert layer(torch.zeros(1, 2)).dtype is torch.float32  # it ends with the volume
+
+
+def test_an_unknown_precision(model, volume):
+    inferencer = LSNetInferencer(*model, device='cpu', show_progress=False, dtype='int8')
+    with pytest.raises(ValueError, match="'int8' is none of float32, bfloat16, float16"):
+        inferencer(volume)
+
+
+def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
+    config = Config.fromfile(ROOT / 'configs/unet/unet_w16_slices.py')
+    net = MODELS.build(config.model)
+    torch.save(net.state_dict(), tmp_path / 'weights.pth')
+    loaded = load_model(config, tmp_path / 'weights.pth', 'cpu')
+    weights, before = ([p for p in m.parameters() if p.ndim == 4] for m in (loaded, net))
+    assert weights and all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
+    assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
 
 
 @pytest.mark.parametrize('codes', AXES)

@@ -3,17 +3,23 @@
 Accumulation, clipping and the iteration-based twin are in ``test_alternating_loop.py``.
 """
 
+import copy
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from alternation import BOX, SGD, Slices, difference, run, twins
 from helpers import localizer, lsnet, segmentor
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 
 from lsnet_mm.engine.loops.compile_nets import compile_nets
 
+ROOT = Path(__file__).parents[2]
 BN = dict(type='BN')
 
 
@@ -245,6 +251,31 @@ def test_channels_last(tmp_path):
     run(tmp_path / 'b', other, wrapper=SGD, runner=dict(custom_hooks=hooks))
     assert seen and all(seen)
     assert difference(model, other) < 1e-3  # rounding, no more
+
+
+@pytest.mark.parametrize('devices, applies', [(None, True), (('cpu',), True), (('cuda',), False)])
+def test_channels_last_on_named_devices(devices, applies):
+    model = torch.nn.Conv2d(3, 4, 3)
+    hook = HOOKS.build(dict(type='ChannelsLastHook', devices=devices))
+    hook.before_run(SimpleNamespace(model=model))
+    assert model.weight.is_contiguous(memory_format=torch.channels_last) == applies
+
+
+def test_the_paper_schedule_steps_adam_in_one_pass():
+    """And to the same weights as the plain one, up to rounding."""
+    wrapper = Config.fromfile(ROOT / 'configs/_base_/schedules/paper_60e.py').optim_wrapper
+    assert wrapper.optimizer.fused is True
+    nets = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        nets.append(torch.nn.Linear(30, 20))
+        own = copy.deepcopy(wrapper)
+        own.optimizer.fused = fused
+        optim_wrapper = build_optim_wrapper(nets[-1], own)
+        for _ in range(5):
+            optim_wrapper.update_params(nets[-1](torch.randn(8, 30)).square().mean())
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(

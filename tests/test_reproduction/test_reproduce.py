@@ -100,7 +100,7 @@ def refusal(capsys, *arguments):
     [
         (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_unet_w16_slices_gamma0'),
         (['--data', 'slices', '--folds', '1'], 'slices have no folds'),
-        (['--table', '5'], "invalid choice: '5'"),
+        (['--table', '6'], "invalid choice: '6'"),
     ],
 )
 def test_what_cannot_be_asked_for(capsys, more, message):

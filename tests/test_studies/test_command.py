@@ -80,6 +80,16 @@ def test_record(images, segment, pictures):
     assert record['boxes'] and record['notice'] == 'Not a medical device.'
 
 
+def test_another_precision_is_another_model(images, segment):
+    folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
+    code, _, errors, out = segment(folder, options=['--dtype', 'bfloat16'])
+    assert code == 0, errors
+    record = json.loads((out / 'study_001.json').read_text())
+    assert record['model']['dtype'] == 'bfloat16'
+    code, _, errors, _ = segment(folder)
+    assert code == 1 and 'is not what this command would write' in errors
+
+
 def test_preview_shows_what_the_net_saw(images, segment, pictures):
     folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
     code, _, errors, out = segment(folder, options=['--preview'])
