@@ -109,13 +109,18 @@ def test_the_written_file_has_the_same_hash(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'name, error, message',
+    'name, data, error, message',
     [
-        ('nowhere', FileNotFoundError, r'there is no config nowhere\.py below configs/'),
-        ('unet_small_slices_native', FileNotFoundError, r'no configs/.*/phantom_native\.py'),
-        ('lsnet_small_slices_overfit', ValueError, 'what it changes there would be lost'),
+        ('nowhere', 'phantom', FileNotFoundError, r'there is no config nowhere\.py below configs/'),
+        ('lsnet_small_phantom', 'slices', FileNotFoundError, r'no configs/.*/slices\.py'),
+        (
+            'lsnet_small_slices_overfit',
+            'phantom',
+            ValueError,
+            'what it changes there would be lost',
+        ),
     ],
 )
-def test_what_cannot_be_composed(name, error, message):
+def test_what_cannot_be_composed(name, data, error, message):
     with pytest.raises(error, match=message):
-        compose(name, 'phantom')
+        compose(name, data)
