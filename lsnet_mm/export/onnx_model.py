@@ -68,8 +68,11 @@ class ONNXModel:
         Raises:
             ValueError: If slices of this shape, or with such values, cannot be predicted.
         """
-        images = self.prepare(slices)
-        size, results = slices.shape[-2:], []
+        return self.predict(self.prepare(slices), slices.shape[-2:])
+
+    def predict(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
+        """Predicts images as :meth:`prepare` makes them, of slices of ``size``."""
+        results = []
         for start in range(0, len(images), self.batch_size):
             some = images[start : start + self.batch_size]
             results += self._two_stage(some, size) if self.localizer else self._masks(some, size)
