@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from mmengine.config import Config
@@ -57,9 +58,7 @@ class Subject:
             model = MODELS.build(cfg)
             model.init_weights()
             model = revert_sync_batchnorm(model).to(self.switches.device)
-        last = self._channels_last(model)
-        order = torch.channels_last if last else torch.contiguous_format
-        model = model.to(memory_format=order)
+        self._order_channels(model)
         if self.switches.rounds is not None and hasattr(model, 'rounds'):
             model.rounds = self.switches.rounds
         return model.eval()
@@ -77,11 +76,15 @@ class Subject:
             return tuple(loop.get('phases', PHASES))
         return FUSED
 
-    def _channels_last(self, model: nn.Module) -> bool:
-        if self.switches.channels_last is not None:
-            return self.switches.channels_last
-        hooks = [h for h in self.cfg.get('custom_hooks') or () if h['type'] == 'ChannelsLastHook']
-        return any(HOOKS.build(hook).applies(model) for hook in hooks)
+    def _order_channels(self, model: nn.Module) -> None:
+        """As the switches say, or else as the config's hook would."""
+        model.to(memory_format=torch.contiguous_format)
+        if self.switches.channels_last:
+            model.to(memory_format=torch.channels_last)
+        elif self.switches.channels_last is None:
+            hooks = self.cfg.get('custom_hooks') or ()
+            for hook in (h for h in hooks if h['type'] == 'ChannelsLastHook'):
+                HOOKS.build(hook).before_run(SimpleNamespace(model=model))
 
 
 def two_stages(model: nn.Module) -> nn.Module | None:

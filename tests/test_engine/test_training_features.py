@@ -261,6 +261,26 @@ def test_channels_last_on_named_devices(devices, applies):
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == applies
 
 
+def test_maps_alone_in_channels_last_order(tmp_path):
+    """With Adam in one pass, as the paper's schedule has them: the weights of the plain steps."""
+    model, other = twins()
+    seen = []
+    for net in (other.segmentor, other.localizer):
+        net.backbone.layer1.register_forward_hook(
+            lambda module, args, output: seen.append(
+                output.is_contiguous(memory_format=torch.channels_last)
+            )
+        )
+    adam = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
+    run(tmp_path / 'a', model, wrapper=adam)
+    adam['optimizer']['fused'] = True
+    hooks = [dict(type='ChannelsLastHook', weights=False)]
+    run(tmp_path / 'b', other, wrapper=adam, runner=dict(custom_hooks=hooks))
+    assert seen and all(seen)
+    assert all(p.is_contiguous() for p in other.parameters())
+    assert difference(model, other) < 5e-3
+
+
 def test_the_paper_schedule_steps_adam_in_one_pass():
     """And to the same weights as the plain one, up to rounding."""
     wrapper = Config.fromfile(ROOT / 'configs/_base_/schedules/paper_60e.py').optim_wrapper

@@ -5,4 +5,4 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=60, val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 # Measured on CPUs alone.
-custom_hooks = [dict(type='ChannelsLastHook', devices=('cpu',))]
+custom_hooks = [dict(type='ChannelsLastHook', devices=('cpu',), weights=False)]

@@ -8,21 +8,33 @@ from torch import nn
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keeps the model's weights in channels-last order, which makes convolutions faster.
+    """Keeps weights and maps in channels-last order, which makes convolutions faster.
 
     A narrow U-Net on a CPU trains about a third faster; the results are the same up to rounding.
 
     Args:
         devices: Kinds of device to do so on, such as ``('cpu',)``; on any by default.
+        weights: False leaves the weights alone and turns what goes into backbones. That is as fast,
+            and for Adam with ``fused=True`` on a CPU: on weights in channels-last order its step
+            takes three times as long, and torch 2.13 computes a wrong one where a gradient comes
+            in another order.
     """
 
-    def __init__(self, devices: Sequence[str] | None = None) -> None:
+    def __init__(self, devices: Sequence[str] | None = None, weights: bool = True) -> None:
         self.devices = devices
-
-    def applies(self, model: nn.Module) -> bool:
-        """Whether the model is on such a device."""
-        return self.devices is None or next(model.parameters()).device.type in self.devices
+        self.weights = weights
 
     def before_run(self, runner) -> None:
-        if self.applies(runner.model):
-            runner.model.to(memory_format=torch.channels_last)
+        model = runner.model
+        if self.devices and next(model.parameters()).device.type not in self.devices:
+            return
+        if self.weights:
+            model.to(memory_format=torch.channels_last)
+            return
+        for net in list(model.modules()):
+            if isinstance(getattr(net, 'backbone', None), nn.Module):
+                net.backbone.register_forward_pre_hook(_channels_last)
+
+
+def _channels_last(module: nn.Module, args: tuple) -> tuple:
+    return (args[0].contiguous(memory_format=torch.channels_last), *args[1:])
