@@ -147,7 +147,7 @@ def _loader(rows: dict) -> str:
 
 
 def _floor(parts: dict, rates: dict) -> str:
-    """Operations over the rate of a matrix product, bytes over that of a copy, and the clock."""
+    """Operations over the machine's rate, bytes over that of a copy, and the clock."""
     body = []
     for name, size in parts['size'].items():
         rate = rates[size['dtype']]
@@ -165,7 +165,7 @@ def _floor(parts: dict, rates: dict) -> str:
     header = ('system', 'a slice of', 'GMAC', 'MB', 'at the matrix rate (ms)')
     header += ('at the bandwidth (ms)', 'measured (ms)', 'matrix rate reached (%)')
     notes = [
-        f'{dtype}: {rate["macs"] / 1e9:.0f} GMAC/s of a matrix product, '
+        f'{dtype}: {rate["macs"] / 1e9:.0f} GMAC/s of a matrix product or a wide convolution, '
         f'{rate["bytes"] / 1e9:.1f} GB/s of a copy.'
         for dtype, rate in rates.items()
     ]

@@ -23,5 +23,6 @@ def test_multiply_adds_and_bytes_of_known_operations():
 def test_rates_of_a_machine(monkeypatch, dtype):
     monkeypatch.setattr('lsnet_mm.benchmark.floor.SIDE', 64)
     monkeypatch.setattr('lsnet_mm.benchmark.floor.BYTES', 2**16)
+    monkeypatch.setattr('lsnet_mm.benchmark.floor.CHANNELS', 8)
     rates = machine_rates(Switches(dtype=dtype))
     assert rates['macs'] > 1e6 and rates['bytes'] > 1e6
