@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lsnet_mm.benchmark.tables import markdown as benchmark_tables
 from lsnet_mm.reproduction import TABLES, markdown, read_records
 from lsnet_mm.reproduction.composing import composed_sha256
 from lsnet_mm.reproduction.where import where
@@ -17,6 +18,7 @@ TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
 PAPER_TABLE = re.compile(
     r'<!-- table (\d)(, short|, where)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
 )
+BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 
@@ -45,6 +47,16 @@ def test_tables_of_the_paper_come_from_result_files(path):
         else:
             expected = markdown(table, records)
         assert text == expected, f'{path.name}: table {number} is out of date'
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
+def test_tables_of_benchmarks_come_from_their_files(path):
+    for name, title, table in BENCHMARK.findall(path.read_text()):
+        folder = ROOT / 'results' / 'benchmark' / name
+        results = json.loads((folder / 'benchmark.json').read_text())
+        text = benchmark_tables(results)
+        assert text == (folder / 'benchmark.md').read_text(), f'{name}: .md is not of its .json'
+        assert f'**{title}**\n\n{table}\n' in text, f'{path.name}: {name}, {title} is out of date'
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
