@@ -36,9 +36,9 @@ def flat(node, prefix=''):
     return {k: v for key, value in node.items() for k, v in flat(value, f'{prefix}.{key}').items()}
 
 
-def rows(scale):
-    """The configs of all tables, each once."""
-    names = (row.config for table in TABLES[scale].values() for row in table.rows)
+def rows(scale, tables=(1, 2, 3, 4)):
+    """The configs of tables, each once; by default of the paper's."""
+    names = (row.config for number in tables for row in TABLES[scale][number].rows)
     return {name: load(name) for name in dict.fromkeys(names)}
 
 
@@ -117,3 +117,26 @@ def test_no_config_branches_on_its_kind_of_loop(scale):
         joint = not is_two_stage(config) or inner(config['model'])['type'] == 'RSTN'
         wanted = 'EpochBasedTrainLoop' if joint else 'AlternatingTrainLoop'
         assert config['train_cfg']['type'] == wanted, name
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_presets_differ_in_sizes_and_boxes_alone(scale):
+    """The same S-Net, optimiser, epochs and augmentation, whatever size each sees."""
+    configs = list(rows(scale, (5,)).values())
+    peer = configs[0]
+    assert len(configs) == 7 and not is_two_stage(peer)
+    for config in configs:
+        model = inner(config['model'])
+        assert model.get('segmentor', peer['model']) == peer['model']
+        for key in ('optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness'):
+            assert config[key] == peer[key], key
+        assert config['train_cfg']['max_epochs'] == peer['train_cfg']['max_epochs']
+        for key in ('train_dataloader', 'test_dataloader'):
+            ours, theirs = flat(config[key]), flat(peer[key])
+            pipelines = [
+                [step for step in c.pop('.dataset.pipeline') if step['type'] != 'Resize']
+                for c in (ours, theirs)
+            ]
+            assert pipelines[0] == pipelines[1], key
+            different = {k for k in ours.keys() | theirs if ours.get(k) != theirs.get(k)}
+            assert different <= {'.num_workers'}, key
