@@ -53,7 +53,7 @@ def test_the_papers_setting():
     assert model.get('roi_mixing') is None and model.get('localizer_size') is None
     resize = next(t for t in cfg.train_dataloader.dataset.pipeline if t.type == 'Resize')
     assert resize.scale == (320, 320)
-    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4)
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4, fused=True)
     assert cfg.param_scheduler == [dict(type='StepLR', step_size=25, gamma=0.1, by_epoch=True)]
     assert cfg.train_cfg.type == 'AlternatingTrainLoop' and cfg.train_cfg.max_epochs == 60
 
