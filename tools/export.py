@@ -47,6 +47,8 @@ def main(argv=None) -> None:
     args = parser.parse_args(argv)
     if not Path(args.config).is_file():
         parser.error(f'config not found: {args.config}')
+    if args.int8 < 0:
+        parser.error('--int8: a number of slices, at least 1')
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         parser.error(f'checkpoint not found: {args.checkpoint}')
     if not args.unsafe_checkpoint:

@@ -62,7 +62,7 @@ def load_model(
     model.dataset_meta = dict(classes=_classes(model, content))
     device = torch.device(device or get_device())
     if device.type == 'cpu':
-        # In channels-last order convolutions take four fifths of the time (docs/performance.md).
+        # In channels-last order convolutions take about four fifths of the time.
         model = revert_sync_batchnorm(model).to(memory_format=torch.channels_last)
     return model.to(device).eval()
 

@@ -15,7 +15,7 @@ from .load_model import load_config, load_model
 from .slice_pipeline import WINDOW, grey_window, slice_pipeline
 from .tidy_up import TidyUp
 from .volume_prediction import VolumePrediction
-from .volume_predictor import VolumePredictor
+from .volume_predictor import VolumePredictor, check_dtype
 
 VolumeAndBatch = tuple[Volume, int]
 
@@ -54,6 +54,7 @@ class LSNetInferencer(BaseInferencer):
     ) -> None:
         self.window = window
         self.dtype = dtype
+        check_dtype(dtype)
         self.unsafe_checkpoint = unsafe_checkpoint
         config = load_config(model)
         super().__init__(config, str(weights), device, scope or 'mmseg', show_progress)

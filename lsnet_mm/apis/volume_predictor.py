@@ -15,6 +15,12 @@ from .volume_prediction import VolumePrediction
 DTYPES = ('float32', 'bfloat16', 'float16')
 
 
+def check_dtype(dtype: str) -> None:
+    """Raises a ValueError if it is none of :data:`DTYPES`."""
+    if dtype not in DTYPES:
+        raise ValueError(f'dtype {dtype!r} is none of {", ".join(DTYPES)}.')
+
+
 class VolumePredictor:
     """Segments whole volumes with a model of slices, in batches.
 
@@ -26,7 +32,7 @@ class VolumePredictor:
         model: Any segmentor of MMSegmentation, one stage or two.
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
-        dtype: Out of :data:`DTYPES`, by autocast: the nets compute in it, boxes and masks do not.
+        dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
     """
 
     def __init__(
@@ -34,8 +40,7 @@ class VolumePredictor:
     ):
         if batch_size < 1:
             raise ValueError(f'VolumePredictor: batch_size must be at least 1, got {batch_size}.')
-        if dtype not in DTYPES:
-            raise ValueError(f'VolumePredictor: dtype {dtype!r} is none of {", ".join(DTYPES)}.')
+        check_dtype(dtype)
         self.model = model
         self.pipeline = pipeline
         self.batch_size = batch_size

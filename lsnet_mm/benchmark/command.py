@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -32,14 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and write the files.
 
     Returns:
-        int: 0.
+        int: 0, or 1 if what is asked for cannot be measured.
     """
     args = parse_args(argv)
     keep_memory()
     quiet()
     if args.threads:
         torch.set_num_threads(args.threads)
-    results = run(args)
+    try:
+        results = run(args)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     text = markdown(results)
     print(text)
     if args.out:
@@ -54,18 +59,18 @@ def run(args: argparse.Namespace) -> dict:
     """All that is asked for, as the JSON file has it."""
     own = {f.name: getattr(args, f.name) for f in fields(Switches) if f.name in args}
     switches = Switches(**own)
-    machine = dict(cpu=_cpu(), cores=os.cpu_count(), rates=_rates(args, switches))
     if args.image:
         scene = read_scene(args.image, args.label)
     else:
         scene = phantom_scene(args.size, args.slices, args.with_organ)
+    machine = dict(cpu=_cpu(), cores=os.cpu_count(), rates=_rates(args, switches))
     subjects, not_run = build_subjects(args, switches)
     threads = args.threads or torch.get_num_threads()
     return dict(
         env=environment(args.device),
         machine=machine,
         settings=dict(
-            baseline=args.baseline,
+            baseline=subjects[0].name,
             repeats=args.repeats,
             size=list(scene.volume.voxels.shape[:2]),
             slices=len(scene),
@@ -102,8 +107,10 @@ def build_subjects(
     for name in chosen:
         if reason := PEERS[name].missing():
             not_run[name] = reason
-        else:
-            subjects.append(PEERS[name].subject(name, subjects[0]))
+        else:  # in each of the baseline's ways
+            for way, one in zip(names, subjects[: len(ways)], strict=True):
+                peer = PEERS[name].subject(name, one)
+                subjects.append(replace(peer, name=f'{name}, {way}' if way else name))
     return subjects, not_run
 
 

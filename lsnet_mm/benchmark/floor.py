@@ -1,4 +1,4 @@
-"""The least time that operations and bytes can take: what they are over the machine's rates."""
+"""Operations over the machine's rate, bytes over its bandwidth: what a run is measured by."""
 
 from collections.abc import Callable
 

@@ -104,16 +104,26 @@ def read_scene(image: Path, label: Path) -> Scene:
 
 def _read_slices(images: Path, masks: Path) -> Scene:
     """Images and masks of one name and one size, stacked; grey values are taken as HU."""
-    paths = sorted(path for path in images.iterdir() if path.suffix in ('.jpg', '.png'))
-    pairs = [(path, next(masks.glob(f'{path.stem}.*'), None)) for path in paths]
-    if not pairs:
+    paths, of = _pictures(images), _pictures(masks)
+    if not paths:
         raise ValueError(f'{images} has no .jpg or .png')
-    if alone := [path.name for path, mask in pairs if mask is None]:
-        raise ValueError(f'{masks} has no mask of {alone[0]}')
-    columns = zip(*pairs, strict=True)
-    stacks = [[cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).T for path in c] for c in columns]
-    if len(shapes := {grey.shape for stack in stacks for grey in stack}) != 1:
-        raise ValueError(f'{images} has {len(shapes)} sizes of slices; give those of one')
+    if alone := sorted(paths.keys() - of.keys()):
+        raise ValueError(f'{masks} has no mask of {paths[alone[0]].name}')
+    stacks, shape = ([], []), None
+    for path, stack in (
+        (files[k], s) for k in paths for files, s in zip((paths, of), stacks, strict=True)
+    ):
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        shape = shape or getattr(grey, 'shape', None)
+        if grey is None or grey.shape != shape:
+            raise ValueError(f'{path} cannot be read, or has another size than those before it')
+        stack.append(grey.T)
     affine = np.diag([-1.0, 1.0, -1.0, 1.0])  # ORIENTATION
-    image, label = (Volume(np.asfortranarray(np.stack(s, axis=-1)), affine) for s in stacks)
-    return Scene(Volume(image.voxels.astype(np.int16), affine), label)
+    image, label = (np.asfortranarray(np.stack(stack, axis=-1)) for stack in stacks)
+    return Scene(Volume(image.astype(np.int16), affine), Volume(label, affine))
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Files by their stems, in order."""
+    suffixes = ('.jpg', '.jpeg', '.png')
+    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes}

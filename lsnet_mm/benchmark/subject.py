@@ -58,7 +58,11 @@ class Subject:
             model = MODELS.build(cfg)
             model.init_weights()
             model = revert_sync_batchnorm(model).to(self.switches.device)
-        self._order_channels(model)
+        if self.switches.channels_last is not None:
+            order = torch.channels_last if self.switches.channels_last else torch.contiguous_format
+            model = model.to(memory_format=order)
+        elif torch.device(self.switches.device).type == 'cpu':  # as load_model does
+            model = model.to(memory_format=torch.channels_last)
         if self.switches.rounds is not None and hasattr(model, 'rounds'):
             model.rounds = self.switches.rounds
         return model.eval()
@@ -76,12 +80,10 @@ class Subject:
             return tuple(loop.get('phases', PHASES))
         return FUSED
 
-    def _order_channels(self, model: nn.Module) -> None:
-        """As the switches say, or else as the config's hook would."""
-        model.to(memory_format=torch.contiguous_format)
-        if self.switches.channels_last:
-            model.to(memory_format=torch.channels_last)
-        elif self.switches.channels_last is None:
+    def order_for_training(self, model: nn.Module) -> None:
+        """The order of channels in training: as the switches say, or else as the config's hook."""
+        if self.switches.channels_last is None:
+            model.to(memory_format=torch.contiguous_format)
             hooks = self.cfg.get('custom_hooks') or ()
             for hook in (h for h in hooks if h['type'] == 'ChannelsLastHook'):
                 HOOKS.build(hook).before_run(SimpleNamespace(model=model))

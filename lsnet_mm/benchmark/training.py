@@ -29,6 +29,7 @@ class Training:
 
     def __init__(self, subject: Subject, model: nn.Module, scene: Scene) -> None:
         self.model, self.switches, self.phases = model, subject.switches, subject.phases
+        subject.order_for_training(model)
         wrapper = copy.deepcopy(subject.cfg.optim_wrapper)
         if self.switches.fused_adam is not None:
             wrapper['optimizer']['fused'] = self.switches.fused_adam

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from .errors import ExportError
+from .preprocessing import test_pipeline
 
 
 def calibration_images(config: Config, channels: int, count: int) -> list[np.ndarray]:
@@ -30,8 +31,15 @@ def calibration_images(config: Config, channels: int, count: int) -> list[np.nda
             f'8-bit graphs are calibrated on slices of the training, and {missing}, or leave out '
             '--int8'
         )
-    own.pipeline = config.test_dataloader.dataset.pipeline
+    if 'dataset' in own or 'datasets' in own:
+        raise ExportError(
+            '8-bit graphs are calibrated on a plain dataset, and train_dataloader has a '
+            f'{own.type}: give one by --cfg-options, or leave out --int8'
+        )
+    own.pipeline = test_pipeline(config)
     dataset = DATASETS.build(own)
+    if not len(dataset):
+        raise ExportError(f'there is no slice to calibrate on in {root}')
     numbers = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     inputs = (np.asarray(dataset[int(k)]['inputs'], np.float32) for k in numbers)
     return [np.broadcast_to(x, (1, channels, *x.shape[1:])).copy() for x in inputs]

@@ -29,7 +29,7 @@ def preprocessing(config: Config) -> dict:
         ExportError: If the pipeline does anything else to the image.
     """
     result = dict(channels=3, neighbours=0, hu_window=None, resize=None)
-    for step in _pipeline(config):
+    for step in test_pipeline(config):
         name = step['type'].split('.')[-1]
         if name == 'LoadCTSlice':
             load = TRANSFORMS.build(dict(step))
@@ -48,7 +48,12 @@ def preprocessing(config: Config) -> dict:
     return result
 
 
-def _pipeline(config: Config) -> list[dict]:
+def test_pipeline(config: Config) -> list[dict]:
+    """The transforms of the test.
+
+    Raises:
+        ExportError: If the config has none.
+    """
     dataset = config.get('test_dataloader', {}).get('dataset', {})
     pipeline = dataset.get('pipeline') or config.get('test_pipeline')
     if not pipeline:

@@ -9,6 +9,7 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from .errors import ExportError
 from .onnx_model import ONNXModel, dice
 
 
@@ -25,6 +26,9 @@ def quantize(
 
     Returns:
         tuple: The new files by name, and their masks' mean Dice with the old ones' on the images.
+
+    Raises:
+        ExportError: If the model finds nothing in any of them, so that there are no crops.
     """
     with TemporaryDirectory() as folder:
         exact, small = Path(folder) / 'exact', Path(folder) / 'int8'
@@ -37,11 +41,20 @@ def quantize(
         seen = {name: _Recorder(model, Path(name).stem) for name in graphs}
         before = [model.predict(image, image.shape[-2:])[0]['mask'] for image in images]
         for name, recorder in seen.items():
+            if not recorder.feeds:
+                raise ExportError(
+                    f'the model finds no object in {len(images)} slices of the training, so its '
+                    'second stage cannot be made 8-bit: give --int8 more slices, or train it longer'
+                )
             _quantize(exact / name, small / name, recorder.feeds)
         model = ONNXModel(small)
         after = [model.predict(image, image.shape[-2:])[0]['mask'] for image in images]
-        agreement = np.mean([dice(a, b) for a, b in zip(before, after, strict=True)])
+        agreement = np.mean([_agreement(a, b) for a, b in zip(before, after, strict=True)])
         return {name: (small / name).read_bytes() for name in graphs}, float(agreement)
+
+
+def _agreement(a: np.ndarray, b: np.ndarray) -> float:
+    return dice(a, b) if a.any() or b.any() else 1.0
 
 
 def _quantize(source: Path, target: Path, feeds: list[dict]) -> None:

@@ -61,5 +61,4 @@ def identify_model(config: str, checkpoint: str, dtype: str = 'float32') -> dict
         'config_sha256': config_sha256(cfg.to_dict()),
         'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'lsnet_mm': __version__,
-        'dtype': dtype,
-    }
+    } | ({} if dtype == 'float32' else {'dtype': dtype})

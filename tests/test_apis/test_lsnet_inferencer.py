@@ -72,10 +72,9 @@ def test_precision_of_the_nets(model, volume, dtype):
     assert layer(torch.zeros(1, 2)).dtype is torch.float32  # it ends with the volume
 
 
-def test_an_unknown_precision(model, volume):
-    inferencer = LSNetInferencer(*model, device='cpu', show_progress=False, dtype='int8')
+def test_an_unknown_precision(model):
     with pytest.raises(ValueError, match="'int8' is none of float32, bfloat16, float16"):
-        inferencer(volume)
+        LSNetInferencer(*model, device='cpu', show_progress=False, dtype='int8')
 
 
 def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):

@@ -1,3 +1,5 @@
+from itertools import count
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -21,8 +23,13 @@ def test_multiply_adds_and_bytes_of_known_operations():
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_rates_of_a_machine(monkeypatch, dtype):
+    """By a clock on which everything takes two seconds."""
     monkeypatch.setattr('lsnet_mm.benchmark.floor.SIDE', 64)
     monkeypatch.setattr('lsnet_mm.benchmark.floor.BYTES', 2**16)
     monkeypatch.setattr('lsnet_mm.benchmark.floor.CHANNELS', 8)
+    clock = count(step=2)
+    monkeypatch.setattr(Switches, 'now', lambda self: next(clock))
     rates = machine_rates(Switches(dtype=dtype))
-    assert rates['macs'] > 1e6 and rates['bytes'] > 1e6
+    assert rates == dict(macs=9 * (64 * 8) ** 2 / 2, bytes=2 * 2**16 / 2)
+    monkeypatch.setattr('lsnet_mm.benchmark.floor.SIDE', 256)
+    assert machine_rates(Switches(dtype=dtype))['macs'] == 256**3 / 2

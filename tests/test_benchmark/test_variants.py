@@ -1,7 +1,9 @@
 import pytest
 import torch
 from benchmarking import UNET
+from mmengine.config import Config
 
+from lsnet_mm.apis.load_model import load_config
 from lsnet_mm.benchmark import Subject, Switches
 from lsnet_mm.benchmark.training import Training
 from lsnet_mm.benchmark.turns import Laps
@@ -35,3 +37,25 @@ def test_they_reach_the_net_and_the_optimizer(scene, name):
     assert orders == ['plain' not in name]  # the config has the hook
     fused = training.optim_wrapper.optimizer.defaults['fused']
     assert bool(fused) == ('fused-adam' in name)
+
+
+@pytest.mark.parametrize(('name', 'last'), [('configured', True), ('plain', False)])
+def test_the_schedule_of_the_paper(scene, name, last):
+    """Maps turned and weights not; all weights in inference."""
+    way = variants([name], Switches(batch_size=2))[name]
+    config = load_config(UNET)
+    schedule = Config.fromfile(UNET.parents[1] / '_base_' / 'schedules' / 'paper_60e.py')
+    config.optim_wrapper, config.custom_hooks = schedule.optim_wrapper, schedule.custom_hooks
+    model = Subject(name, config, way).build()
+    kernel = model.backbone.layer1[0].conv1.weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last) == last
+    training, orders = Training(Subject(name, config, way), model, scene), []
+    assert kernel.is_contiguous()
+    model.backbone.register_forward_hook(
+        lambda module, args, out: orders.append(
+            out[-1].is_contiguous(memory_format=torch.channels_last)
+        )
+    )
+    training.step(Laps(lambda: 0.0))
+    assert orders == [last]
+    assert training.optim_wrapper.optimizer.defaults['fused'] == last

@@ -29,11 +29,22 @@ class ChannelsLastHook(Hook):
         if self.devices and next(model.parameters()).device.type not in self.devices:
             return
         if self.weights:
+            self._check_fused(runner, model)
             model.to(memory_format=torch.channels_last)
             return
         for net in list(model.modules()):
             if isinstance(getattr(net, 'backbone', None), nn.Module):
                 net.backbone.register_forward_pre_hook(_channels_last)
+
+    @staticmethod
+    def _check_fused(runner, model: nn.Module) -> None:
+        optimizer = getattr(getattr(runner, 'optim_wrapper', None), 'optimizer', None)
+        on_cpu = next(model.parameters()).device.type == 'cpu'
+        if on_cpu and optimizer is not None and optimizer.defaults.get('fused'):
+            raise ValueError(
+                'ChannelsLastHook: an optimizer with fused=True on a CPU wants weights=False, or '
+                'fused=False.'
+            )
 
 
 def _channels_last(module: nn.Module, args: tuple) -> tuple:
