@@ -52,6 +52,9 @@ def test_from_folders_of_slices(tmp_path):
     for k in range(3):
         assert np.array_equal(scene.volume.voxels[..., k].T, images[k])
         assert np.array_equal(scene.mask(k), masks[k] // 255)
+    (tmp_path / 'masks' / '1.png').write_text('no picture')
+    with pytest.raises(ValueError, match='1.png cannot be read, or has another size'):
+        read_scene(tmp_path / 'images', tmp_path / 'masks')
     (tmp_path / 'masks' / '1.png').unlink()
     with pytest.raises(ValueError, match='no mask of 1.png'):
         read_scene(tmp_path / 'images', tmp_path / 'masks')
