@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/paper_60e.py',
     'mmdet::_base_/default_runtime.py',
 ]
-custom_imports = dict(imports=['lsnet_mm.models'], allow_failed_imports=False)
+custom_imports = dict(imports=['lsnet_mm.models', 'lsnet_mm.engine'], allow_failed_imports=False)
 
 lnet = _base_.localizer
 model = dict(
