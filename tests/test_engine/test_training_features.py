@@ -257,7 +257,8 @@ def test_channels_last(tmp_path):
 def test_channels_last_on_named_devices(devices, applies):
     model = torch.nn.Conv2d(3, 4, 3)
     hook = HOOKS.build(dict(type='ChannelsLastHook', devices=devices))
-    hook.before_run(SimpleNamespace(model=model))
+    runner = SimpleNamespace(model=model, optim_wrapper=Config(dict(optimizer=dict(fused=True))))
+    hook.before_run(runner)  # that of a test, which leaves the optimizer's config alone
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == applies
 
 
