@@ -62,9 +62,16 @@ def load_model(
     model.dataset_meta = dict(classes=_classes(model, content))
     device = torch.device(device or get_device())
     if device.type == 'cpu':
-        # In channels-last order convolutions take about four fifths of the time.
-        model = revert_sync_batchnorm(model).to(memory_format=torch.channels_last)
-    return model.to(device).eval()
+        model = revert_sync_batchnorm(model)
+    return place(model, device).eval()
+
+
+def place(model: nn.Module, device: str | torch.device) -> nn.Module:
+    """The model on a device, on a CPU in channels-last order: there convolutions take about four
+    fifths of the time in it."""
+    if torch.device(device).type == 'cpu':
+        model = model.to(memory_format=torch.channels_last)
+    return model.to(device)
 
 
 def _load_weights(model: nn.Module, content: object, name: str) -> None:

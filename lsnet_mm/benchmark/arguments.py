@@ -67,11 +67,16 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     }
     if unknown := args.checkpoint.keys() - set(names):
         parser.error(f'--checkpoint {sorted(unknown)[0]}: not among the configs')
-    for path in (*args.checkpoint.values(), args.image, args.label):
-        if path and not path.exists():
+    for path in args.checkpoint.values():
+        if not path.is_file():
             parser.error(f'file not found: {path}')
     if (args.image is None) != (args.label is None):
         parser.error('--image and --label belong together')
+    for path in (args.image, args.label):
+        if path and not path.exists():
+            parser.error(f'file or folder not found: {path}')
+    if args.image and args.image.is_dir() != args.label.is_dir():
+        parser.error('--image and --label: two files, or two folders')
     if args.cpu_time and (args.device != 'cpu' or args.threads != 1):
         parser.error('--cpu-time: with --device cpu and --threads 1 only')
     if not 0 <= args.with_organ <= 1:

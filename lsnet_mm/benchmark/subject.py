@@ -11,7 +11,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
 from torch import nn
 
-from ..apis.load_model import load_config, load_model
+from ..apis.load_model import load_config, load_model, place
 from ..engine.loops.alternating_loop import PHASES, AlternatingMixin
 from ..engine.loops.compile_nets import compile_nets
 from ..utils.pretrained import train_from_scratch
@@ -57,12 +57,10 @@ class Subject:
             train_from_scratch(cfg)
             model = MODELS.build(cfg)
             model.init_weights()
-            model = revert_sync_batchnorm(model).to(self.switches.device)
+            model = place(revert_sync_batchnorm(model), self.switches.device)
         if self.switches.channels_last is not None:
             order = torch.channels_last if self.switches.channels_last else torch.contiguous_format
             model = model.to(memory_format=order)
-        elif torch.device(self.switches.device).type == 'cpu':  # as load_model does
-            model = model.to(memory_format=torch.channels_last)
         if self.switches.rounds is not None and hasattr(model, 'rounds'):
             model.rounds = self.switches.rounds
         return model.eval()

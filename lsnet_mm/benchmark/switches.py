@@ -14,7 +14,8 @@ class Switches:
         batch_size: Slices at a time, in training and in inference.
         dtype: ``float32``, or ``bfloat16`` by autocast.
         compile: Compile the nets with ``torch.compile``.
-        channels_last: Order of the weights; None is what a config's hooks say.
+        channels_last: Order of the weights; None is in inference what a CPU has, and in training
+            what a config's hooks say.
         fused_adam: Adam's step in one pass; None is what a config says.
         rounds: Refinement rounds at most; None is what a config says.
         cpu_time: Count the seconds in which this process had a processor, on a machine that

@@ -151,13 +151,12 @@ def _floor(parts: dict, rates: dict) -> str:
     body = []
     for name, size in parts['size'].items():
         rate = rates[size['dtype']]
-        for part, unit in (('inference', size['work']), ('training', None)):
-            if name not in parts.get(part, ()):
-                continue
-            row = parts[part][name]
-            work, seconds = unit or row['work'], 1 / row['slices_per_second']['median']
+        for part in ('inference', 'training'):
+            row = parts.get(part, {}).get(name)
+            work = row and (size if part == 'inference' else row)['work']
             if work is None:
                 continue
+            seconds = 1 / row['slices_per_second']['median']
             least = [work[kind] / rate[kind] for kind in ('macs', 'bytes')]
             cells = [work['macs'] / 1e9, work['bytes'] / 1e6, *(1e3 * s for s in (*least, seconds))]
             share = f'{100 * least[0] / seconds:.0f}'

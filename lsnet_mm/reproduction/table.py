@@ -8,10 +8,10 @@ _SHORT = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables.
+    """One of the paper's tables, or that of the presets.
 
     Attributes:
-        number: In the paper.
+        number: In the paper; the presets' is 5.
         title: What it shows.
         rows: In their order.
         columns: Measured figures: key of a metric (see ``Record.scores``) by header.

@@ -70,8 +70,14 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
     fingerprint = study.fingerprint()
     volume = study.load()
     loaded = time.perf_counter()
-    names = ('config', 'checkpoint', 'device', 'batch_size', 'unsafe_checkpoint', 'dtype')
-    predict = predictor(*(getattr(job, name) for name in names))
+    predict = predictor(
+        job.config,
+        job.checkpoint,
+        job.device,
+        job.batch_size,
+        job.unsafe_checkpoint,
+        job.dtype,
+    )
     begun = time.perf_counter()
     found = predict(volume, job.probability, heatmaps=job.preview, on_slices=on_slices)
     predicted = time.perf_counter()

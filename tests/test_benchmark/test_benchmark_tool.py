@@ -97,6 +97,11 @@ def test_the_loader_where_its_data_are(subject, tmp_path):
             [str(UNET), '--variants', 'plain+fast'],
             "--variants: 'fast' is none of configured, plain",
         ),
+        (
+            [str(UNET), '--image', str(UNET), '--label', str(UNET.parent)],
+            '--image and --label: two files, or two folders',
+        ),
+        ([str(UNET), '--checkpoint', f'{UNET.stem}={UNET.parent}'], 'file not found: '),
         ([str(UNET), '--repeats', '0'], '--repeats must be at least 1'),
         ([str(UNET), '--with-organ', '2'], 'from 0 to 1'),
         ([str(UNET), '--with-organ', '0'], 'nothing to train on'),
