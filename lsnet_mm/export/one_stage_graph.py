@@ -3,7 +3,7 @@ from mmseg.models import EncoderDecoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..models.segmentors.lsnet import flip_background
+from ..models.probabilities import foreground_probabilities
 from .errors import ExportError
 from .image_graph import ImageGraph
 
@@ -37,7 +37,7 @@ class OneStageGraph(ImageGraph):
         logits = F.interpolate(
             logits, (height, width), mode='bilinear', align_corners=self.model.align_corners
         )
-        return logits.sigmoid() if logits.size(1) == 1 else flip_background(logits.softmax(dim=1))
+        return foreground_probabilities(logits)
 
     def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
         """With a result one and a half times as large."""

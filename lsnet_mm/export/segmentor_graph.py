@@ -1,8 +1,8 @@
 import torch
 from torch import Tensor, nn
 
+from ..models.probabilities import foreground_probabilities
 from ..models.segmentors import LSNet
-from ..models.segmentors.lsnet import flip_background
 from .image_graph import ImageGraph
 
 
@@ -36,8 +36,7 @@ class SegmentorGraph(ImageGraph):
         torch._check(width >= 1)
         crops = self.extractor.crop(self.normalize(images), rois)
         logits = self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])])
-        one = logits.size(1) == 1
-        probs = logits.sigmoid() if one else flip_background(logits.softmax(dim=1))
+        probs = foreground_probabilities(logits)
         return self.extractor.place(probs, rois, images.shape[-2:], (height, width))
 
     def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
