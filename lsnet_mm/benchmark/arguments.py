@@ -1,5 +1,6 @@
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from .memory import CLEAR_REFS
@@ -11,7 +12,11 @@ PARTS = ('training', 'inference', 'memory', 'loader')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the arguments; what cannot be ends the program with a sentence."""
+    """Read the arguments; what cannot be ends the program with a sentence.
+
+    Returns:
+        argparse.Namespace: With the ``variants`` as switches, by name.
+    """
     parser = argparse.ArgumentParser(
         description='Size, training step, whole-volume inference, memory and loader of systems '
         'side by side: in one process, in turns, with ratios against a baseline. Without a '
@@ -84,7 +89,8 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.with_organ == 0 and not args.image and 'training' in args.parts:
         parser.error('--with-organ 0: there is nothing to train on; leave training out of --parts')
     try:
-        variants(args.variants, Switches())
+        own = {f.name: getattr(args, f.name) for f in fields(Switches) if f.name in args}
+        args.variants = variants(args.variants, Switches(**own))
     except ValueError as error:
         parser.error(f'--variants: {error}')
     if 'memory' in args.parts and args.device == 'cpu' and not CLEAR_REFS.exists():

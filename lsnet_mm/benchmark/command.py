@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,9 +24,7 @@ from .plot import plot_speed
 from .quiet import quiet
 from .scene import Scene, phantom_scene, read_scene
 from .subject import Subject
-from .switches import Switches
 from .tables import markdown
-from .variants import variants
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,14 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> dict:
     """All that is asked for, as the JSON file has it."""
-    own = {f.name: getattr(args, f.name) for f in fields(Switches) if f.name in args}
-    switches = Switches(**own)
     if args.image:
         scene = read_scene(args.image, args.label)
     else:
         scene = phantom_scene(args.size, args.slices, args.with_organ)
-    machine = dict(cpu=_cpu(), cores=os.cpu_count(), rates=_rates(args, switches))
-    subjects, not_run = build_subjects(args, switches)
+    machine = dict(cpu=_cpu(), cores=os.cpu_count(), rates=_rates(args))
+    subjects, not_run = build_subjects(args)
     threads = args.threads or torch.get_num_threads()
     return dict(
         env=environment(args.device),
@@ -76,7 +72,7 @@ def run(args: argparse.Namespace) -> dict:
             slices=len(scene),
             share=scene.share,
             threads=threads,
-            **own,
+            **{key: getattr(args, key) for key in ('device', 'batch_size', 'rounds', 'cpu_time')},
         ),
         own_boxes=[s.name for s in subjects if s.checkpoint],
         not_run=not_run,
@@ -84,17 +80,15 @@ def run(args: argparse.Namespace) -> dict:
     )
 
 
-def _rates(args: argparse.Namespace, switches: Switches) -> dict[str, dict]:
+def _rates(args: argparse.Namespace) -> dict[str, dict]:
     """What the machine can do, by precision."""
-    ways = variants(args.variants, switches).values()
-    return {way.dtype: machine_rates(way) for way in ways}
+    by_precision = {way.dtype: way for way in args.variants.values()}
+    return {dtype: machine_rates(way) for dtype, way in by_precision.items()}
 
 
-def build_subjects(
-    args: argparse.Namespace, switches: Switches
-) -> tuple[list[Subject], dict[str, str]]:
+def build_subjects(args: argparse.Namespace) -> tuple[list[Subject], dict[str, str]]:
     """The systems, the baseline first, and why others are not among them."""
-    ways = variants(args.variants, switches)
+    ways = args.variants
     names = ['' if list(ways) == ['configured'] else name for name in ways]
     configs = sorted(args.configs, key=lambda config: Path(config).stem != args.baseline)
     subjects = [

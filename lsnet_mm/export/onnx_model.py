@@ -199,12 +199,13 @@ def scale(boxes: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Dice of the foregrounds of two masks that are not both empty, rounded as PyTorch rounds.
+    """Dice of the foregrounds of two masks, 1 if both are empty, rounded as PyTorch rounds.
 
     Masks that agree to exactly 0.95 do not reach an ``agreement`` of 0.95 in single precision.
     """
     a, b = a > 0, b > 0
-    return float(np.float32(2 * np.logical_and(a, b).sum()) / np.float32(a.sum() + b.sum()))
+    total = a.sum() + b.sum()
+    return float(np.float32(2 * np.logical_and(a, b).sum()) / np.float32(total)) if total else 1.0
 
 
 def resize(slices: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:

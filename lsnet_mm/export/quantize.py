@@ -49,12 +49,8 @@ def quantize(
             _quantize(exact / name, small / name, recorder.feeds)
         model = ONNXModel(small)
         after = [model.predict(image, image.shape[-2:])[0]['mask'] for image in images]
-        agreement = np.mean([_agreement(a, b) for a, b in zip(before, after, strict=True)])
+        agreement = np.mean([dice(a, b) for a, b in zip(before, after, strict=True)])
         return {name: (small / name).read_bytes() for name in graphs}, float(agreement)
-
-
-def _agreement(a: np.ndarray, b: np.ndarray) -> float:
-    return dice(a, b) if a.any() or b.any() else 1.0
 
 
 def _quantize(source: Path, target: Path, feeds: list[dict]) -> None:

@@ -123,8 +123,8 @@ def test_weights_of_a_config_bring_their_own_boxes(subject, scene, tmp_path):
         baseline=LSNET.stem,
         peers=None,
         checkpoint={LSNET.stem: path},
-        variants=['configured'],
+        variants=dict(configured=system.switches),
     )
-    (trained,), missing = build_subjects(args, system.switches)
+    (trained,), missing = build_subjects(args)
     run = Inference(trained, trained.build(), scene)
     assert not missing and run.profile()['crops'] == 0  # it has learnt nothing yet

@@ -124,6 +124,8 @@ def test_rounds_stop_where_those_of_pytorch_do():
     after = np.roll(before.reshape(-1), 1).reshape(before.shape)
     found = onnx_model.dice(before, after)
     assert found == multi_round_dice(torch.from_numpy(before), torch.from_numpy(after)) < 0.95
+    empty = np.zeros_like(before)
+    assert onnx_model.dice(empty, empty) == 1 and onnx_model.dice(empty, empty + 1) == 0
 
 
 def exported(model, cfg, tmp_path):

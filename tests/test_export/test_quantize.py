@@ -12,7 +12,7 @@ from lsnet_mm.export.calibration import calibration_images
 from lsnet_mm.export.command import export
 from lsnet_mm.export.errors import ExportError
 from lsnet_mm.export.onnx_model import ONNXModel
-from lsnet_mm.export.quantize import _agreement, quantize
+from lsnet_mm.export.quantize import quantize
 from lsnet_mm.phantom import write_prepared
 
 pytestmark = pytest.mark.filterwarnings('ignore')
@@ -86,5 +86,3 @@ def test_nothing_found(trained):
     graphs = {n: (trained.folder / n).read_bytes() for n in ('localizer.onnx', 'segmentor.onnx')}
     with pytest.raises(ExportError, match='no object in 1 slices'):
         quantize(graphs, about, [np.zeros((1, 3, 96, 80), np.float32)])
-    empty = np.zeros((4, 4), np.uint8)
-    assert _agreement(empty, empty) == 1 and _agreement(empty, empty + 1) == 0
