@@ -8,6 +8,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from ..models.compile_nets import check_compiler, compile_nets
 from ..utils import allow_external_configs, safe_torch_load
 
 
@@ -31,6 +32,7 @@ def load_model(
     checkpoint: str | Path,
     device: str | torch.device | None = None,
     unsafe_checkpoint: bool = False,
+    compile: bool = False,
 ) -> nn.Module:
     """A trained model in evaluation mode, with every weight from its checkpoint.
 
@@ -39,6 +41,7 @@ def load_model(
         checkpoint: Local file, of a training run or exported.
         device: By default a GPU if there is one.
         unsafe_checkpoint: Let the file run code when it is loaded; only if you trust it.
+        compile: Compile its nets with ``torch.compile``, in the first batches of each size.
 
     Returns:
         nn.Module: With ``cfg``, and ``dataset_meta``: its ``classes``, background first.
@@ -47,6 +50,7 @@ def load_model(
         FileNotFoundError: If there is no such file.
         UnsafeCheckpointError: If the checkpoint holds more than weights and training state.
         WrongCheckpointError: If it lacks a weight of the model, or has another or another shape.
+        RuntimeError: If it is to be compiled, and the machine cannot.
     """
     cfg = load_config(config)
     path = Path(checkpoint).expanduser()
@@ -63,6 +67,9 @@ def load_model(
     device = torch.device(device or get_device())
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
+    if compile:
+        check_compiler(device)
+        compile_nets(model)
     return place(model, device).eval()
 
 

@@ -34,6 +34,7 @@ class LSNetInferencer(BaseInferencer):
         window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
         dtype: Of the nets; see :class:`VolumePredictor`.
+        compile: Compile the nets; see :func:`load_model`.
         scope: Of OpenMMLab's registries; that of the config by default.
         show_progress: Show a bar.
     """
@@ -51,16 +52,18 @@ class LSNetInferencer(BaseInferencer):
         scope: str | None = None,
         show_progress: bool = True,
         dtype: str = 'float32',
+        compile: bool = False,
     ) -> None:
         self.window = window
         self.dtype = dtype
         check_dtype(dtype)
         self.unsafe_checkpoint = unsafe_checkpoint
+        self.compile = compile
         config = load_config(model)
         super().__init__(config, str(weights), device, scope or 'mmseg', show_progress)
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
-        return load_model(cfg, weights, device, self.unsafe_checkpoint)
+        return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         return slice_pipeline(cfg, self.window)

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..apis.load_model import load_config, load_model, place
 from ..engine.loops.alternating_loop import PHASES, AlternatingMixin
-from ..engine.loops.compile_nets import compile_nets
+from ..models.compile_nets import compile_nets
 from ..utils.pretrained import train_from_scratch
 from .switches import Switches
 

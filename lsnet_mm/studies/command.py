@@ -13,7 +13,8 @@ from ..preparation import Pool
 from ..utils import refuse_unsafe_checkpoints
 from .dicom_seg import MISSING
 from .find import find_studies
-from .job import Job, identify_model
+from .job import Job
+from .nets import Nets
 from .run import report, segment_all
 from .segment import predictor
 
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')
     parser.add_argument('--batch-size', type=int, default=8, help='slices at a time (8)')
     parser.add_argument('--dtype', choices=DTYPES, default='float32', help='of the nets (float32)')
+    parser.add_argument('--compile', action='store_true', help='the nets, by torch.compile')
     parser.add_argument(
         '--unsafe-checkpoint',
         action='store_true',
@@ -89,7 +91,8 @@ def make_job(args: argparse.Namespace) -> Job:
     Raises:
         FileNotFoundError: If config or checkpoint is missing.
         ValueError: If the checkpoint is another config's, or the config is not for slices.
-        RuntimeError: If the checkpoint is not safe to load, or the device is not there.
+        RuntimeError: If the checkpoint is not safe to load, the device is not there, or
+            torch.compile does not work.
     """
     if args.dicom_seg and find_spec('highdicom') is None:
         raise ValueError(MISSING)
@@ -97,24 +100,25 @@ def make_job(args: argparse.Namespace) -> Job:
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    config, checkpoint = args.model
-    device = args.device or _own_device()
-    predictor(config, checkpoint, device, args.batch_size, args.unsafe_checkpoint, args.dtype)
-    return Job(
-        config=config,
-        checkpoint=checkpoint,
-        out=args.out,
-        device=device,
+    nets = Nets(
+        *args.model,
+        device=args.device or _own_device(),
         batch_size=args.batch_size,
+        unsafe_checkpoint=args.unsafe_checkpoint,
+        dtype=args.dtype,
+        compile=args.compile,
+    )
+    predictor(nets)
+    return Job(
+        nets=nets,
+        out=args.out,
         threads=max((os.cpu_count() or 1) // args.workers, 1) if args.workers > 1 else 0,
         dicom_seg=args.dicom_seg,
         probability=args.probabilities,
         preview=args.preview,
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
-        unsafe_checkpoint=args.unsafe_checkpoint,
-        dtype=args.dtype,
-        model=identify_model(config, checkpoint, args.dtype),
+        model=nets.identity(),
     )
 
 

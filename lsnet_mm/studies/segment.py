@@ -15,6 +15,7 @@ from ..preparation.case import ORIENTATION
 from ..volumes import Volume, VolumeError
 from .dicom_seg import pack_dicom_seg
 from .job import Job
+from .nets import Nets
 from .nifti import pack_nifti
 from .outputs import Outputs, describe
 from .preview import draw_preview
@@ -22,11 +23,13 @@ from .study import NiftiStudy, Study
 
 
 @lru_cache(maxsize=1)
-def predictor(config, checkpoint, device, batch_size, unsafe_checkpoint, dtype) -> VolumePredictor:
+def predictor(nets: Nets) -> VolumePredictor:
     """The model, loaded once in a process, whose memory is then kept for its activations."""
     keep_memory()
-    model = load_model(config, checkpoint, device, unsafe_checkpoint)
-    return VolumePredictor(model, slice_pipeline(model.cfg), batch_size, dtype)
+    model = load_model(
+        nets.config, nets.checkpoint, nets.device, nets.unsafe_checkpoint, nets.compile
+    )
+    return VolumePredictor(model, slice_pipeline(model.cfg), nets.batch_size, nets.dtype)
 
 
 def segment_study(
@@ -70,14 +73,7 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
     fingerprint = study.fingerprint()
     volume = study.load()
     loaded = time.perf_counter()
-    predict = predictor(
-        job.config,
-        job.checkpoint,
-        job.device,
-        job.batch_size,
-        job.unsafe_checkpoint,
-        job.dtype,
-    )
+    predict = predictor(job.nets)
     begun = time.perf_counter()
     found = predict(volume, job.probability, heatmaps=job.preview, on_slices=on_slices)
     predicted = time.perf_counter()

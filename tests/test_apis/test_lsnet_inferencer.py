@@ -1,5 +1,6 @@
 """Whole volumes through a model whose mask is known: axes, values, boxes, and refusals."""
 
+from functools import partial
 from itertools import permutations, product
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from exporting import build, lsnet_config
 from mmengine.registry import MODELS
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from threshold_segmentor import expected_mask, write_model
@@ -19,6 +20,7 @@ from lsnet_mm.apis import (
     WrongCheckpointError,
     load_model,
 )
+from lsnet_mm.apis.load_model import load_config
 from lsnet_mm.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
 from lsnet_mm.volumes import Volume, VolumeError, read_dicom
@@ -78,13 +80,53 @@ def test_an_unknown_precision(model):
 
 
 def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/unet/unet_w16_slices.py')
+    config = load_config(ROOT / 'configs/unet/unet_w16_slices.py')
     net = MODELS.build(config.model)
     torch.save(net.state_dict(), tmp_path / 'weights.pth')
     loaded = load_model(config, tmp_path / 'weights.pth', 'cpu')
     weights, before = ([p for p in m.parameters() if p.ndim == 4] for m in (loaded, net))
     assert weights and all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
     assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
+
+
+def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
+    """By a backend that keeps the graphs as they are: which nets are compiled, and their masks."""
+    graphs, compile = [], torch.compile
+
+    def keep(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, 'compile', partial(compile, backend=keep))
+    config = lsnet_config()
+    config.model.rounds = 0
+    config.model.model.localizer.head.test_cfg.max_per_img = 1
+    net = build(config)
+    torch.nn.init.zeros_(net.localizer.head.keypoints[-1].bias)  # it finds something
+    torch.save(net.state_dict(), tmp_path / 'weights.pth')
+    masks = []
+    for compiled in (False, True):
+        own = dict(device='cpu', show_progress=False, compile=compiled)
+        inferencer = LSNetInferencer(config, tmp_path / 'weights.pth', **own)
+        [found] = inferencer(volume, batch_size=10)['predictions']  # one size: compiled once
+        masks.append((found['mask'], [box['from'] for box in found['boxes']]))
+        assert bool(graphs) == compiled
+    assert len(graphs) >= 7  # probe, and three parts of either net
+    assert masks[0][1] and masks[0][1] == masks[1][1]
+    np.testing.assert_array_equal(*(mask for mask, _ in masks))
+    torch._dynamo.reset()
+
+
+def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch, tmp_path):
+    def lacking(graph, inputs):
+        raise FileNotFoundError('no g++')
+
+    monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend=lacking))
+    config = load_config(ROOT / 'configs/unet/unet_w16_slices.py')
+    torch.save(MODELS.build(config.model).state_dict(), tmp_path / 'weights.pth')
+    with pytest.raises(RuntimeError, match=r'torch.compile does not work here .*no g\+\+.*install'):
+        load_model(config, tmp_path / 'weights.pth', 'cpu', compile=True)
+    torch._dynamo.reset()
 
 
 @pytest.mark.parametrize('codes', AXES)

@@ -15,6 +15,7 @@ import pytest
 from lsnet_mm.phantom import write_download
 from lsnet_mm.studies import find_studies
 from lsnet_mm.studies.command import main
+from lsnet_mm.studies.nets import Nets
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
@@ -88,6 +89,16 @@ def test_another_precision_is_another_model(images, segment):
     assert record['model']['dtype'] == 'bfloat16'
     code, _, errors, _ = segment(folder)
     assert code == 1 and 'is not what this command would write' in errors
+
+
+def test_what_has_no_nets_cannot_be_compiled(images, segment):
+    code, _, errors, out = segment(images, options=['--compile'])
+    assert code == 1 and 'has none of backbone' in errors and not out.exists()
+
+
+def test_compiled_nets_are_in_the_record(model):
+    plain, compiled = (Nets(*map(str, model), 'cpu', compile=c).identity() for c in (False, True))
+    assert compiled == plain | {'compile': True}
 
 
 def test_preview_shows_what_the_net_saw(images, segment, pictures):

@@ -1,4 +1,4 @@
-# MMSegmentation's DeepLabV3 on ResNet-34 as it comes: PSPNet's with another head.
+# MMSegmentation's DeepLabV3 on ResNet-34: PSPNet's with another head.
 _base_ = './pspnet_r34.py'
 model = dict(
     decode_head=dict(
@@ -8,7 +8,7 @@ model = dict(
         in_channels=512,
         in_index=3,
         channels=128,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
+        loss_decode=dict(type='FocalDiceLoss'),
         **_base_.common,
     ),
 )

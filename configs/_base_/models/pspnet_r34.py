@@ -1,8 +1,15 @@
-# MMSegmentation's PSPNet on ResNet-34 as it comes: its own heads, auxiliary head and losses; two
-# classes by softmax.
+# MMSegmentation's PSPNet on ResNet-34: its own heads and auxiliary head, with the loss, the
+# threshold and the almost empty untrained mask of all other nets here.
 norm_cfg = dict(type='BN', requires_grad=True)
 common = dict(
     num_classes=2,
+    out_channels=1,
+    threshold=0.5,
+    init_cfg=dict(
+        type='Normal',
+        std=0.01,
+        override=dict(type='Normal', name='conv_seg', std=0.01, bias_prob=0.01),
+    ),
     dropout_ratio=0.1,
     norm_cfg=norm_cfg,
     align_corners=False,
@@ -32,7 +39,7 @@ model = dict(
         in_channels=512,
         in_index=3,
         channels=128,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
+        loss_decode=dict(type='FocalDiceLoss'),
         **common,
     ),
     auxiliary_head=dict(
@@ -42,7 +49,7 @@ model = dict(
         channels=64,
         num_convs=1,
         concat_input=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4),
+        loss_decode=dict(type='FocalDiceLoss', loss_weight=0.4),
         **common,
     ),
     train_cfg=dict(),

@@ -30,3 +30,19 @@ def compile_nets(model: nn.Module, **options) -> None:
     for part in parts:
         for name in getattr(part, 'COMPILED', ('forward',)):
             setattr(part, name, torch.compile(getattr(part, name), **options))
+
+
+def check_compiler(device: torch.device | str) -> None:
+    """Compiles next to nothing, so that what is missing shows at once and not in the first batch.
+
+    Raises:
+        RuntimeError: If it fails, with torch's reason.
+    """
+    try:
+        torch.compile(torch.square)(torch.ones(8, device=device))
+    except Exception as error:  # whatever the backend lacks
+        reason = ' '.join(str(error).split('\n\n')[0].split())  # the rest is how to debug torch
+        raise RuntimeError(
+            f'torch.compile does not work here ({reason}). Leave out compile, or install what it '
+            'needs: a C++ compiler such as g++ for a CPU, Triton for a GPU.'
+        ) from error
