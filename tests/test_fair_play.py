@@ -1,12 +1,17 @@
 """Systems of one table differ by what the table compares and by nothing else."""
 
+from copy import deepcopy
 from functools import cache
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import bias_init_with_prob
+from mmengine.registry import MODELS, init_default_scope
 
+from lsnet_mm.models import FocalDiceLoss
 from lsnet_mm.reproduction import TABLES
 from lsnet_mm.reproduction.sources import find_config
+from lsnet_mm.utils.pretrained import train_from_scratch
 
 #: What two-stage rows may differ in; besides, one-stage rows have another model and another loop.
 MAY_DIFFER = {
@@ -58,6 +63,27 @@ def test_rounds_are_the_same_for_all(scale):
     rounds = [c['model'] for c in rows(scale).values() if c['model']['type'] == 'MultiRound']
     assert len(rounds) >= 2
     assert len({(m['rounds'], m['agreement']) for m in rounds}) == 1
+
+
+@pytest.mark.parametrize('scale', TABLES)
+def test_one_stage_rows_have_the_same_loss_threshold_and_prior(scale):
+    init_default_scope('mmseg')
+    found = 0
+    for name, config in rows(scale).items():
+        if is_two_stage(config) or name.endswith('_bce'):
+            continue
+        found += 1
+        cfg = deepcopy(config['model'])
+        train_from_scratch(cfg)
+        model = MODELS.build(cfg)
+        model.init_weights()
+        heads = [model.decode_head, *([model.auxiliary_head] if model.with_auxiliary_head else [])]
+        for head in heads:
+            assert type(head.loss_decode) is FocalDiceLoss, name
+            assert head.out_channels == 1 and head.threshold == 0.5, name
+            assert head.conv_seg.bias.item() == pytest.approx(bias_init_with_prob(0.01)), name
+        assert model.decode_head.loss_decode.loss_weight == 1, name
+    assert found == 5  # U-Net, Attention U-Net, FCN, PSPNet, DeepLabV3
 
 
 @pytest.mark.parametrize('scale', TABLES)

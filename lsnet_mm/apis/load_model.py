@@ -3,13 +3,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..models.compile_nets import check_compiler, compile_nets
 from ..utils import allow_external_configs, safe_torch_load
+from ..utils.device import find_device
 
 
 class WrongCheckpointError(ValueError):
@@ -50,9 +50,10 @@ def load_model(
         FileNotFoundError: If there is no such file.
         UnsafeCheckpointError: If the checkpoint holds more than weights and training state.
         WrongCheckpointError: If it lacks a weight of the model, or has another or another shape.
+        ValueError: If the device is not there, or it is to be compiled and has no nets.
         RuntimeError: If it is to be compiled, and the machine cannot.
     """
-    cfg = load_config(config)
+    cfg, device = load_config(config), find_device(device)
     path = Path(checkpoint).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
@@ -64,13 +65,13 @@ def load_model(
     _load_weights(model, content, path.name)
     model.cfg = cfg
     model.dataset_meta = dict(classes=_classes(model, content))
-    device = torch.device(device or get_device())
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
+    model = place(model, device)
     if compile:
-        check_compiler(device)
         compile_nets(model)
-    return place(model, device).eval()
+        check_compiler(device)
+    return model.eval()
 
 
 def place(model: nn.Module, device: str | torch.device) -> nn.Module:

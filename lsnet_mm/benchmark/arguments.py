@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from ..utils.device import find_device
 from .memory import CLEAR_REFS
 from .peers import PEERS
 from .switches import Switches
@@ -82,6 +83,10 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             parser.error(f'file or folder not found: {path}')
     if args.image and args.image.is_dir() != args.label.is_dir():
         parser.error('--image and --label: two files, or two folders')
+    try:
+        find_device(args.device)
+    except ValueError as error:
+        parser.error(f'--device: {error}')
     if args.cpu_time and (args.device != 'cpu' or args.threads != 1):
         parser.error('--cpu-time: with --device cpu and --threads 1 only')
     if not 0 <= args.with_organ <= 1:

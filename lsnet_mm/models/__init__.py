@@ -11,7 +11,7 @@ from .necks import (
     SaliencyTransform,
     UNetNeck,
 )
-from .segmentors import RSTN, LSNet, MultiRound
+from .segmentors import RSTN, LSNet, MultiRound, TwoStageSegmentor
 from .task_modules import RoIMixing
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     'RoIRecalibration',
     'SaliencyTransform',
     'StemResNet',
+    'TwoStageSegmentor',
     'UNetNeck',
 ]

@@ -38,8 +38,9 @@ def check_compiler(device: torch.device | str) -> None:
     Raises:
         RuntimeError: If it fails, with torch's reason.
     """
+    ones = torch.ones(8, device=device)
     try:
-        torch.compile(torch.square)(torch.ones(8, device=device))
+        torch.compile(torch.square)(ones)
     except Exception as error:  # whatever the backend lacks
         reason = ' '.join(str(error).split('\n\n')[0].split())  # the rest is how to debug torch
         raise RuntimeError(

@@ -14,7 +14,7 @@ from ..utils import refuse_unsafe_checkpoints
 from .dicom_seg import MISSING
 from .find import find_studies
 from .job import Job
-from .nets import Nets
+from .model_spec import ModelSpec
 from .run import report, segment_all
 from .segment import predictor
 
@@ -90,9 +90,9 @@ def make_job(args: argparse.Namespace) -> Job:
 
     Raises:
         FileNotFoundError: If config or checkpoint is missing.
-        ValueError: If the checkpoint is another config's, or the config is not for slices.
-        RuntimeError: If the checkpoint is not safe to load, the device is not there, or
-            torch.compile does not work.
+        ValueError: If the checkpoint is another config's, the config is not for slices, or the
+            device is not there.
+        RuntimeError: If the checkpoint is not safe to load, or torch.compile does not work.
     """
     if args.dicom_seg and find_spec('highdicom') is None:
         raise ValueError(MISSING)
@@ -100,7 +100,7 @@ def make_job(args: argparse.Namespace) -> Job:
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    nets = Nets(
+    spec = ModelSpec(
         *args.model,
         device=args.device or _own_device(),
         batch_size=args.batch_size,
@@ -108,9 +108,9 @@ def make_job(args: argparse.Namespace) -> Job:
         dtype=args.dtype,
         compile=args.compile,
     )
-    predictor(nets)
+    predictor(spec)
     return Job(
-        nets=nets,
+        spec=spec,
         out=args.out,
         threads=max((os.cpu_count() or 1) // args.workers, 1) if args.workers > 1 else 0,
         dicom_seg=args.dicom_seg,
@@ -118,7 +118,7 @@ def make_job(args: argparse.Namespace) -> Job:
         preview=args.preview,
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
-        model=nets.identity(),
+        model=spec.identity(),
     )
 
 

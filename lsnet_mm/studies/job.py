@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..apis.tidy_up import TidyUp
-from .nets import Nets
+from .model_spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Job:
     """What is to be done with every study. It travels to worker processes.
 
     Attributes:
-        nets: The model.
+        spec: The model, and how it is run.
         out: Folder to write to.
         threads: Of torch in this process; 0 leaves them as they are.
         dicom_seg: Write a DICOM Segmentation.
@@ -23,7 +23,7 @@ class Job:
         model: What identifies the model, for the record of a study.
     """
 
-    nets: Nets
+    spec: ModelSpec
     out: Path
     threads: int = 0
     dicom_seg: bool = False

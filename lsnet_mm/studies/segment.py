@@ -15,7 +15,7 @@ from ..preparation.case import ORIENTATION
 from ..volumes import Volume, VolumeError
 from .dicom_seg import pack_dicom_seg
 from .job import Job
-from .nets import Nets
+from .model_spec import ModelSpec
 from .nifti import pack_nifti
 from .outputs import Outputs, describe
 from .preview import draw_preview
@@ -23,13 +23,13 @@ from .study import NiftiStudy, Study
 
 
 @lru_cache(maxsize=1)
-def predictor(nets: Nets) -> VolumePredictor:
+def predictor(spec: ModelSpec) -> VolumePredictor:
     """The model, loaded once in a process, whose memory is then kept for its activations."""
     keep_memory()
     model = load_model(
-        nets.config, nets.checkpoint, nets.device, nets.unsafe_checkpoint, nets.compile
+        spec.config, spec.checkpoint, spec.device, spec.unsafe_checkpoint, spec.compile
     )
-    return VolumePredictor(model, slice_pipeline(model.cfg), nets.batch_size, nets.dtype)
+    return VolumePredictor(model, slice_pipeline(model.cfg), spec.batch_size, spec.dtype)
 
 
 def segment_study(
@@ -60,6 +60,8 @@ def segment_study(
         message = 'there is not enough memory. Use fewer --workers or a smaller --batch-size.'
     except Exception as error:  # one strange study must not stop the others
         message = f'an unexpected {type(error).__name__}. Please report it.'
+        if job.spec.compile:
+            message += ' Without --compile it may work.'
     return about | {'error': message}
 
 
@@ -73,7 +75,7 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
     fingerprint = study.fingerprint()
     volume = study.load()
     loaded = time.perf_counter()
-    predict = predictor(job.nets)
+    predict = predictor(job.spec)
     begun = time.perf_counter()
     found = predict(volume, job.probability, heatmaps=job.preview, on_slices=on_slices)
     predicted = time.perf_counter()

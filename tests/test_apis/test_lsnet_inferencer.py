@@ -90,12 +90,15 @@ def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
 
 
 def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
-    """By a backend that keeps the graphs as they are: which nets are compiled, and their masks."""
-    graphs, compile = [], torch.compile
+    """By a backend that runs the graphs as they are, and notes whose weights they are given."""
+    weights, compiled, compile = {}, set(), torch.compile
 
     def keep(graph, inputs):
-        graphs.append(graph)
-        return graph
+        def run(*args):
+            compiled.update(weights[id(a)] for a in args if id(a) in weights)
+            return graph(*args)
+
+        return run
 
     monkeypatch.setattr(torch, 'compile', partial(compile, backend=keep))
     config = lsnet_config()
@@ -103,16 +106,20 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
     config.model.model.localizer.head.test_cfg.max_per_img = 1
     net = build(config)
     torch.nn.init.zeros_(net.localizer.head.keypoints[-1].bias)  # it finds something
+    torch.nn.init.zeros_(net.segmentor.decode_head.conv_seg.bias)
     torch.save(net.state_dict(), tmp_path / 'weights.pth')
     masks = []
-    for compiled in (False, True):
-        own = dict(device='cpu', show_progress=False, compile=compiled)
+    for switch in (False, True):
+        own = dict(device='cpu', show_progress=False, compile=switch)
         inferencer = LSNetInferencer(config, tmp_path / 'weights.pth', **own)
+        weights.update(
+            (id(p), name.rsplit('.', 1)[0]) for name, p in inferencer.model.named_parameters()
+        )
         [found] = inferencer(volume, batch_size=10)['predictions']  # one size: compiled once
         masks.append((found['mask'], [box['from'] for box in found['boxes']]))
-        assert bool(graphs) == compiled
-    assert len(graphs) >= 7  # probe, and three parts of either net
-    assert masks[0][1] and masks[0][1] == masks[1][1]
+        assert bool(compiled) == switch
+    assert compiled == set(weights.values())  # every layer of both nets
+    assert masks[0][0].any() and masks[0][1] and masks[0][1] == masks[1][1]
     np.testing.assert_array_equal(*(mask for mask, _ in masks))
     torch._dynamo.reset()
 

@@ -105,6 +105,8 @@ def test_the_loader_where_its_data_are(subject, tmp_path):
         ([str(UNET), '--repeats', '0'], '--repeats must be at least 1'),
         ([str(UNET), '--with-organ', '2'], 'from 0 to 1'),
         ([str(UNET), '--with-organ', '0'], 'nothing to train on'),
+        ([str(UNET), '--device', 'cuda:99'], '--device: device cuda:99: '),
+        ([str(UNET), '--device', 'horse'], '--device: device horse: '),
         ([str(UNET), '--cpu-time', '--threads', '2'], '--cpu-time: with --device cpu and'),
     ],
 )

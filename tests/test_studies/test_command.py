@@ -15,7 +15,7 @@ import pytest
 from lsnet_mm.phantom import write_download
 from lsnet_mm.studies import find_studies
 from lsnet_mm.studies.command import main
-from lsnet_mm.studies.nets import Nets
+from lsnet_mm.studies.model_spec import ModelSpec
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
@@ -91,13 +91,20 @@ def test_another_precision_is_another_model(images, segment):
     assert code == 1 and 'is not what this command would write' in errors
 
 
+def test_a_device_that_is_not_there(images, segment):
+    code, _, errors, out = segment(images, options=['--device', 'cuda:99'])
+    assert code == 1 and 'device cuda:99: ' in errors and 'such as cpu' in errors
+    assert not out.exists()
+
+
 def test_what_has_no_nets_cannot_be_compiled(images, segment):
     code, _, errors, out = segment(images, options=['--compile'])
     assert code == 1 and 'has none of backbone' in errors and not out.exists()
 
 
-def test_compiled_nets_are_in_the_record(model):
-    plain, compiled = (Nets(*map(str, model), 'cpu', compile=c).identity() for c in (False, True))
+def test_compiling_changes_the_identity(model):
+    specs = [ModelSpec(*map(str, model), 'cpu', compile=c) for c in (False, True)]
+    plain, compiled = (spec.identity() for spec in specs)
     assert compiled == plain | {'compile': True}
 
 

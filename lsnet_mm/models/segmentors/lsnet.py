@@ -94,7 +94,8 @@ class LSNet(TwoStageSegmentor):
             )
 
     def _training_view(self, inputs: Tensor, data_samples: list) -> tuple[Tensor, list]:
-        """That, and samples with the boxes in its pixels; masks keep the size of ``inputs``."""
+        """What the localizer sees, and samples with the boxes in its pixels; masks keep the size
+        of ``inputs``."""
         view = self._localizer_view(inputs)
         samples = []
         for sample in data_samples:

@@ -151,7 +151,8 @@ class TwoStageSegmentor(BaseSegmentor):
 
     def _labels(self, probs: Tensor) -> Tensor:
         """Label maps (N, 1, H, W) from pasted probabilities."""
-        return label_map(probs, getattr(self.decode_head, 'threshold', None))
+        threshold = self.decode_head.threshold if self.out_channels == 1 else None
+        return label_map(probs, threshold)
 
     def _localizer_view(self, inputs: Tensor) -> Tensor:
         """The images as the localizer sees them."""
@@ -161,16 +162,16 @@ class TwoStageSegmentor(BaseSegmentor):
             inputs, self.localizer_size, mode='bilinear', align_corners=False, antialias=True
         )
 
-    @staticmethod
-    def _check_test_samples(inputs: Tensor, data_samples: list) -> None:
+    def _check_test_samples(self, inputs: Tensor, data_samples: list) -> None:
+        name, size = type(self).__name__, tuple(inputs.shape[-2:])
         for sample in data_samples:
             if any(sample.metainfo.get('img_padding_size', (0,))):
                 raise ValueError(
-                    f'LSNet got images padded to {tuple(inputs.shape[-2:])} at test time. It takes '
-                    "any size: leave 'size' and 'size_divisor' out of data_preprocessor.test_cfg."
+                    f'{name} got images padded to {size} at test time. It takes any size: leave '
+                    "'size' and 'size_divisor' out of data_preprocessor.test_cfg."
                 )
             if sample.metainfo.get('flip'):
-                raise ValueError('LSNet got a flipped image at test time: leave out the flip.')
+                raise ValueError(f'{name} got a flipped image at test time: leave out the flip.')
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The localizer's features."""

@@ -10,7 +10,7 @@ from ..version import __version__
 
 
 @dataclass(frozen=True)
-class Nets:
+class ModelSpec:
     """A model, and how it is to be run.
 
     Attributes:
@@ -19,7 +19,7 @@ class Nets:
         device: Such as ``'cuda:0'``.
         batch_size: Slices at a time.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
-        dtype: What they compute in.
+        dtype: What its nets compute in.
         compile: Compile them.
     """
 
@@ -32,7 +32,8 @@ class Nets:
     compile: bool = False
 
     def identity(self) -> dict:
-        """Name and hashes, without paths, and what changes a result though it need not be there.
+        """Name and hashes, without paths; precision and compilation only if they are not as ever,
+        so that records of older versions still match.
 
         Raises:
             FileNotFoundError: If one of the files is missing.
