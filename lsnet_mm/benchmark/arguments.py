@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from ..utils.device import find_device
+from ..utils.device import device_name
 from .memory import CLEAR_REFS
 from .peers import PEERS
 from .switches import Switches
@@ -38,7 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--label', type=Path, help='its label, or a folder of masks')
     add('--batch-size', type=int, default=8, help='slices at a time (8)')
     add('--threads', type=int, help="torch's (as many as it takes)")
-    add('--device', default='cpu', help='(cpu)')
+    add('--device', type=device_name, default='cpu', help='(cpu)')
     add('--variants', nargs='+', default=['configured'], metavar='WORD+WORD', help='ways to run '
         f'each config, of {", ".join(WORDS)} (configured)')  # fmt: skip
     add('--cpu-time', action='store_true', help='count the seconds in which the process had a '
@@ -83,10 +83,6 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             parser.error(f'file or folder not found: {path}')
     if args.image and args.image.is_dir() != args.label.is_dir():
         parser.error('--image and --label: two files, or two folders')
-    try:
-        find_device(args.device)
-    except ValueError as error:
-        parser.error(f'--device: {error}')
     if args.cpu_time and (args.device != 'cpu' or args.threads != 1):
         parser.error('--cpu-time: with --device cpu and --threads 1 only')
     if not 0 <= args.with_organ <= 1:

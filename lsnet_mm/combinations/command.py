@@ -15,6 +15,7 @@ from rich.progress import track
 from ..allocator import keep_memory
 from ..evaluation.provenance import environment
 from ..files import write_atomic
+from ..utils.device import device_name
 from .combination import read_combinations
 from .measure import FAILED, measure
 from .table import markdown, summary
@@ -34,7 +35,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--number', type=int, default=2, help='images in the batch (2)')
     add('--organs', type=int, default=2, choices=(1, 2), help='besides the background (2)')
     add('--repeats', type=int, default=3, help='times are medians of so many (3)')
-    add('--device', default='cpu', help='(cpu)')
+    add('--device', type=device_name, default='cpu', help='(cpu)')
     add('--out', type=Path, default='results/combinations.json', help='JSON file')
     add('--docs', type=Path, default='docs/combinations.md', help='with a table to fill in')
     args = parser.parse_args(argv)

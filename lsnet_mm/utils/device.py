@@ -1,3 +1,5 @@
+import argparse
+
 import torch
 from mmengine.device import get_device
 
@@ -17,3 +19,12 @@ def find_device(name: str | torch.device | None = None) -> torch.device:
             f'device {name}: {reason}. Name one that is there, such as cpu.'
         ) from error
     return device
+
+
+def device_name(text: str) -> str:
+    """For ``type`` of an argument: the name, of a device that works."""
+    try:
+        find_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text

@@ -52,6 +52,13 @@ def test_chosen_rows_are_printed_only(few, tmp_path, monkeypatch, capsys):
     assert '| segformer | MixVisionTransformer | 64 |' in capsys.readouterr().out
 
 
+def test_a_device_that_is_not_there(few, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main([*SMALL, '--out', str(tmp_path / 'new.json'), '--device', 'cuda:99'])
+    assert '--device: device cuda:99: ' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_name_that_is_not_there(few, capsys):
     with pytest.raises(SystemExit):
         main(['--rows', 'segformer', 'unet'])
