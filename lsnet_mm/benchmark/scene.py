@@ -110,14 +110,13 @@ def _read_slices(images: Path, masks: Path) -> Scene:
     if alone := sorted(paths.keys() - of.keys()):
         raise ValueError(f'{masks} has no mask of {paths[alone[0]].name}')
     stacks, shape = ([], []), None
-    for path, stack in (
-        (files[k], s) for k in paths for files, s in zip((paths, of), stacks, strict=True)
-    ):
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        shape = shape or getattr(grey, 'shape', None)
-        if grey is None or grey.shape != shape:
-            raise ValueError(f'{path} cannot be read, or has another size than those before it')
-        stack.append(grey.T)
+    for stem in paths:
+        for path, stack in zip((paths[stem], of[stem]), stacks, strict=True):
+            grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            shape = shape or getattr(grey, 'shape', None)
+            if grey is None or grey.shape != shape:
+                raise ValueError(f'{path} cannot be read, or has another size than those before it')
+            stack.append(grey.T)
     affine = np.diag([-1.0, 1.0, -1.0, 1.0])  # ORIENTATION
     image, label = (np.asfortranarray(np.stack(stack, axis=-1)) for stack in stacks)
     return Scene(Volume(image.astype(np.int16), affine), Volume(label, affine))

@@ -4,6 +4,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, mask_to_box
+from ..probabilities import foreground_probabilities
 from .base import BaseLocalizer
 
 
@@ -85,9 +86,7 @@ class CoarseLocalizer(BaseLocalizer):
     @staticmethod
     def foreground(logits: Tensor) -> Tensor:
         """Probabilities of any foreground (N, H, W), from logits (N, C, H, W)."""
-        if logits.size(1) == 1:
-            return logits.sigmoid()[:, 0]
-        return 1 - logits.softmax(dim=1)[:, 0]
+        return foreground_probabilities(logits)[:, 0]
 
     @property
     def threshold(self) -> float:
