@@ -97,8 +97,8 @@ def lsnet_config():
         localizer_size=(64, 64),
         roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4),
         segmentor=segmentor(norm_cfg=GN),
+        test_cfg=dict(rounds=3, agreement=0.99),
     )
-    model = dict(type='MultiRound', model=model, rounds=3, agreement=0.99)
     return config(model, 'LoadCTSlice', dict(type='HUWindow', window=(-100, 240)))
 
 

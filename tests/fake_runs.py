@@ -53,15 +53,15 @@ def write_fake_tools(root: Path, runs: list[Run], fail: str = '', sleep=0, epoch
     train = TRAIN.format(fail=[fail], sleep=sleep, epochs=epochs)
     (root / 'tools' / 'train.py').write_text(train)
     (root / 'tools' / 'test.py').write_text(TEST)
-    hashes = {run.config: run.sha256() for run in runs}
-    hashes |= {f'{run.config}/train': run.sha256('train_split') for run in runs}
+    hashes = {run.system.name: run.sha256() for run in runs}
+    hashes |= {f'{run.system.name}/train': run.sha256('train_split') for run in runs}
     (root / 'hashes.json').write_text(json.dumps(hashes))
 
 
 def put_checkpoint(run: Run, epoch: int, sha256: str | None = None) -> None:
     """A work folder as if it had been trained so far, elsewhere, and moved here."""
     run.work_dir.mkdir(parents=True, exist_ok=True)
-    (run.work_dir / HASH_FILE).write_text((sha256 or run.sha256()) + '\n')
+    (run.work_dir / HASH_FILE).write_text((sha256 or run.training_sha256()) + '\n')
     (run.work_dir / f'epoch_{epoch}.pth').touch()
     (run.work_dir / 'last_checkpoint').write_text(f'/elsewhere/epoch_{epoch}.pth')
 
@@ -69,7 +69,7 @@ def put_checkpoint(run: Run, epoch: int, sha256: str | None = None) -> None:
 def put_result(run: Run, rows=(), test: str = 'test', **changes) -> Path:
     """A run folder as if it had been tested."""
     result = {
-        'config': run.config,
+        'config': run.system.name,
         'config_sha256': run.sha256(test),
         'seed': run.seed,
         'params': 2_000_000,

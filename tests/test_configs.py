@@ -63,8 +63,8 @@ def test_the_papers_setting():
     [
         ('lsnet_r18_r34_unet_pancreas', 'unet_r34_pancreas'),
         ('lsnet_r18_r34_fcn_pancreas', 'fcn_r34_pancreas'),
-        ('lsnet_small_slices_resized', 'unet_small_slices'),
-        ('lsnet_small_slices', 'unet_small_slices_native'),
+        ('lsnet_small_unet_slices_resized_48e', 'unet_small_slices_48e'),
+        ('lsnet_small_unet_slices_native_48e', 'unet_small_slices_native_48e'),
     ],
 )
 def test_the_second_stage_is_the_one_stage_net(two_stage, one_stage):
@@ -105,6 +105,6 @@ def test_the_readmes_backbone_builds(tmp_path):
 
 def test_mmseg_builds_the_models_for_inference():
     """``init_model`` sets keys of its own in the model's config."""
-    for name in ('lsnet_small_slices', 'lsnet_small_slices_resized'):
+    for name in ('lsnet_small_unet_slices_native_48e', 'lsnet_small_unet_slices_resized_48e'):
         model = init_model(load(name), device='cpu')
         assert model.decode_head.threshold == 0.5

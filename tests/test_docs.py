@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lsnet_mm.benchmark.tables import markdown as benchmark_tables
-from lsnet_mm.reproduction import TABLES, markdown, read_records
+from lsnet_mm.reproduction import TABLES, find_system, markdown, read_records
 from lsnet_mm.reproduction.composing import composed_sha256
 from lsnet_mm.reproduction.where import where
 
@@ -70,7 +70,8 @@ def test_results_are_those_of_the_configs():
     """A config that changed since its run would leave a figure that no command gives."""
     for path in ROOT.glob('results/**/result.json'):
         result = json.loads(path.read_text())
-        asked = (result['config'], *(result['data'][key] for key in ('name', 'fold', 'split')))
+        system = find_system(result['config'])
+        asked = (system, *(result['data'][key] for key in ('name', 'fold', 'split')))
         current = {composed_sha256(*asked, from_scratch) for from_scratch in (False, True)}
         assert result['config_sha256'] in current, f'{path.relative_to(ROOT)} is of another config'
 
@@ -81,7 +82,7 @@ def test_no_result_names_a_missing_folder(tmp_path):
 
 
 def test_scores_of_training_slices_are_no_run_of_their_own(tmp_path):
-    run = ROOT / 'results' / 'native' / 'unet_small_slices' / 'seed0'
+    run = ROOT / 'results' / 'native' / 'unet_small_slices_48e' / 'seed0'
     shutil.copytree(run, tmp_path / 'seed0')
     shutil.copytree(run, tmp_path / 'seed0' / 'train_split')
-    assert summarize().table(tmp_path).count('unet_small_slices') == 1
+    assert summarize().table(tmp_path).count('unet_small_slices_48e') == 1

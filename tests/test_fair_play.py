@@ -30,11 +30,6 @@ def load(name):
     return Config.fromfile(find_config(name)).to_dict()
 
 
-def inner(model):
-    """The two-stage model without rounds."""
-    return model['model'] if model['type'] == 'MultiRound' else model
-
-
 def flat(node, prefix=''):
     if not isinstance(node, dict):
         return {prefix: node}

@@ -60,8 +60,8 @@ def test_analyze_logs(folder):
     assert (folder / 'loss.png').stat().st_size > 1000
 
 
-@pytest.mark.parametrize('name', ['unet/unet_small_slices', 'rstn/rstn_w16_slices_rounds'])
-def test_get_flops_of_one_stage_and_of_rounds(capsys, name):
+@pytest.mark.parametrize('name', ['unet/unet_small_slices', 'rstn/rstn_small_unet_slices'])
+def test_get_flops_of_one_and_of_two_stages(capsys, name):
     load_tool('get_flops').main([str(ROOT / 'configs' / f'{name}.py'), '--shape', '64', '64'])
     assert 'GFLOPs' in capsys.readouterr().out
 

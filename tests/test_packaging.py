@@ -201,7 +201,7 @@ def test_configs_can_be_inherited_by_package_name(installed, tmp_path):
         'print(Config.fromfile("mine.py").model.type)'
     )
     out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=installed)
-    assert 'MultiRound' in out.split()
+    assert 'LSNet' in out.split()
 
 
 MINE = """
@@ -212,7 +212,7 @@ segmentor = dict(
     decode_head=dict(
         type='SegformerHead', in_channels=[16, 32, 64, 128], in_index=[0, 1, 2, 3], channels=32,
         num_classes=2, out_channels=1, threshold=0.5, loss_decode=dict(type='FocalDiceLoss')))
-model = dict(model=dict(segmentor=segmentor))
+model = dict(segmentor=segmentor)
 train_cfg = dict(max_epochs=1)
 """
 

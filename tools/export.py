@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='+',
         action=DictAction,
         metavar='KEY=VALUE',
-        help='override settings of the config, such as model.model.localizer.head.test_cfg.vote=0',
+        help='override settings of the config, such as model.localizer.head.test_cfg.vote=0',
     )
     parser.add_argument(
         '--unsafe-checkpoint',

@@ -47,8 +47,7 @@ def main(argv=None) -> None:
     for column in ('part', 'parameters', 'GFLOPs'):
         table.add_column(column, justify='left' if column == 'part' else 'right')
     parts = {'all': None}
-    inner = getattr(model, 'model', model)  # in a wrapper
-    parts |= {name: part for name, part in inner.named_children() if count_params(part)}
+    parts |= {name: part for name, part in model.named_children() if count_params(part)}
     for name, part in parts.items():
         count = count_params(part or model)
         table.add_row(name, f'{count:,}', f'{count_gflops(model, inputs, part):.3f}')

@@ -3,7 +3,6 @@
 import torch
 from mmengine.runner import Runner
 
-from lsnet_mm.engine.hooks import SyncStatisticsHook
 from lsnet_mm.utils.cli import build_parser, load_config
 from lsnet_mm.utils.pretrained import missing_for_pretrained, train_from_scratch
 
@@ -52,11 +51,7 @@ def apply_options(parser, args, cfg):
 def main():
     parser, args = parse_args()
     cfg = load_config(parser, args)
-    runner = Runner.from_cfg(apply_options(parser, args, cfg))
-    if runner.distributed:
-        # Not in the configs, whose hashes stand in the results.
-        runner.register_hook(SyncStatisticsHook())
-    runner.train()
+    Runner.from_cfg(apply_options(parser, args, cfg)).train()
 
 
 if __name__ == '__main__':

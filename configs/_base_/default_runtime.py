@@ -28,11 +28,13 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=True, interval=1, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     seed=dict(type='SeedHook'),
+    statistics=dict(type='SyncStatisticsHook'),
     result=dict(type='ResultHook'),
     visualization=dict(type='TwoStageVisualizationHook'),
 )
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='TwoStageVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(
+    type='TwoStageVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
+)
 log_processor = dict(by_epoch=True)
 log_level = 'INFO'
 load_from = None

@@ -3,7 +3,12 @@ _base_ = '../lsnet/lsnet_r18_r34_unet_pancreas.py'
 
 from lsnet_mm.utils.mmdet import detector_config  # noqa: E402
 
-detector = detector_config(
-    'fcos/fcos_r18_fpn_gn-head-center-normbbox-centeronreg-giou_8xb8-amp-lsj-200e_coco.py'
+model = dict(
+    localizer=dict(
+        _delete_=True,
+        type='DetectorLocalizer',
+        detector=detector_config(
+            'fcos/fcos_r18_fpn_gn-head-center-normbbox-centeronreg-giou_8xb8-amp-lsj-200e_coco.py'
+        ),
+    )
 )
-model = dict(localizer=dict(_delete_=True, type='DetectorLocalizer', detector=detector))

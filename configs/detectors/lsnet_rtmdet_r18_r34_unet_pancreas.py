@@ -3,5 +3,10 @@ _base_ = '../lsnet/lsnet_r18_r34_unet_pancreas.py'
 
 from lsnet_mm.utils.mmdet import detector_config  # noqa: E402
 
-detector = detector_config('rtmdet/rtmdet_tiny_8xb32-300e_coco.py')
-model = dict(localizer=dict(_delete_=True, type='DetectorLocalizer', detector=detector))
+model = dict(
+    localizer=dict(
+        _delete_=True,
+        type='DetectorLocalizer',
+        detector=detector_config('rtmdet/rtmdet_tiny_8xb32-300e_coco.py'),
+    )
+)

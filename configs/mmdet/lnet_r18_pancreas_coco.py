@@ -1,13 +1,11 @@
 # The paper's L-Net as a detector of MMDetection, for its own tools.
 _base_ = [
-    '../_base_/models/lnet_unet_r18.py',
     '../_base_/datasets/pancreas_coco.py',
     '../_base_/schedules/paper_60e.py',
     'mmdet::_base_/default_runtime.py',
 ]
 custom_imports = dict(imports=['lsnet_mm.models', 'lsnet_mm.engine'], allow_failed_imports=False)
 
-lnet = _base_.localizer
 model = dict(
     type='SingleStageDetector',
     data_preprocessor=dict(
@@ -16,7 +14,21 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         pad_size_divisor=32,
     ),
-    backbone=lnet.backbone,
-    neck=lnet.neck,
-    bbox_head=lnet.head,
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        norm_cfg=dict(type='BN'),
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18'),
+    ),
+    neck=dict(type='UNetNeck', in_channels=(64, 128, 256, 512), channels=(256, 128, 64)),
+    bbox_head=dict(
+        type='KPBBRHead',
+        in_channels=64,
+        delta=20,
+        beta=2,
+        loss_cls=dict(type='FocalDiceLoss', dice_weight=0.2),
+        loss_bbox=dict(type='DIoULoss', loss_weight=0.5),
+    ),
 )

@@ -9,14 +9,28 @@ model = dict(
     bbox_head=dict(in_channels=32, feat_channels=32),
 )
 
-data_root = 'data/phantom_coco/'
-resize = dict(scale=(128, 128))
-train_pipeline = [{**t, **resize} if t['type'] == 'Resize' else t for t in _base_.train_pipeline]
-test_pipeline = [{**t, **resize} if t['type'] == 'Resize' else t for t in _base_.test_pipeline]
-train_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=train_pipeline))
-val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+train_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        data_root='data/phantom_coco/',
+        pipeline=[
+            t | dict(scale=(128, 128)) if t['type'] == 'Resize' else t
+            for t in _base_.train_dataloader.dataset.pipeline
+        ],
+    ),
+)
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        data_root='data/phantom_coco/',
+        pipeline=[
+            t | dict(scale=(128, 128)) if t['type'] == 'Resize' else t
+            for t in _base_.val_dataloader.dataset.pipeline
+        ],
+    ),
+)
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
+val_evaluator = dict(ann_file='data/phantom_coco/annotations/val.json')
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(

@@ -1,7 +1,7 @@
-# One-stage twin of lsnet_small_slices_resized.py: the same S-Net, on slices resized to 160x160.
+# One-stage twin of lsnet_small_unet_slices.py: the same S-Net.
 _base_ = [
     '../_base_/models/unet_small.py',
     '../_base_/datasets/slices_160.py',
-    '../_base_/schedules/small_48e.py',
+    '../_base_/schedules/small_32e.py',
     '../_base_/default_runtime.py',
 ]

@@ -86,8 +86,8 @@ class Inference:
         if hasattr(head, 'predict_by_feat'):
             watch.watch(head, 'predict_by_feat', 'decode')
             watch.watch(head, 'forward_distances', 'BBR')
-        if hasattr(self.model, 'refine'):  # what rounds cost beside crop, S-Net and paste
-            watch.watch(self.model, 'refine', 'refine')
+        if model.test_cfg['rounds']:  # what they cost beside crop, S-Net and paste
+            watch.watch(model, 'refine', 'refine')
         watch.watch(model.roi_extractor, 'crop', 'crop')
         watch.watch(model, '_logits', 'S-Net')
         watch.watch(model.roi_extractor, 'paste', 'paste')

@@ -38,7 +38,7 @@ class Peer:
         cfg.model = dict(
             type='EncoderDecoder',
             data_preprocessor=cfg.model.get('data_preprocessor')
-            or cfg.model.model.data_preprocessor,
+            or cfg.model.segmentor.data_preprocessor,
             backbone=dict(type='PeerNet', peer=name),
             decode_head=dict(
                 type='LogitsHead',

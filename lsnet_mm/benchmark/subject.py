@@ -14,6 +14,7 @@ from torch import nn
 from ..apis.load_model import load_config, load_model, place
 from ..engine.loops.alternating_loop import PHASES, AlternatingMixin
 from ..models.compile_nets import compile_nets
+from ..models.segmentors import TwoStageSegmentor
 from ..utils.pretrained import train_from_scratch
 from .switches import Switches
 
@@ -61,8 +62,8 @@ class Subject:
         if self.switches.channels_last is not None:
             order = torch.channels_last if self.switches.channels_last else torch.contiguous_format
             model = model.to(memory_format=order)
-        if self.switches.rounds is not None and hasattr(model, 'rounds'):
-            model.rounds = self.switches.rounds
+        if self.switches.rounds is not None and two_stages(model):
+            model.test_cfg['rounds'] = self.switches.rounds
         return model.eval()
 
     def compile(self, model: nn.Module) -> None:
@@ -88,6 +89,5 @@ class Subject:
 
 
 def two_stages(model: nn.Module) -> nn.Module | None:
-    """The two-stage model in a model, without rounds around it; None if there is none."""
-    inner = getattr(model, 'model', model)
-    return inner if hasattr(inner, 'localizer') else None
+    """A model that has two stages; None in place of any other."""
+    return model if isinstance(model, TwoStageSegmentor) else None

@@ -13,6 +13,7 @@ from torch import nn
 from ..evaluation.provenance import is_absolute
 from ..utils.checkpoint import safe_torch_load
 from ..utils.pretrained import train_from_scratch
+from ..utils.translation import translate
 from ..version import __version__
 from .config_text import TRUSTED_IMPORTS, check_config, custom_imports, parse_config
 from .errors import ExportError
@@ -91,6 +92,7 @@ def read_config(path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPOR
         check_config(config, trusted_imports)
     except ExportError as error:
         raise ExportError(f'{path}: {error}') from error
+    translate(config)
     if modules := custom_imports(config):
         import_modules_from_strings(modules)
     return Config(config)

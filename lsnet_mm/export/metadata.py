@@ -1,7 +1,7 @@
 from torch import nn
 
 from ..models.localizers import CoarseLocalizer
-from ..models.segmentors import LSNet, MultiRound
+from ..models.segmentors import LSNet
 from ..version import __version__
 
 #: Grows when a runner of an older version would misread the graphs.
@@ -12,12 +12,11 @@ def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
     """All that a runner needs to know beside the graphs, as plain values.
 
     Args:
-        model: An ``LSNet``, one in ``MultiRound``, or an ``EncoderDecoder``.
+        model: An ``LSNet`` or an ``EncoderDecoder``.
         preprocessing: What comes before the graphs, see `preprocessing`.
         opset: Of the graphs.
     """
-    inner = model.model if isinstance(model, MultiRound) else model
-    head = inner.decode_head
+    head = model.decode_head
     head = head[-1] if isinstance(head, nn.ModuleList) else head
     normalize = model.data_preprocessor
     about = dict(
@@ -29,20 +28,18 @@ def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
         # For the reader: these are in the graphs.
         mean=normalize.mean.flatten().tolist() if normalize._enable_normalize else None,
         std=normalize.std.flatten().tolist() if normalize._enable_normalize else None,
-        out_channels=inner.out_channels,
-        threshold=head.threshold if inner.out_channels == 1 else None,
+        out_channels=model.out_channels,
+        threshold=head.threshold if model.out_channels == 1 else None,
         localizer=None,
     )
-    if isinstance(inner, LSNet):
-        about['localizer'] = _localizer(inner)
+    if isinstance(model, LSNet):
+        about['localizer'] = _localizer(model)
         about['crop'] = dict(
-            type=type(inner.roi_extractor).__name__,
-            size=inner.roi_extractor.size,
-            margin=inner.roi_extractor.margin,
+            type=type(model.roi_extractor).__name__,
+            size=model.roi_extractor.size,
+            margin=model.roi_extractor.margin,
         )
-        wrapped = isinstance(model, MultiRound)
-        about['rounds'] = model.rounds if wrapped else 0
-        about['agreement'] = model.agreement if wrapped else None
+        about.update({key: model.test_cfg[key] for key in ('rounds', 'agreement')})
     return about
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..models.dense_heads import KPBBRHead
 from ..models.localizers import CoarseLocalizer
-from ..models.segmentors import LSNet, MultiRound
+from ..models.segmentors import LSNet
 from .errors import ExportError
 from .image_graph import ImageGraph
 from .localizer_graph import LocalizerGraph
@@ -33,8 +33,8 @@ def graphs_of(model: nn.Module) -> dict[str, ImageGraph]:
     """The graphs of a model, by file name.
 
     Args:
-        model: An ``LSNet`` with an ``LNet`` or a ``CoarseLocalizer``, one in ``MultiRound``, or an
-            ``EncoderDecoder``; in evaluation mode.
+        model: An ``LSNet`` with an ``LNet`` or a ``CoarseLocalizer``, or an ``EncoderDecoder``; in
+            evaluation mode.
 
     Returns:
         dict: ``localizer.onnx`` and ``segmentor.onnx``, or the latter alone.
@@ -42,17 +42,16 @@ def graphs_of(model: nn.Module) -> dict[str, ImageGraph]:
     Raises:
         ExportError: If the model is of another type.
     """
-    inner = model.model if isinstance(model, MultiRound) else model
     # Subclasses may predict by other rules than the runner's; mmseg's cascade does not.
-    if type(inner) is LSNet and _has_known_rule(inner.localizer):
+    if type(model) is LSNet and _has_known_rule(model.localizer):
         return {
-            'localizer.onnx': LocalizerGraph(inner, model.data_preprocessor),
-            'segmentor.onnx': SegmentorGraph(inner, model.data_preprocessor),
+            'localizer.onnx': LocalizerGraph(model, model.data_preprocessor),
+            'segmentor.onnx': SegmentorGraph(model, model.data_preprocessor),
         }
-    if type(inner) in (EncoderDecoder, CascadeEncoderDecoder):
-        return {'segmentor.onnx': OneStageGraph(inner, model.data_preprocessor)}
-    part = f' with a {type(inner.localizer).__name__}' if isinstance(inner, LSNet) else ''
-    raise ExportError(f'a model of type {type(inner).__name__}{part} cannot be exported to ONNX')
+    if type(model) in (EncoderDecoder, CascadeEncoderDecoder):
+        return {'segmentor.onnx': OneStageGraph(model, model.data_preprocessor)}
+    part = f' with a {type(model.localizer).__name__}' if isinstance(model, LSNet) else ''
+    raise ExportError(f'a model of type {type(model).__name__}{part} cannot be exported to ONNX')
 
 
 def _has_known_rule(localizer: nn.Module) -> bool:

@@ -121,7 +121,7 @@ class ONNXModel:
         return results
 
     def _refine(self, image: np.ndarray, result: dict) -> None:
-        """The mask's box gives the next crop, until two masks agree; as `MultiRound`."""
+        """The mask's box gives the next crop, until two masks agree; as PyTorch does it."""
         for done in range(self.about['rounds']):
             before = result['mask']
             if not before.any():

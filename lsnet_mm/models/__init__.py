@@ -11,7 +11,7 @@ from .necks import (
     SaliencyTransform,
     UNetNeck,
 )
-from .segmentors import RSTN, LSNet, MultiRound, TwoStageSegmentor
+from .segmentors import RSTN, LSNet, TwoStageSegmentor
 from .task_modules import RoIMixing
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     'KPBBRHead',
     'LNet',
     'LSNet',
-    'MultiRound',
     'RoIMixing',
     'RoIRecalibration',
     'SaliencyTransform',

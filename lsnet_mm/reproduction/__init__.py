@@ -7,8 +7,9 @@ from .rendering import csv_text, markdown
 from .report import read_records, write_report
 from .row import Row
 from .run import Run
+from .system import System
 from .table import Table
-from .tables import TABLES
+from .tables import TABLES, find_system
 
 __all__ = [
     'DATA',
@@ -16,9 +17,11 @@ __all__ = [
     'Record',
     'Row',
     'Run',
+    'System',
     'Table',
     'compose',
     'csv_text',
+    'find_system',
     'markdown',
     'plan',
     'read_record',

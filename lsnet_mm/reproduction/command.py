@@ -36,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add('--seeds', nargs='+', type=int, default=[0], metavar='N', help='one training each (0)')
     add('--folds', nargs='+', type=int, metavar='N', help='(0 1 2 3 of pancreas_ct, else none)')
-    add('--rows', nargs='+', metavar='CONFIG', help='only these rows of the tables')
+    add('--rows', nargs='+', metavar='NAME', help='only these systems of the tables')
     add('--resume', action='store_true', help='go on with trainings that were stopped')
     add('--jobs', type=int, metavar='N', help='runs at once (one a GPU, or one)')
     add('--results', type=Path, default='results', help='where run folders and tables go (results)')
@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     tables = TABLES[args.scale]
     args.tables = list(tables.values()) if args.table == 'all' else [tables[int(args.table)]]
-    known = list(dict.fromkeys(row.config for table in args.tables for row in table.rows))
+    known = list(dict.fromkeys(row.system.name for table in args.tables for row in table.rows))
     if unknown := set(args.rows or ()) - set(known):
         parser.error(
             f'--rows: {", ".join(sorted(unknown))} not in these tables: {", ".join(known)}'

@@ -13,7 +13,7 @@ def compare(record: Record, records: Sequence[Record]) -> PairedDifference | Non
     Raises:
         ValueError: If they were tested on different slices.
     """
-    reference = {r.row.config: r for r in records}.get(record.row.reference)
+    reference = {r.row.system: r for r in records}.get(record.row.reference)
     if reference is None:
         return None
     a, b = paired_runs(record, reference)
@@ -21,7 +21,7 @@ def compare(record: Record, records: Sequence[Record]) -> PairedDifference | Non
         return paired_difference(a, b) if a else None
     except ValueError as error:
         raise ValueError(
-            f'{record.row.config} cannot be compared with {reference.row.config}: {error}'
+            f'{record.row.system.name} cannot be compared with {reference.row.system.name}: {error}'
         ) from error
 
 

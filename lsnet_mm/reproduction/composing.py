@@ -6,43 +6,44 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..evaluation.provenance import config_sha256
+from ..evaluation.computation import config_sha256
 from ..utils.openmmlab import allow_external_configs
 from ..utils.pretrained import train_from_scratch
-from .sources import dataset_files, find_config
+from .sources import ROOT, find_config
+from .system import System
 
 DATA = ('pancreas_ct', 'slices', 'phantom')
+DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
 
 
 def compose(
-    name: str,
+    system: System,
     data: str | None = None,
     fold: int | str | None = None,
     split: str | None = None,
     from_scratch: bool = False,
 ) -> Config:
-    """A config with its dataloaders and evaluators exchanged for those of other data.
+    """A system's config, with its dataloaders and evaluators exchanged for those of other data.
 
-    What is left out, or says what the config says already, changes nothing: such a config has the
-    hash of its file.
+    What is left out, or says what the config says already, changes nothing.
 
     Args:
-        name: Stem of a file below ``configs/``.
-        data: Out of :data:`DATA`.
+        system: Its config and options.
+        data: Out of :data:`DATA`. Images keep the size that they have in the config.
         fold: Of cross-validation, for data that have folds.
         split: What to test on. ``'train'`` are the slices that training sees, without
             augmentation and without scores of surfaces, which need contiguous slices.
         from_scratch: Start from random weights where the config names pretrained ones.
 
     Raises:
-        FileNotFoundError: If there is no such config, or its images have a size that there is no
-            dataset file of.
+        FileNotFoundError: If there is no such config.
         ValueError: If the config changes its data beyond its dataset file, so that they cannot be
             exchanged, or if the data have no folds.
     """
-    config = _load(find_config(name))
+    config = _load(find_config(system.config))
     if data is not None:
-        config = _exchange(config, name, data)
+        config = _exchange(config, system.config, data)
+    config.merge_from_dict(dict(system.options))
     if fold is not None:
         _set_fold(config, fold)
     test = config.test_dataloader.dataset
@@ -56,40 +57,37 @@ def compose(
 
 
 @cache
-def composed_sha256(*args, **kwargs) -> str:
-    """The hash of what :func:`compose` gives."""
-    return config_sha256(compose(*args, **kwargs).to_dict())
+def composed_sha256(*args, training: bool = False, **kwargs) -> str:
+    """The hash of what :func:`compose` gives, see :func:`config_sha256`."""
+    return config_sha256(compose(*args, **kwargs).to_dict(), training)
 
 
 def data_root(data: str) -> Path:
-    """Where data are expected, by the dataset files."""
-    files = (_load(path) for path in dataset_files() if _data(path.stem) == data)
-    return Path(next(files).data_root)
+    """Where data are expected, by their dataset file."""
+    return Path(_load(_dataset(data)).test_dataloader.dataset.data_root)
 
 
 def _exchange(config: Config, name: str, data: str) -> Config:
-    files = {path.stem: _load(path) for path in dataset_files()}
-    if any(_data(s) == data and f.data_root == config.data_root for s, f in files.items()):
+    if Path(config.test_dataloader.dataset.data_root) == data_root(data):
         return config
     settings = config.to_dict()
-    own = next((s for s, f in files.items() if f.to_dict().items() <= settings.items()), None)
-    if own is None:
+    files = (_load(path).to_dict() for path in DATASETS.glob('*.py'))
+    if not any(file.items() <= settings.items() for file in files):
         raise ValueError(
             f'{name} cannot be run on {data}: its data are not just those of a file in '
             'configs/_base_/datasets, and what it changes there would be lost.'
         )
-    wanted = own.replace(_data(own), data, 1)
-    if wanted not in files:
-        raise FileNotFoundError(
-            f'{name} cannot be run on {data}: there is no configs/_base_/datasets/{wanted}.py.'
-        )
-    rest = {key: value for key, value in settings.items() if key not in files[own]}
-    return Config({**rest, **files[wanted].to_dict()})
+    wanted = _load(_dataset(data))
+    for part in ('train', 'val', 'test'):
+        own, other = (c[f'{part}_dataloader'].dataset for c in (config, wanted))
+        resize = [step for step in own.pipeline if step['type'] == 'Resize']
+        steps = ([step] if step['type'] != 'Resize' else resize for step in other.pipeline)
+        other.pipeline = [step for some in steps for step in some]
+    return Config({**settings, **wanted.to_dict()})
 
 
-def _data(stem: str) -> str:
-    """``slices`` of ``slices_160``."""
-    return next((data for data in DATA if stem.startswith(data)), stem)
+def _dataset(data: str) -> Path:
+    return DATASETS / f'{data}_320.py'
 
 
 def _set_fold(config: Config, fold: int | str) -> None:

@@ -9,13 +9,13 @@ from .job import RUNNING, WAITING, Job
 def seconds_left(job: Job, jobs: Sequence[Job]) -> float | None:
     """Seconds of training that a job has before it; tests are not counted.
 
-    At its own pace, or that of its config's other runs, or the mean of all; None as long as there
+    At its own pace, or that of its system's other runs, or the mean of all; None as long as there
     is none.
     """
     if job.state not in (WAITING, *RUNNING):
         return 0.0
     own = [job.pace] if job.pace else []
-    alike = [j.pace for j in jobs if j.pace and j.run.config == job.run.config]
+    alike = [j.pace for j in jobs if j.pace and j.run.system == job.run.system]
     paces = own or alike or [j.pace for j in jobs if j.pace]
     left = max(job.epochs - job.progress.epoch, 0)
     return left * mean(paces) if paces else None

@@ -55,7 +55,7 @@ class Job:
             self._end(DONE, 'its result is there: skipped')
             train = json.loads((self.run.folder / 'result.json').read_text())['train']
             self.pace = 60 * train['minutes'] / train['epochs'] if train['epochs'] else None
-        elif self.run.weights is None:  # others' weights may be there when the turn comes
+        elif self.run.system.weights is None:  # others' weights may be there when the turn comes
             remaining(self.run, self.resume)
             self.epochs = self.run.compose().train_cfg.max_epochs
 

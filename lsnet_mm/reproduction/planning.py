@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..evaluation.provenance import config_sha256
+from ..evaluation.computation import config_sha256
 from .run import Run
 from .table import Table
 
 TRAIN = 'train'
-#: In a work folder: the hash of the config that its training was started with.
+#: In a work folder: the hash of what its training computes.
 HASH_FILE = 'config_sha256'
 
 
@@ -29,19 +29,19 @@ def plan(
         tables: Out of ``TABLES``.
         seeds: Of the trainings.
         folds: Numbers, or just None for data without folds.
-        only: Configs to run, with those whose weights they test; all by default.
+        only: Names of systems to run, with those whose weights they test; all by default.
         **settings: Of :class:`Run`.
     """
-    split = {row.config for table in tables if table.train_split for row in table.rows}
+    split = {row.system for table in tables if table.train_split for row in table.rows}
     runs: dict[Path, Run] = {}
     for seed, fold, table in product(seeds, folds, tables):
         for row in table.rows:
-            if only is not None and row.config not in only:
+            if only is not None and row.system.name not in only:
                 continue
-            for config, weights in ((row.weights, None), (row.config, row.weights)):
-                if config is not None:
-                    shared = {'seed': seed, 'fold': fold, 'train_split': config in split}
-                    run = Run(config, weights=weights, **shared, **settings)
+            for system in (row.system.weights, row.system):
+                if system is not None:
+                    shared = {'seed': seed, 'fold': fold, 'train_split': system in split}
+                    run = Run(system, **shared, **settings)
                     runs.setdefault(run.folder, run)
     return list(runs.values())
 
@@ -73,7 +73,7 @@ def remaining(run: Run, resume: bool = False) -> list[str]:
     if source is not run:
         raise ValueError(
             f'{source.work_dir} holds no finished training, whose weights are tested here. Run '
-            f'{source.config} first; if its result is there already, move that away before.'
+            f'{source.system.name} first; if its result is there already, move that away before.'
         )
     if len(tests) < len(run.tests):
         raise ValueError(
@@ -119,17 +119,17 @@ def _check_work_dir(run: Run) -> None:
     """
     if run.checkpoint()[0] is None:
         return
-    file, config = run.work_dir / HASH_FILE, run.work_dir / f'{run.config}.py'
+    file, config = run.work_dir / HASH_FILE, run.work_dir / f'{run.system.name}.py'
     if file.is_file():
         found = file.read_text().strip()
     elif config.is_file():
-        found = config_sha256(Config.fromfile(config).to_dict())
+        found = config_sha256(Config.fromfile(config).to_dict(), training=True)
     else:
         found = 'unknown'
-    if found != run.sha256():
+    if found != run.training_sha256():
         raise ValueError(
             f'{run.work_dir} was started with another config ({_short(found)}, now it is '
-            f'{_short(run.sha256())}). Move it away to train the config as it is now.'
+            f'{_short(run.training_sha256())}). Move it away to train the config as it is now.'
         )
 
 

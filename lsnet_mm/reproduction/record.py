@@ -87,12 +87,12 @@ def complete_seeds(keys) -> list[int]:
 def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) -> Record:
     """Collect the run folders of a row, with whatever seeds and folds there are."""
     runs, train, stale = {}, {}, []
-    for file in sorted((results / data / row.config).glob('*/result.json')):
+    for file in sorted((results / data / row.system.name).glob('*/result.json')):
         match = _NAME.fullmatch(file.parent.name)
         if match is None:
             continue
         fold, seed = (None if text is None else int(text) for text in match.groups())
-        run = Run(row.config, data, seed, fold, row.weights, from_scratch, results)
+        run = Run(row.system, data, seed, fold, from_scratch, results)
         result, rows = read_run(run.folder)
         if result['config_sha256'] != run.sha256():
             stale.append(run.folder)

@@ -52,14 +52,14 @@ def csv_text(table: Table, records: Sequence[Record]) -> str:
         ['system', 'config', *scores, *against, 'seeds', *map('paper: {}'.format, papers)]
     )
     for record in records:
-        cells = [record.row.label, record.row.config]
+        cells = [record.row.label, record.row.system.name]
         for key in table.columns.values():
             values = record.scores.get(key)
             cells += [_number(values and mean(values)), _number(_spread(values))]
         cells += [''] * len(against)
         if (d := compare(record, records)) is not None:
             numbers = [_number(value) for value in (d.mean, d.low, d.high)]
-            cells[-len(against) :] = [*numbers, record.row.reference, d.patients]
+            cells[-len(against) :] = [*numbers, record.row.reference.name, d.patients]
         cells += [' '.join(map(str, record.seeds)), *(record.row.paper.get(p, '') for p in papers)]
         writer.writerow(cells)
     return buffer.getvalue()

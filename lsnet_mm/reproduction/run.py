@@ -6,6 +6,7 @@ from mmengine.config import Config
 
 from ..evaluation.results import TRAIN_SPLIT
 from .composing import compose, composed_sha256
+from .system import System
 
 _CHECKPOINT = re.compile(r'epoch_(\d+)\.pth')
 
@@ -15,29 +16,27 @@ class Run:
     """One training with its test: a row of a table, on one fold, with one seed.
 
     Attributes:
-        config: Stem of the row's config.
+        system: Of the row.
         data: Name of the data.
         seed: Of the training.
         fold: Of cross-validation, or None.
-        weights: The config whose checkpoint is tested instead of an own one.
         from_scratch: Start from random weights.
         results: Where run folders go.
         work_dirs: Where trainings go.
         train_split: Score the slices of training too.
     """
 
-    config: str
+    system: System
     data: str
     seed: int = 0
     fold: int | None = None
-    weights: str | None = None
     from_scratch: bool = False
     results: Path = Path('results')
     work_dirs: Path = Path('work_dirs/reproduce')
     train_split: bool = False
 
     def __str__(self) -> str:
-        return f'{self.config} {self.name}'
+        return f'{self.system.name} {self.name}'
 
     @property
     def name(self) -> str:
@@ -47,17 +46,18 @@ class Run:
     @property
     def folder(self) -> Path:
         """The run folder, as :mod:`lsnet_mm.evaluation.results` describes it."""
-        return self.results / self.data / self.config / self.name
+        return self.results / self.data / self.system.name / self.name
 
     @property
     def work_dir(self) -> Path:
         """Checkpoints and logs."""
-        return self.work_dirs / self.data / self.config / self.name
+        return self.work_dirs / self.data / self.system.name / self.name
 
     @property
     def source(self) -> 'Run':
         """The run whose training this one tests: mostly itself."""
-        return self if self.weights is None else replace(self, config=self.weights, weights=None)
+        weights = self.system.weights
+        return self if weights is None else replace(self, system=weights)
 
     @property
     def tests(self) -> dict[str, Path]:
@@ -70,8 +70,12 @@ class Run:
         return compose(*self._composition(test))
 
     def sha256(self, test: str = 'test') -> str:
-        """Its hash."""
+        """The hash of what one of the tests computes, its training included."""
         return composed_sha256(*self._composition(test))
+
+    def training_sha256(self) -> str:
+        """The hash of what the training computes, whatever is tested of it."""
+        return composed_sha256(*self._composition('test'), training=True)
 
     def checkpoint(self) -> tuple[Path | None, int]:
         """The last whole checkpoint of the training, and its epoch: None and 0 without any."""
@@ -86,4 +90,4 @@ class Run:
 
     def _composition(self, test: str) -> tuple:
         split = 'train' if test == TRAIN_SPLIT else None
-        return self.config, self.data, self.fold, split, self.from_scratch
+        return self.system, self.data, self.fold, split, self.from_scratch

@@ -22,8 +22,3 @@ def find_config(name: str) -> Path:
         f'there is no config {name}.py below configs/. Add it, or correct its name in '
         'lsnet_mm/reproduction/tables.py.'
     )
-
-
-def dataset_files() -> list[Path]:
-    """The data that configs can be run on: ``configs/_base_/datasets/<data>_<size>.py``."""
-    return sorted((ROOT / 'configs' / '_base_' / 'datasets').glob('*.py'))

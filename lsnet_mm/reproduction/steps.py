@@ -24,7 +24,7 @@ def prepare_train(run: Run) -> list[str]:
     checkpoint, _ = run.checkpoint()
     if checkpoint is not None:
         config.load_from, config.resume = str(checkpoint), True
-    write_atomic(run.work_dir / HASH_FILE, f'{run.sha256()}\n'.encode())
+    write_atomic(run.work_dir / HASH_FILE, f'{run.training_sha256()}\n'.encode())
     return _command('train', run, config, run.work_dir)
 
 
@@ -44,6 +44,6 @@ def _command(tool: str, run: Run, config: Config, folder: Path) -> list[str]:
     config.work_dir = str(folder)
     config.randomness = {**config.get('randomness', {}), 'seed': run.seed}
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'{run.config}.py'  # results are named after the file
+    path = folder / f'{run.system.name}.py'  # results are named after the file
     config.dump(path)
     return [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), str(path)]

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .row import Row
+from .system import System
 
 _SHORT = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
 
@@ -32,10 +33,10 @@ class Table:
         columns = {name: key for name, key in self.columns.items() if key in _SHORT}
         return replace(self, rows=tuple(rows), columns=columns)
 
-    def row(self, config: str) -> Row:
-        """The row of a config.
+    def row(self, system: System) -> Row:
+        """The row of a system.
 
         Raises:
-            KeyError: If it is in none.
+            KeyError: If it has none.
         """
-        return {row.config: row for row in self.rows}[config]
+        return {row.system: row for row in self.rows}[system]

@@ -2,121 +2,119 @@
 no figures of it."""
 
 from .row import Row
+from .system import System
 from .table import Table
 
 #: Nets of width 16, all but Table 5's on 160x160 pixels, which a CPU trains in minutes.
-SMALL = {
-    'unet': 'unet_w16_slices',
-    'unet_bce': 'unet_w16_slices_bce',
-    'attention': 'attention_unet_w16_slices',
-    'c2f': 'c2f_unet_w16_slices',
-    'c2f_gt': 'c2f_unet_w16_slices_gt',
-    'c2f_rounds': 'c2f_unet_w16_slices_rounds',
-    'c2f_lnet': 'c2f_lnet_unet_w16_slices',
-    'lsnet': 'lsnet_unet_w16_slices',
-    'lsnet_rounds': 'lsnet_unet_w16_slices_rounds',
-    'gamma0': 'lsnet_unet_w16_slices_gamma0',
-    'gamma001': 'lsnet_unet_w16_slices_gamma001',
-    'gamma1': 'lsnet_unet_w16_slices_gamma1',
-    'fcn': 'fcn_w16_slices',
-    'c2f_fcn': 'c2f_fcn_w16_slices',
-    'c2f_fcn_rounds': 'c2f_fcn_w16_slices_rounds',
-    'lsnet_fcn': 'lsnet_fcn_w16_slices',
-    'lsnet_fcn_rounds': 'lsnet_fcn_w16_slices_rounds',
-    'pspnet': 'pspnet_w16_slices',
-    'deeplabv3': 'deeplabv3_w16_slices',
-    'rstn': 'rstn_w16_slices',
-    'rstn_rounds': 'rstn_w16_slices_rounds',
-    'peer': 'unet_w16_slices_320',
-    'preset': 'lsnet_unet_w16_slices_paper',
-    'accurate': 'lsnet_unet_w16_slices_accurate',
-    'no_rounds': 'lsnet_unet_w16_slices_accurate_no_rounds',
-    'fast': 'lsnet_unet_w16_slices_fast',
-    'half': 'lsnet_unet_w16_slices_fast_half',
-    'fused': 'lsnet_unet_w16_slices_fast_fused',
+_SMALL = {
+    'unet': 'unet_small_slices',
+    'attention': 'attention_unet_small_slices',
+    'c2f': 'c2f_small_unet_slices',
+    'lsnet': 'lsnet_small_unet_slices',
+    'fcn': 'fcn_small_slices',
+    'c2f_fcn': 'c2f_small_fcn_slices',
+    'lsnet_fcn': 'lsnet_small_fcn_slices',
+    'pspnet': 'pspnet_small_slices',
+    'deeplabv3': 'deeplabv3_small_slices',
+    'rstn': 'rstn_small_unet_slices',
+    'peer': 'unet_small_slices_320',
+    'preset': 'lsnet_small_unet_slices_paper',
+    'accurate': 'lsnet_small_unet_slices_accurate',
+    'fast': 'lsnet_small_unet_slices_fast',
 }
 #: ResNet-18 and ResNet-34 on 320x320 pixels, as in the paper.
-PAPER = {
+_PAPER = {
     'unet': 'unet_r34_pancreas',
-    'unet_bce': 'unet_r34_pancreas_bce',
     'attention': 'attention_unet_r34_pancreas',
     'c2f': 'c2f_r18_r34_unet_pancreas',
-    'c2f_gt': 'c2f_r18_r34_unet_pancreas_gt',
-    'c2f_rounds': 'c2f_r18_r34_unet_pancreas_rounds',
-    'c2f_lnet': 'c2f_lnet_r18_r34_unet_pancreas',
-    'lsnet': 'lsnet_r18_r34_unet_pancreas_margin15',
-    'lsnet_rounds': 'lsnet_r18_r34_unet_pancreas_margin15_rounds',
-    'gamma0': 'lsnet_r18_r34_unet_pancreas_margin15_gamma0',
-    'gamma001': 'lsnet_r18_r34_unet_pancreas_margin15_gamma001',
-    'gamma1': 'lsnet_r18_r34_unet_pancreas_margin15_gamma1',
+    'lsnet': 'lsnet_r18_r34_unet_pancreas',
     'fcn': 'fcn_r34_pancreas',
     'c2f_fcn': 'c2f_r18_r34_fcn_pancreas',
-    'c2f_fcn_rounds': 'c2f_r18_r34_fcn_pancreas_rounds',
-    'lsnet_fcn': 'lsnet_r18_r34_fcn_pancreas_margin15',
-    'lsnet_fcn_rounds': 'lsnet_r18_r34_fcn_pancreas_margin15_rounds',
+    'lsnet_fcn': 'lsnet_r18_r34_fcn_pancreas',
     'pspnet': 'pspnet_r34_pancreas',
     'deeplabv3': 'deeplabv3_r34_pancreas',
     'rstn': 'rstn_r18_r34_unet_pancreas',
-    'rstn_rounds': 'rstn_r18_r34_unet_pancreas_rounds',
     'peer': 'unet_r34_pancreas',
     'preset': 'lsnet_r18_r34_unet_pancreas',
     'accurate': 'lsnet_r18_r34_unet_pancreas_accurate',
-    'no_rounds': 'lsnet_r18_r34_unet_pancreas_accurate_no_rounds',
     'fast': 'lsnet_r18_r34_unet_pancreas_fast',
-    'half': 'lsnet_r18_r34_unet_pancreas_fast_half',
-    'fused': 'lsnet_r18_r34_unet_pancreas_fast_fused',
 }
+_BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
+# The mask of one round gives the next box, until two masks agree or ten rounds (Zhou et al., 2017).
+_ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
+
+
+def _systems(configs: dict[str, str], margin: float | None = None) -> dict[str, System]:
+    """The systems that the tables compare; L-SNet with the margin of its baselines, if given."""
+    s = {key: System.of(config) for key, config in configs.items()}
+    if margin is not None:
+        for key in ('lsnet', 'lsnet_fcn'):
+            s[key] = s[key].trained(f'margin{margin}', {'model.roi_extractor.margin': margin})
+    s['unet_bce'] = s['unet'].trained('bce', {'model.decode_head.loss_decode': _BCE})
+    true_boxes = {'model.roi_mixing': {'type': 'RoIMixing', 'ratio': 1.0}}
+    s['c2f_gt'] = s['c2f'].trained('gt', true_boxes)
+    s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
+    for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
+        s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
+    for key in ('c2f', 'lsnet', 'c2f_fcn', 'lsnet_fcn', 'rstn'):
+        s[f'{key}_rounds'] = s[key].tested('rounds', _ROUNDS)
+    s['no_rounds'] = s['accurate'].tested('no_rounds', {'model.test_cfg.rounds': 0})
+    s['half'] = s['fast'].tested('half', {'test_cfg.fp16': True})
+    s['fused'] = s['fast'].trained('fused', {'train_cfg.type': 'EpochBasedTrainLoop'})
+    return s
+
+
 SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
 MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
 BOXES = {'box mIoU': 'box/miou'}
 
 
-def _table1(c: dict[str, str]) -> Table:
+def _table1(s: dict[str, System]) -> Table:
     def paper(dsc: str, precision: str, recall: str) -> dict[str, str]:
         return {'DSC': dsc, 'precision': precision, 'recall': recall}
 
-    unet, fcn = c['lsnet'], c['lsnet_fcn']
+    unet, fcn = s['lsnet'], s['lsnet_fcn']
     rows = [
-        Row('U-Net', c['unet'], None, unet, paper('86.56', '89.60', '90.29')),
-        Row('Attention U-Net', c['attention'], None, unet, paper('86.88', '89.60', '90.29')),
-        Row('Coarse-to-fine U-Net', c['c2f'], None, unet, paper('87.41', '90.05', '91.36')),
-        Row('L-SNet (U-Net)', unet, None, None, paper('88.20', '92.50', '90.45')),
-        Row('FCN', c['fcn'], None, fcn, paper('84.28', '88.68', '86.85')),
-        Row('Coarse-to-fine FCN', c['c2f_fcn'], None, fcn, paper('86.16', '91.78', '87.84')),
-        Row('L-SNet (FCN)', fcn, None, None, paper('87.20', '92.60', '89.07')),
-        Row('Coarse-to-fine U-Net, trained on true boxes', c['c2f_gt'], None, unet),
-        Row('Coarse-to-fine U-Net, rounds', c['c2f_rounds'], c['c2f'], c['lsnet_rounds']),
-        Row('L-SNet (U-Net), rounds', c['lsnet_rounds'], unet, unet),
-        Row('Coarse-to-fine FCN, rounds', c['c2f_fcn_rounds'], c['c2f_fcn'], c['lsnet_fcn_rounds']),
-        Row('L-SNet (FCN), rounds', c['lsnet_fcn_rounds'], fcn, fcn),
-        Row('PSPNet', c['pspnet'], None, unet),
-        Row('DeepLabV3', c['deeplabv3'], None, unet),
-        Row('RSTN', c['rstn'], None, unet),
-        Row('RSTN, rounds', c['rstn_rounds'], c['rstn'], c['lsnet_rounds']),
+        Row('U-Net', s['unet'], unet, paper('86.56', '89.60', '90.29')),
+        Row('Attention U-Net', s['attention'], unet, paper('86.88', '89.60', '90.29')),
+        Row('Coarse-to-fine U-Net', s['c2f'], unet, paper('87.41', '90.05', '91.36')),
+        Row('L-SNet (U-Net)', unet, None, paper('88.20', '92.50', '90.45')),
+        Row('FCN', s['fcn'], fcn, paper('84.28', '88.68', '86.85')),
+        Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, paper('86.16', '91.78', '87.84')),
+        Row('L-SNet (FCN)', fcn, None, paper('87.20', '92.60', '89.07')),
+        Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], unet),
+        Row('Coarse-to-fine U-Net, rounds', s['c2f_rounds'], s['lsnet_rounds']),
+        Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], unet),
+        Row('Coarse-to-fine FCN, rounds', s['c2f_fcn_rounds'], s['lsnet_fcn_rounds']),
+        Row('L-SNet (FCN), rounds', s['lsnet_fcn_rounds'], fcn),
+        Row('PSPNet', s['pspnet'], unet),
+        Row('DeepLabV3', s['deeplabv3'], unet),
+        Row('RSTN', s['rstn'], unet),
+        Row('RSTN, rounds', s['rstn_rounds'], s['lsnet_rounds']),
     ]
     scores = {'precision': 'slice_fg/precision', 'recall': 'slice_fg/recall'}
     columns = MASKS | scores | {'DSC by case': 'case/dsc'} | BOXES | SIZE
     return Table(1, 'L-SNet and its peers', tuple(rows), columns)
 
 
-def _table2(c: dict[str, str]) -> Table:
+def _table2(s: dict[str, System]) -> Table:
     """Each row against the one before: what a part is worth."""
     rows = (
-        Row('S-Net with BCE', c['unet_bce'], None, None, {'DSC': '84.69'}),
-        Row('+ our loss', c['unet'], None, c['unet_bce'], {'DSC': '86.51'}),
-        Row('+ L-Net, hard crop', c['c2f_lnet'], None, c['unet'], {'DSC': '87.86'}),
-        Row('+ RR', c['lsnet'], None, c['c2f_lnet'], {'DSC': '88.20'}),
+        Row('S-Net with BCE', s['unet_bce'], None, {'DSC': '84.69'}),
+        Row('+ our loss', s['unet'], s['unet_bce'], {'DSC': '86.51'}),
+        Row('+ L-Net, hard crop', s['hard_crop'], s['unet'], {'DSC': '87.86'}),
+        Row('+ RR', s['lsnet'], s['hard_crop'], {'DSC': '88.20'}),
     )
     return Table(2, 'What each part is worth', rows, MASKS | BOXES | SIZE)
 
 
-def _table3(c: dict[str, str]) -> Table:
+def _table3(s: dict[str, System]) -> Table:
     def paper(miou: str, dsc: str, params: str) -> dict[str, str]:
         return {'box mIoU': miou, 'DSC': dsc, 'params of the first stage (M)': params}
 
     rows = (
-        Row('U-Net', c['c2f'], None, None, paper('83.83', '87.41', '14.33')),
-        Row('L-Net', c['c2f_lnet'], None, c['c2f'], paper('86.58', '87.86', '14.50')),
+        Row('U-Net', s['c2f'], None, paper('83.83', '87.41', '14.33')),
+        Row('L-Net', s['hard_crop'], s['c2f'], paper('86.58', '87.86', '14.50')),
     )
     first = {
         'params of the first stage (M)': 'localizer/params',
@@ -125,39 +123,61 @@ def _table3(c: dict[str, str]) -> Table:
     return Table(3, 'The first stage of coarse-to-fine', rows, BOXES | MASKS | first | SIZE)
 
 
-def _table4(c: dict[str, str]) -> Table:
+def _table4(s: dict[str, System]) -> Table:
     def paper(training: str, validation: str, dsc: str) -> dict[str, str]:
         return {'box mIoU in training': training, 'box mIoU in validation': validation, 'DSC': dsc}
 
-    ours = c['lsnet']
+    ours = s['lsnet']
     rows = (
-        Row('gamma 0', c['gamma0'], None, ours, paper('92.03', '86.58', '87.86')),
-        Row('gamma 0.01', c['gamma001'], None, ours, paper('88.09', '84.88', '88.05')),
-        Row('gamma 0.1', ours, None, None, paper('88.24', '84.98', '88.20')),
-        Row('gamma 1', c['gamma1'], None, ours, paper('86.84', '84.68', '87.21')),
-        Row('hard crop', c['c2f_lnet'], None, ours),
+        Row('gamma 0', s['gamma0'], ours, paper('92.03', '86.58', '87.86')),
+        Row('gamma 0.01', s['gamma001'], ours, paper('88.09', '84.88', '88.05')),
+        Row('gamma 0.1', ours, None, paper('88.24', '84.98', '88.20')),
+        Row('gamma 1', s['gamma1'], ours, paper('86.84', '84.68', '87.21')),
+        Row('hard crop', s['hard_crop'], ours),
     )
     boxes = {'box mIoU in training': 'train/box/miou', 'box mIoU in validation': 'box/miou'}
     return Table(4, 'The decay factor gamma', rows, boxes | MASKS | SIZE, train_split=True)
 
 
-def _table5(c: dict[str, str]) -> Table:
+def _table5(s: dict[str, System]) -> Table:
     """Not the paper's."""
     rows = (
-        Row('U-Net', c['peer'], None, c['fast']),
-        Row('L-SNet, paper', c['preset'], None, c['peer']),
-        Row('L-SNet, accurate', c['accurate'], None, c['preset']),
-        Row('L-SNet, accurate, without rounds', c['no_rounds'], c['accurate'], c['accurate']),
-        Row('L-SNet, fast', c['fast'], None, c['preset']),
-        Row('L-SNet, fast, half precision', c['half'], c['fast'], c['fast']),
-        Row('L-SNet, fast, fused update', c['fused'], None, c['fast']),
+        Row('U-Net', s['peer'], s['fast']),
+        Row('L-SNet, paper', s['preset'], s['peer']),
+        Row('L-SNet, accurate', s['accurate'], s['preset']),
+        Row('L-SNet, accurate, without rounds', s['no_rounds'], s['accurate']),
+        Row('L-SNet, fast', s['fast'], s['preset']),
+        Row('L-SNet, fast, half precision', s['half'], s['fast']),
+        Row('L-SNet, fast, fused update', s['fused'], s['fast']),
     )
     return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)
 
 
 _BUILDERS = (_table1, _table2, _table3, _table4, _table5)
+_SYSTEMS = {'small': _systems(_SMALL), 'paper': _systems(_PAPER, margin=15)}
 #: The tables by scale and number.
 TABLES = {
-    scale: {table.number: table for table in (build(c) for build in _BUILDERS)}
-    for scale, c in {'small': SMALL, 'paper': PAPER}.items()
+    scale: {table.number: table for table in (build(systems) for build in _BUILDERS)}
+    for scale, systems in _SYSTEMS.items()
 }
+
+
+def find_system(name: str) -> System:
+    """The system that a result is of: one of the tables, of a trial beside them, or a config."""
+    return _NAMED.get(name) or System.of(name)
+
+
+def _beside() -> list[System]:
+    """What docs/results.md reports beside the tables: learning rates, voting and rounds."""
+    rates = {f'lr{lr}': {'optim_wrapper.optimizer.lr': float(lr)} for lr in ('3e-4', '3e-3')}
+    tuned = [_SYSTEMS['small'][key] for key in ('unet', 'c2f', 'lsnet')]
+    long = System.of('lsnet_small_unet_slices_native_48e')
+    return [
+        *(system.trained(suffix, options) for system in tuned for suffix, options in rates.items()),
+        long.tested('no_rounds', {'model.test_cfg.rounds': 0}),
+        long.tested('no_vote', {'model.localizer.head.test_cfg.vote': False}),
+    ]
+
+
+_ALL = [system for systems in _SYSTEMS.values() for system in systems.values()] + _beside()
+_NAMED = {system.name: system for system in _ALL}

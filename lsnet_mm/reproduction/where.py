@@ -30,7 +30,7 @@ def where(records: Sequence[Record]) -> str:
         difference = compare(record, records)
         if difference is None:
             continue
-        reference = next(r for r in records if r.row.config == record.row.reference)
+        reference = next(r for r in records if r.row.system == record.row.reference)
         columns[f'{reference.row.label} - {record.row.label}'] = _column(reference, record)
     if not columns:
         return ''

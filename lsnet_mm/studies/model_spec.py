@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..apis.load_model import load_config
-from ..evaluation.provenance import config_sha256
+from ..evaluation.computation import config_sha256
 from ..version import __version__
 
 

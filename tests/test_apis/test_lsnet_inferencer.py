@@ -80,7 +80,7 @@ def test_an_unknown_precision(model):
 
 
 def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
-    config = load_config(ROOT / 'configs/unet/unet_w16_slices.py')
+    config = load_config(ROOT / 'configs/unet/unet_small_slices.py')
     net = MODELS.build(config.model)
     torch.save(net.state_dict(), tmp_path / 'weights.pth')
     loaded = load_model(config, tmp_path / 'weights.pth', 'cpu')
@@ -103,7 +103,7 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
     monkeypatch.setattr(torch, 'compile', partial(compile, backend=keep))
     config = lsnet_config()
     config.model.rounds = 0
-    config.model.model.localizer.head.test_cfg.max_per_img = 1
+    config.model.localizer.head.test_cfg.max_per_img = 1
     net = build(config)
     torch.nn.init.zeros_(net.localizer.head.keypoints[-1].bias)  # it finds something
     torch.nn.init.zeros_(net.segmentor.decode_head.conv_seg.bias)
@@ -129,7 +129,7 @@ def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch, tmp_path):
         raise FileNotFoundError('no g++')
 
     monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend=lacking))
-    config = load_config(ROOT / 'configs/unet/unet_w16_slices.py')
+    config = load_config(ROOT / 'configs/unet/unet_small_slices.py')
     torch.save(MODELS.build(config.model).state_dict(), tmp_path / 'weights.pth')
     with pytest.raises(RuntimeError, match=r'torch.compile does not work here .*no g\+\+.*install'):
         load_model(config, tmp_path / 'weights.pth', 'cpu', compile=True)

@@ -28,7 +28,7 @@ def checkpoint(tmp_path):
     return save
 
 
-@pytest.mark.parametrize('name', ['unet/unet_small_slices', 'lsnet/lsnet_unet_w16_slices'])
+@pytest.mark.parametrize('name', ['unet/unet_small_slices_48e', 'lsnet/lsnet_small_unet_slices'])
 def test_image_files_and_arrays(name, checkpoint, tmp_path):
     config = str(ROOT / 'configs' / f'{name}.py')
     inferencer = MMSegInferencer(config, checkpoint(config), device='cpu', show_progress=False)

@@ -23,12 +23,12 @@ SMALL = ['--size', '64', '--slices', '6', '--with-organ', '0.5', '--batch-size',
 
 def test_every_field_is_there(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('lsnet_mm.benchmark.peers.find_spec', lambda package: None)
-    arguments = [str(LSNET), str(UNET), '--baseline', 'unet_w16_slices', '--repeats', '2', *SMALL]
+    arguments = [str(LSNET), str(UNET), '--baseline', 'unet_small_slices', '--repeats', '2', *SMALL]
     parts = ['--parts', 'training', 'inference', '--peers', 'nnunet_2d']
     assert main([*arguments, *parts, '--out', str(tmp_path)]) == 0
     results = json.loads((tmp_path / 'benchmark.json').read_text())
     assert results['settings']['share'] == 0.5 and results['settings']['slices'] == 6
-    names = ['unet_w16_slices', 'lsnet_small_phantom']  # the baseline first
+    names = ['unet_small_slices', 'lsnet_small_phantom']  # the baseline first
     assert all(list(rows) == names for rows in results['parts'].values())
     for rows in results['parts'].values():
         assert rows.keys() == set(names)

@@ -25,7 +25,7 @@ def test_words_change_what_they_name_and_later_ones_win():
 def test_they_reach_the_net_and_the_optimizer(scene, name):
     way = variants([name], Switches(batch_size=2))[name]
     system = Subject.from_config(str(UNET), way, variant=name)
-    assert system.name == f'unet_w16_slices, {name}'
+    assert system.name == f'unet_small_slices, {name}'
     model, orders = system.build(), []
     training = Training(system, model, scene)
     model.backbone.register_forward_hook(

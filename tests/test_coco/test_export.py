@@ -159,7 +159,7 @@ def test_a_slice_folder_with_the_tool(tmp_path, monkeypatch, capsys):
         Image.fromarray(array).save(path)
     monkeypatch.chdir(tmp_path)
     arguments = [
-        *(str(CONFIG.with_stem('lsnet_unet_w16_slices')), 'coco', '--splits', 'val'),
+        *(str(CONFIG.with_stem('lsnet_small_unet_slices')), 'coco', '--splits', 'val'),
         *('--cfg-options', 'val_dataloader.dataset.data_root=slices'),
     ]
     tool().main(arguments)

@@ -8,7 +8,8 @@ from lsnet_mm.export.errors import ExportError
 
 
 @pytest.mark.parametrize(
-    'path', ['lsnet/lsnet_small_slices.py', 'c2f/c2f_r18_r34_unet_pancreas_rounds.py']
+    'path',
+    ['lsnet/lsnet_small_unet_slices_native_48e.py', 'c2f/c2f_r18_r34_unet_pancreas.py'],
 )
 def test_our_configs_come_back_as_they_were(path):
     cfg = Config.fromfile(f'configs/{path}')

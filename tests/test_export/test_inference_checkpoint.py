@@ -46,15 +46,15 @@ def test_the_config_of_either_checkpoint_can_be_read(trained):
     assert whole.to_dict() == trained.config.to_dict()
     assert 'optim_wrapper' not in config and 'work_dir' not in config
     assert config.test_dataloader.dataset.data_root == ''
-    assert config.model.model.localizer_size == (64, 64)
+    assert config.model.localizer_size == (64, 64)
     assert Config.fromstring(config.pretty_text, '.py').model == config.model
 
 
 def test_pretrained_weights_are_not_asked_for_again():
     config = lsnet_config()
     weights = dict(type='Pretrained', checkpoint='torchvision://resnet18')
-    config.model.model.localizer.backbone.init_cfg = weights
-    assert inference_config(config).model.model.localizer.backbone.init_cfg is None
+    config.model.localizer.backbone.init_cfg = weights
+    assert inference_config(config).model.localizer.backbone.init_cfg is None
 
 
 def test_own_packages_are_the_readers_decision(tmp_path):
@@ -64,7 +64,7 @@ def test_own_packages_are_the_readers_decision(tmp_path):
     torch.save(dict(meta=dict(cfg=inference_config(config).pretty_text), state_dict={}), path)
     with pytest.raises(ExportError, match="a.pth: the config imports 'json.tool'"):
         read_config(path)
-    assert read_config(path, trusted_imports=('json',)).model.type == 'MultiRound'
+    assert read_config(path, trusted_imports=('json',)).model.type == 'LSNet'
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from helpers import batch, lsnet, segmentor
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from lsnet_mm.models import MultiRound, SaliencyTransform
+from lsnet_mm.models import SaliencyTransform
 from lsnet_mm.utils.pretrained import train_from_scratch
 
 ROOT = Path(__file__).parents[2]
@@ -180,7 +180,7 @@ def test_an_empty_coarse_mask_predicts_nothing():
 @torch.no_grad()
 def test_the_recurrence_takes_the_fine_nets_own_map():
     inputs, samples = batch(BOXES[:1])
-    model = MultiRound(dict(type=lambda: teach(rstn())), rounds=2, agreement=2.0).eval()
+    model = teach(rstn(test_cfg=dict(rounds=2, agreement=2.0))).eval()
     model.localizer.segmentor.decode_head.conv_seg.bias.fill_(9)
     answers, seen = iter((3.0, 1.0, 2.0)), []
     model.segmentor.encode_decode = lambda crops, metas: crops[:, :1] * 0 + next(answers)

@@ -5,10 +5,10 @@ import time
 
 from fake_runs import write_fake_tools
 
-from lsnet_mm.reproduction import Run, steps
+from lsnet_mm.reproduction import Run, find_system, steps
 from lsnet_mm.reproduction.job import REFUSED, TRAINING, Job
 
-RUN = Run('unet_small_slices', 'slices')
+RUN = Run(find_system('unet_small_slices'), 'slices')
 
 
 def test_an_orphan_keeps_the_lock(here, monkeypatch):

@@ -7,13 +7,14 @@ import pytest
 from fake_runs import put_checkpoint, put_result
 from rich.console import Console
 
-from lsnet_mm.reproduction import Run
+from lsnet_mm.reproduction import Run, find_system
 from lsnet_mm.reproduction.estimate import duration, seconds_left, total_seconds
 from lsnet_mm.reproduction.job import TRAINING, Job
 from lsnet_mm.reproduction.overview import Overview
 from lsnet_mm.reproduction.progress import Progress, read_progress
 
-DONE, OPEN = Run('unet_w16_slices', 'slices'), Run('unet_w16_slices', 'slices', 1)
+UNET = find_system('unet_small_slices')
+DONE, OPEN = Run(UNET, 'slices'), Run(UNET, 'slices', 1)
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def jobs(here):
     put_result(DONE)
     put_checkpoint(OPEN, 12)
     log(OPEN, '20260101_000000', {'epoch': 12}, {'step': 12, 'slice_fg/dsc': 51.26})
-    stopped = Run('fcn_w16_slices', 'slices')
+    stopped = Run(find_system('fcn_small_slices'), 'slices')
     put_checkpoint(stopped, 3)
     return [Job(DONE), Job(OPEN, resume=True), Job(stopped)]
 
@@ -70,9 +71,9 @@ def test_lines_without_a_terminal(jobs):
         jobs[1].state = TRAINING
         overview.update()
     lines = out.getvalue().splitlines()
-    assert lines[0] == 'unet_w16_slices seed0: done (its result is there: skipped)'
-    assert lines[1].startswith('fcn_w16_slices seed0: refused (work_dirs/reproduce/slices/fcn_')
-    assert lines[2:] == ['unet_w16_slices seed1: training, epoch 12/32, 3 min left, DSC 51.3']
+    assert lines[0] == 'unet_small_slices seed0: done (its result is there: skipped)'
+    assert lines[1].startswith('fcn_small_slices seed0: refused (work_dirs/reproduce/slices/fcn_')
+    assert lines[2:] == ['unet_small_slices seed1: training, epoch 12/32, 3 min left, DSC 51.3']
 
 
 def test_a_table_on_a_terminal(jobs):

@@ -3,25 +3,25 @@
 import pytest
 from fake_runs import put_checkpoint, put_result
 
-from lsnet_mm.reproduction import TABLES, Run, plan, remaining
+from lsnet_mm.reproduction import TABLES, Run, find_system, plan, remaining
 from lsnet_mm.reproduction.planning import HASH_FILE
 
 SMALL = TABLES['small']
-RUN = Run('unet_w16_slices', 'slices')
-GAP = Run('lsnet_unet_w16_slices', 'slices', train_split=True)
-ROUNDS = Run('lsnet_unet_w16_slices_rounds', 'slices', weights='lsnet_unet_w16_slices')
+RUN = Run(find_system('unet_small_slices'), 'slices')
+GAP = Run(find_system('lsnet_small_unet_slices'), 'slices', train_split=True)
+ROUNDS = Run(find_system('lsnet_small_unet_slices_rounds'), 'slices')
 
 
 def configs(runs):
-    return [run.config for run in runs]
+    return [run.system.name for run in runs]
 
 
 def test_a_row_of_two_tables_is_one_run():
     runs = plan(list(SMALL.values()), [0], [None], data='slices')
     assert len(set(configs(runs))) == len(runs)
-    assert {run.config for run in runs} == {r.config for t in SMALL.values() for r in t.rows}
-    split = {run.config for run in runs if run.train_split}
-    assert split == {row.config for row in SMALL[4].rows}
+    assert {run.system for run in runs} == {r.system for t in SMALL.values() for r in t.rows}
+    split = {run.system.name for run in runs if run.train_split}
+    assert split == {row.system.name for row in SMALL[4].rows}
 
 
 def test_seed_after_seed_and_fold_after_fold():
@@ -35,8 +35,8 @@ def test_seed_after_seed_and_fold_after_fold():
 
 
 def test_rows_bring_the_one_whose_weights_they_test():
-    runs = plan([SMALL[1]], [0], [None], [ROUNDS.config], data='slices')
-    assert configs(runs) == ['lsnet_unet_w16_slices', ROUNDS.config]
+    runs = plan([SMALL[1]], [0], [None], [ROUNDS.system.name], data='slices')
+    assert configs(runs) == ['lsnet_small_unet_slices', ROUNDS.system.name]
     assert runs[1].source == runs[0]
 
 
@@ -56,7 +56,7 @@ def test_a_start_that_crashed_before_the_first_checkpoint_is_made_again(here):
 def test_unfinished(here):
     put_checkpoint(RUN, 3)
     message = (
-        r'slices/unet_w16_slices/seed0 stopped after 3 of 32 epochs. Continue it with --resume'
+        r'slices/unet_small_slices/seed0 stopped after 3 of 32 epochs. Continue it with --resume'
     )
     with pytest.raises(ValueError, match=message):
         remaining(RUN)
@@ -86,7 +86,7 @@ def test_the_test_on_training_slices_is_made_up_for(here):
 
 
 def test_weights_of_another_row(here):
-    with pytest.raises(ValueError, match='lsnet_unet_w16_slices/seed0 holds no finished training'):
+    with pytest.raises(ValueError, match='_small_unet_slices/seed0 holds no finished training'):
         remaining(ROUNDS)
     put_checkpoint(ROUNDS.source, 32)
     assert remaining(ROUNDS) == ['test']
@@ -116,10 +116,10 @@ def test_a_training_of_the_plain_tool_is_taken_over(here):
     (RUN.work_dir / HASH_FILE).unlink()
     with pytest.raises(ValueError, match='another config .unknown'):
         remaining(RUN)
-    RUN.compose().dump(RUN.work_dir / 'unet_w16_slices.py')
+    RUN.compose().dump(RUN.work_dir / 'unet_small_slices.py')
     assert remaining(RUN) == ['test']
 
 
 def test_a_config_that_does_not_exist(here):
     with pytest.raises(FileNotFoundError, match='there is no config nowhere.py'):
-        remaining(Run('nowhere', 'slices'))
+        remaining(Run(find_system('nowhere'), 'slices'))

@@ -3,7 +3,16 @@
 import pytest
 from fake_runs import put_result
 
-from lsnet_mm.reproduction import Row, Run, Table, csv_text, markdown, read_records, write_report
+from lsnet_mm.reproduction import (
+    Row,
+    Run,
+    System,
+    Table,
+    csv_text,
+    markdown,
+    read_records,
+    write_report,
+)
 from lsnet_mm.reproduction.where import where
 
 COLUMNS = {
@@ -14,14 +23,16 @@ COLUMNS = {
     'params (M)': 'params',
     'first stage': 'localizer/gflops',
 }
-UNET, TWO, MISSING = 'unet_w16_slices', 'lsnet_unet_w16_slices', 'fcn_w16_slices'
+UNET, TWO, MISSING = map(
+    System.of, ('unet_small_slices', 'lsnet_small_unet_slices', 'fcn_small_slices')
+)
 TABLE = Table(
     4,
     'Some rows',
     (
-        Row('One stage', UNET, None, TWO, {'DSC': '86.56'}),
+        Row('One stage', UNET, TWO, {'DSC': '86.56'}),
         Row('Two stages', TWO, paper={'DSC': '88.20'}),
-        Row('Later', MISSING, None, TWO),
+        Row('Later', MISSING, TWO),
     ),
     COLUMNS,
     train_split=True,
@@ -39,8 +50,8 @@ MARKDOWN = f"""\
 | - | - | 0, 1 | 88.20 |
 | Later | not run | - | - | - | - | - | - | - | - | - |"""
 CSV = (
-    'One stage,unet_w16_slices,45.0000,7.0711,,,,,,,2.0000,0.0000,,,'
-    '-20.0000,-20.0000,-20.0000,lsnet_unet_w16_slices,2,0 1,86.56\n'
+    'One stage,unet_small_slices,45.0000,7.0711,,,,,,,2.0000,0.0000,,,'
+    '-20.0000,-20.0000,-20.0000,lsnet_small_unet_slices,2,0 1,86.56\n'
 )
 
 
@@ -109,13 +120,13 @@ def test_results_of_another_config_are_left_out_and_named(results):
     put_result(Run(UNET, 'slices', 1), slices(99), config_sha256='0' * 64)
     text = write_report(TABLE, 'slices', 'small', results)[0].read_text()
     assert '| One stage | 40.0 |' in text
-    assert 'another config: `slices/unet_w16_slices/seed1`' in text
+    assert 'another config: `slices/unet_small_slices/seed1`' in text
     assert str(results) not in text
 
 
 def test_old_result_files_have_no_first_stage(results):
     put_result(Run(TWO, 'slices', 0), slices(60, 0.5), localizer=None)
-    (results / 'slices' / TWO / 'seed1' / 'result.json').unlink()
+    (results / 'slices' / TWO.name / 'seed1' / 'result.json').unlink()
     assert '| 2.00 | - |' in markdown(TABLE, read_records(TABLE, 'slices', results)).splitlines()[3]
 
 
@@ -131,7 +142,7 @@ def test_folds_are_one_test_set(here):
 
 def test_rows_tested_on_different_slices_are_not_compared(results):
     put_result(Run(UNET, 'slices', 0), slices(40)[:1])
-    with pytest.raises(ValueError, match='unet_w16_slices cannot be compared with lsnet_unet_w16'):
+    with pytest.raises(ValueError, match='unet_small_slices cannot be compared with lsnet_small'):
         markdown(TABLE, read_records(TABLE, 'slices', results))
 
 

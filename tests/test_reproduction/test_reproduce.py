@@ -13,11 +13,12 @@ from lsnet_mm.evaluation.results import read_run
 from lsnet_mm.phantom import write_prepared
 from lsnet_mm.reproduction import command, composing
 from lsnet_mm.reproduction.row import Row
+from lsnet_mm.reproduction.system import System
 from lsnet_mm.reproduction.table import Table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
-_base_ = '{root}/configs/lsnet/lsnet_unet_w16_slices.py'
+_base_ = '{root}/configs/lsnet/lsnet_small_unet_slices.py'
 model = dict(roi_extractor=dict(size=(32, 32)))
 train_cfg = dict(max_epochs=3, val_interval=1)
 param_scheduler = []
@@ -37,7 +38,7 @@ sys.exit(main(sys.argv[1:]))
 
 def install(replace=setattr):
     """Put the small row in place of the tables; its config lies in the current folder."""
-    row = Row('L-SNet', 'tiny')
+    row = Row('L-SNet', System.of('tiny'))
     tables = {'small': {4: Table(4, 'Small', (row,), COLUMNS, train_split=True)}, 'paper': {}}
     replace(command, 'TABLES', tables)
     replace(composing, 'find_config', lambda name: Path(f'{name}.py').resolve())
@@ -80,7 +81,7 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     split, _ = read_run('results/phantom/tiny/seed0/train_split')
     assert (result['data']['split'], split['data']['split']) == ('val', 'train')
     asked = (split['data'][key] for key in ('name', 'fold', 'split'))
-    assert split['config_sha256'] == composing.composed_sha256('tiny', *asked)
+    assert split['config_sha256'] == composing.composed_sha256(System.of('tiny'), *asked)
     table = Path('results/phantom/tables/table4_small.md').read_text()
     assert '| L-SNet | ' in table and 'not run' not in table
 
@@ -98,7 +99,7 @@ def refusal(capsys, *arguments):
 @pytest.mark.parametrize(
     'more, message',
     [
-        (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_unet_w16_slices_gamma0'),
+        (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_small_unet_slices_gamma0'),
         (['--data', 'slices', '--folds', '1'], 'slices have no folds'),
         (['--table', '6'], "invalid choice: '6'"),
     ],

@@ -6,14 +6,14 @@ import os
 import pytest
 from fake_runs import put_checkpoint, put_result, write_fake_tools
 
-from lsnet_mm.reproduction import Run, steps
+from lsnet_mm.reproduction import Run, find_system, steps
 from lsnet_mm.reproduction.job import DONE, FAILED, REFUSED, STOPPED, Job
 from lsnet_mm.reproduction.planning import HASH_FILE
 from lsnet_mm.reproduction.scheduler import Scheduler
 
-UNET, FCN = Run('unet_w16_slices', 'slices'), Run('fcn_w16_slices', 'slices')
-GAP = Run('lsnet_unet_w16_slices', 'slices', train_split=True)
-ROUNDS = Run('lsnet_unet_w16_slices_rounds', 'slices', weights='lsnet_unet_w16_slices')
+UNET, FCN = (Run(find_system(f'{net}_small_slices'), 'slices') for net in ('unet', 'fcn'))
+GAP = Run(find_system('lsnet_small_unet_slices'), 'slices', train_split=True)
+ROUNDS = Run(find_system('lsnet_small_unet_slices_rounds'), 'slices')
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def run(here, monkeypatch):
 def test_a_run_is_trained_and_tested(run):
     (unet,), order = run([UNET])
     assert (unet.state, unet.message) == (DONE, '')
-    assert order == ['train unet_w16_slices', 'test unet_w16_slices of unet_w16_slices']
-    assert (UNET.work_dir / HASH_FILE).read_text().strip() == UNET.sha256()
+    assert order == ['train unet_small_slices', 'test unet_small_slices of unet_small_slices']
+    assert (UNET.work_dir / HASH_FILE).read_text().strip() == UNET.training_sha256()
     assert (unet.progress.dsc, unet.epochs) == (50, 32)
 
 
@@ -43,8 +43,8 @@ def test_training_slices_are_tested_into_a_folder_of_their_own(run):
     (gap,), order = run([GAP])
     assert gap.state == DONE
     assert order[1:] == [
-        'test lsnet_unet_w16_slices of lsnet_unet_w16_slices',
-        'test lsnet_unet_w16_slices/train of lsnet_unet_w16_slices',
+        'test lsnet_small_unet_slices of lsnet_small_unet_slices',
+        'test lsnet_small_unet_slices/train of lsnet_small_unet_slices',
     ]
 
 
@@ -58,13 +58,13 @@ def test_what_is_done_is_skipped(run):
 def test_weights_are_waited_for(run):
     jobs, order = run([ROUNDS, GAP], slots=2)
     assert [each.state for each in jobs] == [DONE, DONE]
-    assert order[-1] == 'test lsnet_unet_w16_slices_rounds of lsnet_unet_w16_slices'
+    assert order[-1] == 'test lsnet_small_unet_slices_rounds of lsnet_small_unet_slices'
 
 
 def test_one_that_fails_says_why_and_the_others_go_on(run):
-    jobs, order = run([GAP, ROUNDS, FCN], fail='lsnet_unet_w16_slices')
+    jobs, order = run([GAP, ROUNDS, FCN], fail='lsnet_small_unet_slices')
     assert [each.state for each in jobs] == [FAILED, REFUSED, DONE]
-    log = 'work_dirs/reproduce/slices/lsnet_unet_w16_slices/seed0/train.log'
+    log = 'work_dirs/reproduce/slices/lsnet_small_unet_slices/seed0/train.log'
     assert jobs[0].message == f'RuntimeError: out of memory ({log})'
     assert 'holds no finished training' in jobs[1].message
 
@@ -81,9 +81,9 @@ def test_one_that_is_refused_is_left_as_it_is(run, here):
 def test_a_resumed_training_starts_from_its_checkpoint(run):
     put_checkpoint(UNET, 3)
     run([UNET], resume=True)
-    config = (UNET.work_dir / 'unet_w16_slices.py').read_text()
+    config = (UNET.work_dir / 'unet_small_slices.py').read_text()
     assert (UNET.work_dir / 'train.log').is_file()
-    assert "out_dir='results/slices/unet_w16_slices/seed0'" in config  # of the test, by now
+    assert "out_dir='results/slices/unet_small_slices/seed0'" in config  # of the test, by now
 
 
 def test_a_training_that_ends_too_early_has_failed(run):

@@ -1,8 +1,14 @@
 # 2D slices in folders, at their own size: RR samples the crop from the slice itself.
 _base_ = './slices_160.py'
 
-train_pipeline = [t for t in _base_.train_pipeline if t['type'] != 'Resize']
-test_pipeline = [t for t in _base_.test_pipeline if t['type'] != 'Resize']
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[t for t in _base_.train_dataloader.dataset.pipeline if t['type'] != 'Resize']
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        pipeline=[t for t in _base_.val_dataloader.dataset.pipeline if t['type'] != 'Resize']
+    )
+)
 test_dataloader = val_dataloader

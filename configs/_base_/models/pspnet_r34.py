@@ -1,19 +1,5 @@
 # MMSegmentation's PSPNet on ResNet-34: its own heads and auxiliary head, with the loss, the
 # threshold and the almost empty untrained mask of all other nets here.
-norm_cfg = dict(type='BN', requires_grad=True)
-common = dict(
-    num_classes=2,
-    out_channels=1,
-    threshold=0.5,
-    init_cfg=dict(
-        type='Normal',
-        std=0.01,
-        override=dict(type='Normal', name='conv_seg', std=0.01, bias_prob=0.01),
-    ),
-    dropout_ratio=0.1,
-    norm_cfg=norm_cfg,
-    align_corners=False,
-)
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
@@ -30,7 +16,7 @@ model = dict(
         dilations=(1, 1, 2, 4),
         strides=(1, 2, 1, 1),
         contract_dilation=True,
-        norm_cfg=norm_cfg,
+        norm_cfg=dict(type='BN', requires_grad=True),
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet34'),
     ),
     decode_head=dict(
@@ -39,8 +25,18 @@ model = dict(
         in_channels=512,
         in_index=3,
         channels=128,
+        num_classes=2,
+        out_channels=1,
+        threshold=0.5,
+        dropout_ratio=0.1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        align_corners=False,
         loss_decode=dict(type='FocalDiceLoss'),
-        **common,
+        init_cfg=dict(
+            type='Normal',
+            std=0.01,
+            override=dict(type='Normal', name='conv_seg', std=0.01, bias_prob=0.01),
+        ),
     ),
     auxiliary_head=dict(
         type='FCNHead',
@@ -49,8 +45,18 @@ model = dict(
         channels=64,
         num_convs=1,
         concat_input=False,
+        num_classes=2,
+        out_channels=1,
+        threshold=0.5,
+        dropout_ratio=0.1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        align_corners=False,
         loss_decode=dict(type='FocalDiceLoss', loss_weight=0.4),
-        **common,
+        init_cfg=dict(
+            type='Normal',
+            std=0.01,
+            override=dict(type='Normal', name='conv_seg', std=0.01, bias_prob=0.01),
+        ),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),

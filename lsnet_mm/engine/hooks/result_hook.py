@@ -11,10 +11,11 @@ from mmengine.registry import HOOKS
 from rich.console import Console
 
 from ...evaluation import TwoStageSegMetric, complexity, results
+from ...evaluation.computation import config_sha256
 from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
 from ...evaluation.metric_table import metric_table
-from ...evaluation.provenance import config_sha256, environment
+from ...evaluation.provenance import environment
 from ...evaluation.selection import select_slices, slice_title
 from ...files import write_atomic
 from ...visualization import SliceView, draw_panel, input_image
@@ -31,13 +32,17 @@ class ResultHook(Hook):
     Args:
         out_dir: The run folder, ``runner.work_dir`` by default. It may name ``{data}``,
             ``{config}`` and ``{seed}``: ``results/{data}/{config}/seed{seed}``.
+        name: Of what was run, in ``result.json``; that of the config file by default.
         panel: Slices in ``panel.png``; 0 draws none.
     """
 
     priority = 'LOW'
 
-    def __init__(self, out_dir: str | None = None, panel: int = 12) -> None:
+    def __init__(
+        self, out_dir: str | None = None, name: str | None = None, panel: int = 12
+    ) -> None:
         self.out_dir = out_dir
+        self.name = name
         self.panel = panel
         self._minutes = 0.0
         self._start: float | None = None
@@ -82,11 +87,11 @@ class ResultHook(Hook):
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
 
     def _describe(self, runner, metric: TwoStageSegMetric, metrics: dict) -> dict:
-        dataset = runner.test_dataloader.dataset
+        dataset, file = runner.test_dataloader.dataset, runner.cfg.filename
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         sha256 = getattr(dataset, 'sha256', None)
         return {
-            'config': Path(runner.cfg.filename).stem if runner.cfg.filename else None,
+            'config': self.name or (file and Path(file).stem),
             'config_sha256': config_sha256(runner.cfg.to_dict()),
             'seed': self._meta.get('seed', runner.seed),
             'data': {

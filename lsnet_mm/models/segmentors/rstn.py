@@ -17,8 +17,8 @@ class RSTN(LSNet):
 
     ``mode='loss'`` of the stock training loop is the paper's joint optimisation of
     ``lambda * L_C + (1 - lambda) * L_F``. ``L_F`` reaches the coarse net through ``g``, not through
-    the box. In the recurrence the fine net's own map takes the place of ``P``; the samples carry
-    it, so ``MultiRound`` around this model runs it. Training has one round, as the authors' code.
+    the box. In the recurrence (``rounds`` of ``test_cfg``) the fine net's map of the round before
+    takes the place of ``P``; the samples carry it. Training has one round, as the authors' code.
 
     With U-Nets on ResNet-18 and ResNet-34 it has 38,764,608 parameters, 30 of them in ``g``.
 

@@ -1,4 +1,0 @@
-# The U-Net with gated skip connections (Oktay et al., 2018).
-_base_ = '../unet/unet_w16_slices.py'
-
-model = dict(neck=dict(type='AttentionUNetNeck'))

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/deeplabv3_small.py',
+    '../_base_/datasets/slices_160.py',
+    '../_base_/schedules/small_32e.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,6 +1,0 @@
-_base_ = [
-    '../_base_/models/deeplabv3_small.py',
-    '../_base_/datasets/slices_160.py',
-    '../_base_/schedules/w16_32e.py',
-    '../_base_/default_runtime.py',
-]

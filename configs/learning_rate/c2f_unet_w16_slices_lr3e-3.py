@@ -1,4 +1,0 @@
-# Were all tuned alike? The comparison's learning rate is 1e-3.
-_base_ = '../c2f/c2f_unet_w16_slices.py'
-
-optim_wrapper = dict(optimizer=dict(lr=3e-3))

@@ -1,0 +1,67 @@
+"""Configs and inference checkpoints of earlier versions, with refinement rounds in a wrapper."""
+
+import torch
+from exporting import build, lsnet_config
+from mmengine.config import Config
+
+from lsnet_mm.export import inference_checkpoint
+from lsnet_mm.utils.settings import read_config
+from lsnet_mm.utils.translation import translate
+
+PREPROCESSOR = dict(type='SegDataPreProcessor', mean=[0.0], std=[1.0])
+
+
+def wrapped(**wrapper):
+    """A config as it was: the rounds around the model."""
+    config = lsnet_config()
+    rounds = {key: config.model.test_cfg.pop(key) for key in ('rounds', 'agreement')}
+    config.model = dict(type='MultiRound', model=config.model, **(rounds | wrapper))
+    return config
+
+
+def test_rounds_become_a_setting():
+    config = wrapped()
+    translate(config)
+    assert config.model == lsnet_config().model
+    translate(config)
+    assert config.model == lsnet_config().model
+
+
+def test_defaults_and_a_preprocessor_of_the_wrapper():
+    config = wrapped(data_preprocessor=PREPROCESSOR)
+    del config.model.rounds, config.model.agreement
+    translate(config)
+    assert config.model.test_cfg == dict(rounds=1, agreement=0.95)
+    assert config.model.data_preprocessor == PREPROCESSOR
+
+
+def test_other_configs_stay_as_they_are():
+    config = lsnet_config()
+    translate(config)
+    assert config.to_dict() == lsnet_config().to_dict()
+
+
+def test_channels_of_a_grey_slice():
+    config = lsnet_config()
+    expected = config.to_dict()
+    config.test_dataloader.dataset.pipeline[0].channels = 3
+    translate(config)
+    assert config.to_dict() == expected
+
+
+def test_a_config_file(tmp_path):
+    wrapped().dump(tmp_path / 'old.py')
+    assert read_config(tmp_path / 'old.py').model == lsnet_config().model
+
+
+def test_an_inference_checkpoint(tmp_path):
+    """The wrapper saved its weights under the model's own names."""
+    model = build(lsnet_config())
+    text = Config(dict(custom_imports=dict(imports='lsnet_mm.models'), model=wrapped().model))
+    content = dict(meta=dict(cfg=text.pretty_text), state_dict=model.state_dict())
+    torch.save(content, tmp_path / 'old.pth')
+    config = inference_checkpoint.read_config(tmp_path / 'old.pth')
+    assert config.model == lsnet_config().model
+    again = build(config)
+    again.load_state_dict(content['state_dict'])
+    assert again.test_cfg['rounds'] == 3
