@@ -4,13 +4,11 @@ from copy import deepcopy
 from functools import cache
 
 import pytest
-from mmengine.config import Config
 from mmengine.model import bias_init_with_prob
 from mmengine.registry import MODELS, init_default_scope
 
 from lsnet_mm.models import FocalDiceLoss
-from lsnet_mm.reproduction import TABLES
-from lsnet_mm.reproduction.sources import find_config
+from lsnet_mm.reproduction import TABLES, compose, find_system
 from lsnet_mm.utils.pretrained import train_from_scratch
 
 #: What two-stage rows may differ in; besides, one-stage rows have another model and another loop.
@@ -21,13 +19,15 @@ MAY_DIFFER = {
     'roi_mixing',  # on or off, or ground-truth boxes alone
     'gamma',
     'transform',  # RSTN's
+    'test_cfg.rounds',  # the same for all that have any
+    'test_cfg.agreement',
 }
 FAMILIES = {'fcn': 'FCN', 'unet': 'U-Net'}
 
 
 @cache
 def load(name):
-    return Config.fromfile(find_config(name)).to_dict()
+    return compose(find_system(name)).to_dict()
 
 
 def flat(node, prefix=''):
@@ -38,26 +38,27 @@ def flat(node, prefix=''):
 
 def rows(scale, tables=(1, 2, 3, 4)):
     """The configs of tables, each once; by default of the paper's."""
-    names = (row.config for number in tables for row in TABLES[scale][number].rows)
+    names = (row.system.name for number in tables for row in TABLES[scale][number].rows)
     return {name: load(name) for name in dict.fromkeys(names)}
 
 
 def reference(scale, name):
     family = 'fcn' if '_fcn_' in name or name.startswith('fcn') else 'unet'
-    names = {'small': f'lsnet_{family}_w16_slices'}
+    names = {'small': f'lsnet_small_{family}_slices'}
     names['paper'] = f'lsnet_r18_r34_{family}_pancreas_margin15'
     return load(names[scale])
 
 
 def is_two_stage(config):
-    return 'localizer' in inner(config['model'])
+    return 'localizer' in config['model']
 
 
 @pytest.mark.parametrize('scale', TABLES)
 def test_rounds_are_the_same_for_all(scale):
-    rounds = [c['model'] for c in rows(scale).values() if c['model']['type'] == 'MultiRound']
-    assert len(rounds) >= 2
-    assert len({(m['rounds'], m['agreement']) for m in rounds}) == 1
+    settings = [c['model']['test_cfg'] for c in rows(scale).values() if is_two_stage(c)]
+    rounds = [(cfg['rounds'], cfg['agreement']) for cfg in settings if cfg.get('rounds')]
+    assert len(rounds) == 5
+    assert len(set(rounds)) == 1
 
 
 @pytest.mark.parametrize('scale', TABLES)
@@ -89,7 +90,7 @@ def test_two_stage_rows_differ_in_what_is_compared(scale):
         if not is_two_stage(config):
             continue
         found += 1
-        ours, theirs = (flat(inner(c['model'])) for c in (config, reference(scale, name)))
+        ours, theirs = (flat(c['model']) for c in (config, reference(scale, name)))
         different = {k.lstrip('.') for k in ours.keys() | theirs if ours.get(k) != theirs.get(k)}
         extra = {
             d for d in different if not any(d == m or d.startswith(f'{m}.') for m in MAY_DIFFER)
@@ -113,7 +114,7 @@ def test_data_optimiser_and_epochs_are_equal(scale):
             assert ours == theirs, f'{name}: {key}'
             for step, twin in zip(*pipelines, strict=True):
                 if step['type'] == 'Resize' and not is_two_stage(config):
-                    seen = inner(other['model']).get('localizer_size') or twin['scale']
+                    seen = other['model'].get('localizer_size') or twin['scale']
                     step, twin = {**step, 'scale': tuple(step['scale'])}, {**twin, 'scale': seen}
                 assert step == twin, f'{name}: {key}'
 
@@ -121,9 +122,9 @@ def test_data_optimiser_and_epochs_are_equal(scale):
 @pytest.mark.parametrize('scale', TABLES)
 def test_the_second_stage_is_the_one_stage_net(scale):
     for family in FAMILIES:
-        one = {'small': f'{family}_w16_slices', 'paper': f'{family}_r34_pancreas'}[scale]
+        one = {'small': f'{family}_small_slices', 'paper': f'{family}_r34_pancreas'}[scale]
         two = [
-            inner(c['model'])
+            c['model']
             for name, c in rows(scale).items()
             if is_two_stage(c) and f'_{family}_' in name
         ]
@@ -135,7 +136,7 @@ def test_the_second_stage_is_the_one_stage_net(scale):
 def test_no_config_branches_on_its_kind_of_loop(scale):
     """Alternation for two stages, the stock loop for one stage and for RSTN's joint update."""
     for name, config in rows(scale).items():
-        joint = not is_two_stage(config) or inner(config['model'])['type'] == 'RSTN'
+        joint = not is_two_stage(config) or config['model']['type'] == 'RSTN'
         wanted = 'EpochBasedTrainLoop' if joint else 'AlternatingTrainLoop'
         assert config['train_cfg']['type'] == wanted, name
 
@@ -147,7 +148,7 @@ def test_presets_differ_in_sizes_and_boxes_alone(scale):
     peer = configs[0]
     assert len(configs) == 7 and not is_two_stage(peer)
     for config in configs:
-        model = inner(config['model'])
+        model = config['model']
         assert model.get('segmentor', peer['model']) == peer['model']
         for key in ('optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness'):
             assert config[key] == peer[key], key

@@ -6,10 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 from test_tools import run_script
 
 from lsnet_mm.utils import allow_external_configs
+from lsnet_mm.utils.pretrained import train_from_scratch
 
 ROOT = Path(__file__).resolve().parents[1]
 MY_MMSEG = """
@@ -73,6 +76,38 @@ def test_the_second_stage_is_the_stock_model(folder):
     assert mine.model.segmentor == stock.model
     assert 'auxiliary_head' in mine.model.segmentor
     assert mine.val_dataloader == stock.val_dataloader
+
+
+def backbone_that_runs(path):
+    """The class of L-Net's backbone in a config's model, after a forward pass."""
+    cfg = Config.fromfile(path)
+    train_from_scratch(cfg.model)
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model).eval()
+    with torch.no_grad():
+        model(torch.rand(1, 3, 64, 64), mode='tensor')
+    return type(model.localizer.backbone).__name__
+
+
+@pytest.mark.parametrize(
+    'base, backbone',
+    [
+        ('lnet_unet_r50', 'ResNetV1c'),
+        ('lnet_unet_hrnet18', 'HRNet'),
+        ('lnet_unet_mobilenet_v2', 'MobileNetV2'),
+        ('lnet_unet_swin_t', 'SwinTransformer'),
+        ('lnet_unet_mit_b0', 'MixVisionTransformer'),
+    ],
+)
+def test_another_first_stage(folder, base, backbone):
+    """Its file in place of ``lnet_unet_r18.py``: in the ten lines, and in the paper's config."""
+    allow_external_configs()
+    paper = (ROOT / 'configs' / 'lsnet' / 'lsnet_r18_r34_unet_pancreas.py').read_text()
+    paper = paper.replace("'../", f"'{ROOT}/configs/")
+    for text in ((folder / 'mine.py').read_text(), paper):
+        path = folder / f'{base}.py'
+        path.write_text(text.replace('lnet_unet_r18', base))
+        assert backbone_that_runs(path) == backbone
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ from importlib.util import find_spec
 from mmengine.config import Config, ConfigDict
 
 from ..reproduction.sources import ROOT
+from .catalogue import COMBINATIONS
+from .localizers import LOCALIZERS
 from .stock import set_classes, stock_model
-
-CATALOGUE = ROOT / 'configs' / 'combinations.py'
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Combination:
 
     Attributes:
         name: In the table.
-        localizer_name: Its key in ``configs/_base_/models/localizers.py``.
+        localizer_name: Its key in ``LOCALIZERS``.
         localizer: The config of the L-Net.
         config: Of the S-Net, below MMSegmentation's ``configs/``.
         changes: To the model of that config.
@@ -64,24 +64,28 @@ class Combination:
 
 
 def read_combinations() -> dict[str, Combination]:
-    """All of ``configs/combinations.py``, by name."""
-    catalogue = Config.fromfile(CATALOGUE)
-    return {
-        name: _read(name, entry.to_dict(), catalogue)
-        for name, entry in catalogue.combinations.items()
-    }
+    """All of ``catalogue.py``, by name."""
+    default = _base('lnet_unet_r18')
+    return {name: _read(name, entry, default) for name, entry in COMBINATIONS.items()}
 
 
-def _read(name: str, entry: dict, catalogue: Config) -> Combination:
-    localizer = catalogue.localizers[entry['localizer']].to_dict()
+def _read(name: str, entry: dict, default: dict) -> Combination:
+    found = LOCALIZERS[entry['localizer']]
+    localizer = _base(found) if isinstance(found, str) else default | found
     needs = {*localizer.pop('needs', ()), *entry.get('needs', ())}
     return Combination(
         name=name,
         localizer_name=entry['localizer'],
-        localizer=catalogue.localizer.to_dict() | localizer,
+        localizer=localizer,
         config=entry['segmentor'],
         changes=entry.get('changes', {}),
         needs=tuple(sorted(needs)),
         localizer_size=entry.get('localizer_size'),
         crop_size=entry.get('crop_size'),
     )
+
+
+def _base(stem: str) -> dict:
+    """The L-Net of a file to inherit."""
+    path = ROOT / 'configs' / '_base_' / 'models' / f'{stem}.py'
+    return Config.fromfile(path).localizer.to_dict()

@@ -26,8 +26,8 @@ _MARKED = re.compile(r'(<!-- combinations -->\n).*?(<!-- end -->)', re.DOTALL)
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the arguments; what cannot be ends the program with a sentence."""
     parser = argparse.ArgumentParser(
-        description='Train a step of every combination of configs/combinations.py and predict; '
-        'write what came of it, with size, cost and time.'
+        description='Train a step of every combination of lsnet_mm/combinations/catalogue.py and '
+        'predict; write what came of it, with size, cost and time.'
     )
     add = parser.add_argument
     add('--rows', nargs='+', metavar='NAME', help='only these; printed, not written')
@@ -40,7 +40,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--docs', type=Path, default='docs/combinations.md', help='with a table to fill in')
     args = parser.parse_args(argv)
     if unknown := set(args.rows or ()) - read_combinations().keys():
-        parser.error(f'--rows: {", ".join(sorted(unknown))} not in configs/combinations.py')
+        parser.error(
+            f'--rows: {", ".join(sorted(unknown))} not in lsnet_mm/combinations/catalogue.py'
+        )
     return args
 
 

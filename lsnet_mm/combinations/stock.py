@@ -1,5 +1,6 @@
 """Models of MMSegmentation's own configs, as they are installed with it."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import mmseg
@@ -23,7 +24,8 @@ def stock_model(config: str, changes: dict | None = None) -> dict:
     """
     # A config may import packages that are not installed; building then says which is missing.
     cfg = Config.fromfile(STOCK / config, import_custom_modules=False)
-    cfg.merge_from_dict(dict(model=changes or {}))
+    # A copy: mmengine takes `_delete_` out of what it merges.
+    cfg.merge_from_dict(dict(model=deepcopy(changes or {})))
     train_from_scratch(cfg.model)
     return cfg.model
 

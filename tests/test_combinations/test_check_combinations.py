@@ -62,7 +62,7 @@ def test_a_device_that_is_not_there(few, capsys, tmp_path):
 def test_a_name_that_is_not_there(few, capsys):
     with pytest.raises(SystemExit):
         main(['--rows', 'segformer', 'unet'])
-    assert '--rows: unet not in configs/combinations.py' in capsys.readouterr().err
+    assert '--rows: unet not in lsnet_mm/combinations/catalogue.py' in capsys.readouterr().err
 
 
 def test_the_document_is_what_the_file_says():

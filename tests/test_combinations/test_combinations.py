@@ -1,4 +1,4 @@
-"""Each combination of configs/combinations.py trains a step of both phases and predicts.
+"""Each combination of lsnet_mm/combinations/catalogue.py trains a step of both phases and predicts.
 
 Those that need MMDetection's models, or mmcv's compiled operations, have the mark ``mmdet``.
 """

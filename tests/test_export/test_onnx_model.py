@@ -25,7 +25,7 @@ from lsnet_mm.export import onnx_model
 from lsnet_mm.export.command import export
 from lsnet_mm.export.onnx_model import ONNXModel
 from lsnet_mm.models.dense_heads.decode import decode
-from lsnet_mm.models.segmentors.two_stage import dice
+from lsnet_mm.models.segmentors.two_stage import dice as pytorchs_dice
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_rounds_stop_where_those_of_pytorch_do():
     before.flat[:20] = 1
     after = np.roll(before.reshape(-1), 1).reshape(before.shape)
     found = onnx_model.dice(before, after)
-    assert found == dice(torch.from_numpy(before), torch.from_numpy(after)) < 0.95
+    assert found == pytorchs_dice(torch.from_numpy(before), torch.from_numpy(after)) < 0.95
     empty = np.zeros_like(before)
     assert onnx_model.dice(empty, empty) == 1 and onnx_model.dice(empty, empty + 1) == 0
 

@@ -1,37 +1,29 @@
-# Backbones and necks for an L-Net, to copy from into a config: anything that gives several scales.
-# Features go into the neck finest first, and F' has a quarter of the image's resolution. `needs`
-# names modules that an installation may lack. docs/combinations.md says what was tried.
-ops = 'mmcv._ext'  # mmcv's compiled operations
-four = (0, 1, 2, 3)
-bn = dict(type='BN')
+"""Backbones and necks for an L-Net: anything that gives several scales.
 
-# Backbones from outside MMSegmentation, for either net.
-convnext = dict(
-    type='mmpretrain.ConvNeXt', arch='atto', out_indices=[0, 1, 2, 3], gap_before_final_norm=False
-)
-poolformer = dict(type='mmpretrain.PoolFormer', arch='s12', out_indices=(0, 2, 4, 6))
-regnet = dict(type='mmdet.RegNet', arch='regnetx_400mf', out_indices=four, norm_cfg=bn)
-res2net = dict(type='mmdet.Res2Net', depth=50, scales=4, base_width=26, out_indices=four)
-pvt = dict(type='mmdet.PyramidVisionTransformerV2', embed_dims=32, num_layers=[2, 2, 2, 2])
-darknet = dict(
+Features go into the neck finest first, and F' has a quarter of the image's resolution.
+"""
+
+OPS = 'mmcv._ext'  # mmcv's compiled operations
+FOUR = (0, 1, 2, 3)
+BN = dict(type='BN')
+
+# Backbones from outside MMSegmentation, for either net of catalogue.py.
+REGNET = dict(type='mmdet.RegNet', arch='regnetx_400mf', out_indices=FOUR, norm_cfg=BN)
+RES2NET = dict(type='mmdet.Res2Net', depth=50, scales=4, base_width=26, out_indices=FOUR)
+PVT = dict(type='mmdet.PyramidVisionTransformerV2', embed_dims=32, num_layers=[2, 2, 2, 2])
+DARKNET = dict(
     type='mmdet.CSPDarknet', widen_factor=0.5, deepen_factor=0.33, out_indices=(1, 2, 3, 4)
 )
-efficientnet = dict(
+EFFICIENTNET = dict(
     type='TIMMBackbone', model_name='efficientnet_b0', pretrained=False, out_indices=(1, 2, 3, 4)
 )
 
-vit = dict(
-    type='VisionTransformer',
-    img_size=(320, 320),
-    embed_dims=192,
-    num_layers=4,
-    num_heads=3,
-    out_indices=four,
-)
 # BEiT and MAE alike: they take images of this size alone.
-plain = dict(img_size=(128, 128), embed_dims=192, num_layers=4, num_heads=3, init_values=0.1)
+PLAIN = dict(img_size=(128, 128), embed_dims=192, num_layers=4, num_heads=3, init_values=0.1)
 
-localizers = dict(
+# By name: a file of configs/_base_/models, or what takes the place of backbone and neck in
+# lnet_unet_r18.py there. `needs` names modules that an installation may lack.
+LOCALIZERS = dict(
     resnet18=dict(
         backbone=dict(type='ResNet', depth=18),
         neck=dict(type='UNetNeck', in_channels=(64, 128, 256, 512)),
@@ -40,10 +32,7 @@ localizers = dict(
         backbone=dict(type='ResNet', depth=18),
         neck=dict(type='FCNNeck', in_channels=(64, 128, 256, 512)),
     ),
-    resnet50=dict(
-        backbone=dict(type='ResNetV1c', depth=50),
-        neck=dict(type='UNetNeck', in_channels=(256, 512, 1024, 2048)),
-    ),
+    resnet50='lnet_unet_r50',
     # Dilated: the last two stages stay at an eighth, and the neck does not mind.
     resnet18_d8=dict(
         backbone=dict(type='ResNet', depth=18, strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4)),
@@ -65,46 +54,8 @@ localizers = dict(
         backbone=dict(type='ResNeSt', depth=50, stem_channels=64, radix=2, avg_down_stride=True),
         neck=dict(type='UNetNeck', in_channels=(256, 512, 1024, 2048)),
     ),
-    hrnet18=dict(
-        backbone=dict(
-            type='HRNet',
-            extra=dict(
-                stage1=dict(
-                    num_modules=1,
-                    num_branches=1,
-                    block='BOTTLENECK',
-                    num_blocks=(2,),
-                    num_channels=(64,),
-                ),
-                stage2=dict(
-                    num_modules=1,
-                    num_branches=2,
-                    block='BASIC',
-                    num_blocks=(2, 2),
-                    num_channels=(18, 36),
-                ),
-                stage3=dict(
-                    num_modules=3,
-                    num_branches=3,
-                    block='BASIC',
-                    num_blocks=(2, 2, 2),
-                    num_channels=(18, 36, 72),
-                ),
-                stage4=dict(
-                    num_modules=2,
-                    num_branches=4,
-                    block='BASIC',
-                    num_blocks=(2, 2, 2, 2),
-                    num_channels=(18, 36, 72, 144),
-                ),
-            ),
-        ),
-        neck=dict(type='UNetNeck', in_channels=(18, 36, 72, 144)),
-    ),
-    mobilenet_v2=dict(
-        backbone=dict(type='MobileNetV2', out_indices=(1, 2, 4, 6)),
-        neck=dict(type='UNetNeck', in_channels=(24, 32, 96, 320)),
-    ),
+    hrnet18='lnet_unet_hrnet18',
+    mobilenet_v2='lnet_unet_mobilenet_v2',
     # Two scales, a quarter and an eighth: one step.
     mobilenet_v3=dict(
         backbone=dict(type='MobileNetV3', arch='small', out_indices=(1, 12)),
@@ -118,32 +69,20 @@ localizers = dict(
             in_channels=3,
             channels=(32, 64, 256, 512, 1024),
             bottleneck_type='cat',
-            norm_cfg=bn,
+            norm_cfg=BN,
             act_cfg=dict(type='ReLU'),
         ),
         neck=dict(type='UNetNeck', in_channels=(256, 512, 1024)),
     ),
-    swin_t=dict(
-        backbone=dict(type='SwinTransformer'),
-        neck=dict(type='UNetNeck', in_channels=(96, 192, 384, 768)),
-    ),
-    mit_b0=dict(
-        backbone=dict(
-            type='MixVisionTransformer',
-            embed_dims=32,
-            num_layers=[2, 2, 2, 2],
-            num_heads=[1, 2, 5, 8],
-            qkv_bias=True,
-        ),
-        neck=dict(type='UNetNeck', in_channels=(32, 64, 160, 256)),
-    ),
+    swin_t='lnet_unet_swin_t',
+    mit_b0='lnet_unet_mit_b0',
     mscan_t=dict(
         backbone=dict(
             type='MSCAN',
             embed_dims=[32, 64, 160, 256],
             mlp_ratios=[8, 8, 4, 4],
             depths=[3, 3, 5, 2],
-            norm_cfg=bn,
+            norm_cfg=BN,
         ),
         neck=dict(type='UNetNeck', in_channels=(32, 64, 160, 256)),
     ),
@@ -155,7 +94,7 @@ localizers = dict(
             patch_sizes=[4, 2, 2, 2],
             strides=[4, 2, 2, 2],
             mlp_ratios=[8, 8, 4, 4],
-            out_indices=four,
+            out_indices=FOUR,
             qkv_bias=True,
             depths=[3, 4, 6, 3],
             sr_ratios=[8, 4, 2, 1],
@@ -169,7 +108,7 @@ localizers = dict(
             embed_dims=[64, 128, 256, 512],
             num_heads=[2, 4, 8, 16],
             mlp_ratios=[4, 4, 4, 4],
-            out_indices=four,
+            out_indices=FOUR,
             qkv_bias=True,
             depths=[2, 2, 10, 4],
             sr_ratios=[8, 4, 2, 1],
@@ -180,7 +119,14 @@ localizers = dict(
     # Plain transformers have all their features at a sixteenth: a neck of the library's makes the
     # scales.
     vit=dict(
-        backbone=vit,
+        backbone=dict(
+            type='VisionTransformer',
+            img_size=(320, 320),
+            embed_dims=192,
+            num_layers=4,
+            num_heads=3,
+            out_indices=FOUR,
+        ),
         neck=[
             dict(
                 type='MultiLevelNeck',
@@ -192,51 +138,56 @@ localizers = dict(
         ],
     ),
     beit=dict(
-        backbone=dict(type='BEiT', out_indices=four, **plain),
+        backbone=dict(type='BEiT', out_indices=FOUR, **PLAIN),
         neck=[
-            dict(type='Feature2Pyramid', embed_dim=192, norm_cfg=bn),
+            dict(type='Feature2Pyramid', embed_dim=192, norm_cfg=BN),
             dict(type='UNetNeck', in_channels=(192, 192, 192, 192)),
         ],
     ),
     mae=dict(
-        backbone=dict(type='MAE', out_indices=four, **plain),
+        backbone=dict(type='MAE', out_indices=FOUR, **PLAIN),
         neck=[
-            dict(type='Feature2Pyramid', embed_dim=192, norm_cfg=bn),
+            dict(type='Feature2Pyramid', embed_dim=192, norm_cfg=BN),
             dict(type='UNetNeck', in_channels=(192, 192, 192, 192)),
         ],
     ),
     convnext=dict(
-        backbone=convnext,
+        backbone=dict(
+            type='mmpretrain.ConvNeXt',
+            arch='atto',
+            out_indices=[0, 1, 2, 3],
+            gap_before_final_norm=False,
+        ),
         neck=dict(type='UNetNeck', in_channels=(40, 80, 160, 320)),
         needs=('mmpretrain',),
     ),
     poolformer=dict(
-        backbone=poolformer,
+        backbone=dict(type='mmpretrain.PoolFormer', arch='s12', out_indices=(0, 2, 4, 6)),
         neck=dict(type='UNetNeck', in_channels=(64, 128, 320, 512)),
         needs=('mmpretrain',),
     ),
     regnet=dict(
-        backbone=regnet,
+        backbone=REGNET,
         neck=dict(type='UNetNeck', in_channels=(32, 64, 160, 384)),
-        needs=('mmdet', ops),
+        needs=('mmdet', OPS),
     ),
     res2net=dict(
-        backbone=res2net,
+        backbone=RES2NET,
         neck=dict(type='UNetNeck', in_channels=(256, 512, 1024, 2048)),
-        needs=('mmdet', ops),
+        needs=('mmdet', OPS),
     ),
     pvt=dict(
-        backbone=pvt,
+        backbone=PVT,
         neck=dict(type='UNetNeck', in_channels=(32, 64, 160, 256)),
-        needs=('mmdet', ops),
+        needs=('mmdet', OPS),
     ),
     darknet=dict(
-        backbone=darknet,
+        backbone=DARKNET,
         neck=dict(type='UNetNeck', in_channels=(64, 128, 256, 512)),
-        needs=('mmdet', ops),
+        needs=('mmdet', OPS),
     ),
     efficientnet=dict(
-        backbone=efficientnet,
+        backbone=EFFICIENTNET,
         neck=dict(type='UNetNeck', in_channels=(24, 40, 112, 320)),
         needs=('timm',),
     ),

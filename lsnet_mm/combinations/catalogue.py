@@ -1,14 +1,15 @@
-# Segmentors of MMSegmentation as S-Net, each beside an L-Net: what docs/combinations.md tabulates
-# and tools/check_combinations.py trains for a step. No config to train: copy from here into one.
-#
-# By name: one of `localizers`, and a file of MMSegmentation's own configs whose model is the S-Net.
-# `changes` are to that model, as in a config that inherits it; class counts are set for all alike.
-# `localizer_size`, `crop_size`: height and width that L-Net or S-Net must see.
-_base_ = ['./_base_/models/lnet_unet_r18.py', './_base_/models/localizers.py']
+"""Segmentors of MMSegmentation as S-Net, each beside an L-Net: docs/combinations.md has the table.
 
-upernet = 'upernet/upernet_r18_4xb4-160k_ade20k-512x512.py'
+By name: one of ``LOCALIZERS``, and a file of MMSegmentation's own configs whose model is the S-Net.
+``changes`` are to that model, as in a config that inherits it; class counts are set for all alike.
+``localizer_size``, ``crop_size``: height and width that L-Net or S-Net must see.
+"""
 
-combinations = dict(
+from .localizers import DARKNET, EFFICIENTNET, FOUR, OPS, PLAIN, PVT, REGNET, RES2NET
+
+UPERNET = 'upernet/upernet_r18_4xb4-160k_ade20k-512x512.py'
+
+COMBINATIONS = dict(
     # ResNet: the heads of MMSegmentation.
     fcn=dict(localizer='resnet18_fcn', segmentor='fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
     pspnet=dict(
@@ -22,7 +23,7 @@ combinations = dict(
         localizer='resnet50',
         segmentor='deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024.py',
     ),
-    upernet=dict(localizer='resnet18', segmentor=upernet),
+    upernet=dict(localizer='resnet18', segmentor=UPERNET),
     semantic_fpn=dict(
         localizer='resnet18_fpn', segmentor='sem_fpn/fpn_r50_4xb4-160k_ade20k-512x512.py'
     ),
@@ -51,22 +52,22 @@ combinations = dict(
     ccnet=dict(
         localizer='resnet18',
         segmentor='ccnet/ccnet_r50-d8_4xb4-160k_ade20k-512x512.py',
-        needs=(_base_.ops,),
+        needs=(OPS,),
     ),
     psanet=dict(
         localizer='resnet18',
         segmentor='psanet/psanet_r50-d8_4xb4-160k_ade20k-512x512.py',
-        needs=(_base_.ops,),
+        needs=(OPS,),
     ),
     pointrend=dict(
         localizer='resnet18',
         segmentor='point_rend/pointrend_r50_4xb4-160k_ade20k-512x512.py',
-        needs=(_base_.ops,),
+        needs=(OPS,),
     ),
     mask2former=dict(
         localizer='resnet18',
         segmentor='mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py',
-        needs=('mmdet', _base_.ops),
+        needs=('mmdet', OPS),
     ),
     # Other convolutional families.
     pspnet_resnext=dict(
@@ -149,12 +150,12 @@ combinations = dict(
     setr=dict(
         localizer='vit',
         segmentor='setr/setr_vit-l_pup_8xb2-160k_ade20k-512x512.py',
-        changes=dict(backbone=dict(num_layers=4, out_indices=_base_.four)),
+        changes=dict(backbone=dict(num_layers=4, out_indices=FOUR)),
     ),
     dpt=dict(
         localizer='vit',
         segmentor='dpt/dpt_vit-b16_8xb2-160k_ade20k-512x512.py',
-        changes=dict(backbone=dict(num_layers=4, out_indices=_base_.four)),
+        changes=dict(backbone=dict(num_layers=4, out_indices=FOUR)),
     ),
     upernet_beit=dict(
         localizer='beit',
@@ -162,7 +163,7 @@ combinations = dict(
         crop_size=128,
         segmentor='beit/beit-base_upernet_8xb2-160k_ade20k-640x640.py',
         changes=dict(
-            backbone=dict(out_indices=_base_.four, **_base_.plain),
+            backbone=dict(out_indices=FOUR, **PLAIN),
             neck=dict(embed_dim=192),
             decode_head=dict(in_channels=[192] * 4, channels=192),
             auxiliary_head=dict(in_channels=192),
@@ -174,7 +175,7 @@ combinations = dict(
         crop_size=128,
         segmentor='mae/mae-base_upernet_8xb2-amp-160k_ade20k-512x512.py',
         changes=dict(
-            backbone=dict(out_indices=_base_.four, **_base_.plain),
+            backbone=dict(out_indices=FOUR, **PLAIN),
             neck=dict(embed_dim=192),
             decode_head=dict(in_channels=[192] * 4, channels=192),
             auxiliary_head=dict(in_channels=192),
@@ -193,45 +194,45 @@ combinations = dict(
     ),
     upernet_regnet=dict(
         localizer='regnet',
-        segmentor=upernet,
+        segmentor=UPERNET,
         changes=dict(
-            backbone=dict(_delete_=True, **_base_.regnet),
+            backbone=dict(_delete_=True, **REGNET),
             decode_head=dict(in_channels=[32, 64, 160, 384]),
             auxiliary_head=dict(in_channels=160),
         ),
     ),
     upernet_res2net=dict(
         localizer='res2net',
-        segmentor=upernet,
+        segmentor=UPERNET,
         changes=dict(
-            backbone=dict(_delete_=True, **_base_.res2net),
+            backbone=dict(_delete_=True, **RES2NET),
             decode_head=dict(in_channels=[256, 512, 1024, 2048]),
             auxiliary_head=dict(in_channels=1024),
         ),
     ),
     upernet_pvt=dict(
         localizer='pvt',
-        segmentor=upernet,
+        segmentor=UPERNET,
         changes=dict(
-            backbone=dict(_delete_=True, **_base_.pvt),
+            backbone=dict(_delete_=True, **PVT),
             decode_head=dict(in_channels=[32, 64, 160, 256]),
             auxiliary_head=dict(in_channels=160),
         ),
     ),
     upernet_darknet=dict(
         localizer='darknet',
-        segmentor=upernet,
+        segmentor=UPERNET,
         changes=dict(
-            backbone=dict(_delete_=True, **_base_.darknet),
+            backbone=dict(_delete_=True, **DARKNET),
             decode_head=dict(in_channels=[64, 128, 256, 512]),
             auxiliary_head=dict(in_channels=256),
         ),
     ),
     upernet_efficientnet=dict(
         localizer='efficientnet',
-        segmentor=upernet,
+        segmentor=UPERNET,
         changes=dict(
-            backbone=dict(_delete_=True, **_base_.efficientnet),
+            backbone=dict(_delete_=True, **EFFICIENTNET),
             decode_head=dict(in_channels=[24, 40, 112, 320]),
             auxiliary_head=dict(in_channels=112),
         ),
