@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 from lsnet_mm.export.command import export
 from lsnet_mm.export.errors import ExportError
-from lsnet_mm.utils import UnsafeCheckpointError, allow_external_configs, refuse_unsafe_checkpoints
+from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -45,17 +45,16 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv=None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
-    if not Path(args.config).is_file():
-        parser.error(f'config not found: {args.config}')
+    try:
+        config = read_config(args.config, args.cfg_options)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     if args.int8 < 0:
         parser.error('--int8: a number of slices, at least 1')
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         parser.error(f'checkpoint not found: {args.checkpoint}')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    allow_external_configs()
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
     try:
         files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite, args.int8)
     except (ExportError, UnsafeCheckpointError, OSError) as error:

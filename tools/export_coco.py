@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lsnet_mm.coco import export_coco
-from lsnet_mm.utils import allow_external_configs
+from lsnet_mm.utils import read_config
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,11 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv=None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
-    if not Path(args.config).is_file():
-        parser.error(f'config not found: {args.config}')
-    allow_external_configs()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    try:
+        cfg = read_config(args.config, args.cfg_options)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),

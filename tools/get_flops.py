@@ -15,14 +15,13 @@ from lsnet_mm.evaluation.complexity import count_gflops, count_params
 from lsnet_mm.utils.pretrained import train_from_scratch
 
 
-def parse_args(argv=None) -> argparse.Namespace:
+def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        default={},
         metavar='KEY=VALUE',
         help='override settings of the config',
     )
@@ -32,13 +31,15 @@ def parse_args(argv=None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if len(args.shape) > 2 or min(args.shape) < 1:
         parser.error(f'--shape wants a size, or height and width, got {args.shape}')
-    return args
+    return parser, args
 
 
 def main(argv=None) -> None:
-    args = parse_args(argv)
-    cfg = load_config(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    parser, args = parse_args(argv)
+    try:
+        cfg = load_config(args.config, args.cfg_options)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     train_from_scratch(cfg.model)
     model = revert_sync_batchnorm(MODELS.build(cfg.model)).eval()
     height, width = args.shape[0], args.shape[-1]

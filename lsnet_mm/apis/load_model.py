@@ -8,7 +8,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..models.compile_nets import check_compiler, compile_nets
-from ..utils import allow_external_configs, safe_torch_load
+from ..utils import read_config, safe_torch_load
 from ..utils.device import find_device
 
 
@@ -16,13 +16,10 @@ class WrongCheckpointError(ValueError):
     """The weights of a checkpoint are not those of the config's model."""
 
 
-def load_config(config: str | Path | Config) -> Config:
-    """A config with everything registered that it needs, whatever the packages are called."""
+def load_config(config: str | Path | Config, options: Mapping | None = None) -> Config:
+    """A config with everything registered that it needs; a file is read as by `read_config`."""
     if not isinstance(config, Config):
-        if '::' not in str(config) and not Path(config).is_file():
-            raise FileNotFoundError(f'config not found: {config}')
-        allow_external_configs()
-        config = Config.fromfile(config)
+        config = read_config(config, options)
     init_default_scope(config.get('default_scope', 'mmseg'))
     return config
 

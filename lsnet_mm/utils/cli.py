@@ -10,7 +10,7 @@ from mmengine.dist import init_dist
 
 from ..allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
-from .openmmlab import allow_external_configs
+from .settings import read_config
 
 
 def build_parser(description: str) -> argparse.ArgumentParser:
@@ -42,17 +42,14 @@ def build_parser(description: str) -> argparse.ArgumentParser:
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
     """Read the config and apply the shared arguments to it and to this process."""
-    if not osp.isfile(args.config):
-        parser.error(f'config not found: {args.config}')
+    try:
+        cfg = read_config(args.config, args.cfg_options)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     keep_memory()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-
-    allow_external_configs()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
     cfg.launcher = args.launcher
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)

@@ -1,0 +1,309 @@
+"""Settings that do nothing are refused, with the path that works; those that do something pass."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import mmseg
+import pytest
+from mmengine.config import Config
+from mmengine.hooks.test_time_aug_hook import build_runner_with_tta
+from mmengine.runner import FlexibleRunner, Runner
+from test_inheritance import MY_MMSEG, migrated
+from test_tools import load_tool, refusal
+
+from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.utils import check_file, check_options, read_config
+from lsnet_mm.utils.cli import load_config as load_options
+from lsnet_mm.utils.settings import FALLBACKS, READ
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'configs'
+MAIN = CONFIGS / 'lsnet' / 'lsnet_r18_r34_unet_pancreas.py'
+OWN = sorted(p for p in CONFIGS.glob('*/*.py') if p.parent.name != '_base_')
+MMSEG = Path(mmseg.__file__).parent / '.mim'
+#: Names in MMSegmentation's configs that change nothing: left over from version 0 or from another
+#: file, and one typing error, by which BiSeNetV2 with OHEM trains without OHEM.
+MMSEG_DEAD = {
+    ('bisenetv2_fcn_4xb4-ohem-160k_cityscapes-1024x1024', 'models'),
+    ('fpn_poolformer_s12_8xb4-40k_ade20k-512x512', 'img_norm_cfg'),
+    ('knet-s3_swin-t_upernet_8xb2-adamw-80k_ade20k-512x512', 'conv_kernel_size'),
+    ('knet-s3_swin-t_upernet_8xb2-adamw-80k_ade20k-512x512', 'norm_cfg'),
+    ('knet-s3_swin-t_upernet_8xb2-adamw-80k_ade20k-512x512', 'num_stages'),
+    ('mae-base_upernet_8xb2-amp-160k_ade20k-512x512', 'fp16'),
+    ('mobilenet-v3-d8-scratch_lraspp_4xb4-320k_cityscapes-512x1024', 'runner'),
+    ('mobilenet-v3-d8_lraspp_4xb4-320k_cityscapes-512x1024', 'runner'),
+    ('san-vit-b16_coco-stuff164k-640x640', 'data_preprocessor'),
+    ('segmenter_vit-s_mask_8xb1-160k_ade20k-512x512', 'backbone_norm_cfg'),
+    ('segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512', 'crop_size'),
+    ('swin-tiny-patch4-window7_upernet_1xb8-20k_levir-256x256', 'norm_cfg'),
+}
+BASE = """
+size = (32, 32)
+flip = dict(type='RandomFlip')
+model = dict(backbone=dict(depth=18, norm_cfg=dict(type='BN')), size=size)
+train_dataloader = dict(batch_size=8, dataset=dict(data_root='data', pipeline=[flip]))
+"""
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Writes a config that inherits ``BASE``."""
+
+    def write(text, name='child.py', base='./base.py'):
+        (tmp_path / 'base.py').write_text(BASE)
+        (tmp_path / name).write_text(f'_base_ = {base!r}\n{text}\n')
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture(scope='module')
+def main_config():
+    return read_config(MAIN)
+
+
+def refused(function, *args):
+    with pytest.raises(ValueError, match='changes nothing') as caught:
+        function(*args)
+    *sentences, more = str(caught.value).splitlines()
+    assert more == 'docs/configs.md has the commonest changes.'
+    return '\n'.join(sentences)
+
+
+@pytest.mark.parametrize('code', [Runner, FlexibleRunner, build_runner_with_tta])
+def test_what_mmengine_reads_is_known(code):
+    code = inspect.getsource(code)
+    found = re.findall(r"\bcfg(?:\.get\(|\[)\s*'(\w+)'|'(\w+)' in cfg|hasattr\(cfg, '(\w+)'", code)
+    found = {name for names in found for name in names if name}
+    assert len(found) > 1
+    assert found <= READ
+
+
+def test_what_tools_read_is_known():
+    scripts = [MMSEG / 'tools' / 'train.py', MMSEG / 'tools' / 'test.py', MMSEG.parent / 'apis']
+    scripts += [ROOT / 'tools', ROOT / 'lsnet_mm' / 'utils' / 'cli.py']
+    files = [f for s in scripts for f in ([s] if s.is_file() else s.glob('*.py'))]
+    code = '\n'.join(path.read_text() for path in files)
+    found = set(re.findall(r"\bcfg\.get\('(\w+)'|\bcfg\.(\w+)\b(?!\()", code))
+    found = {name for names in found for name in names if name}
+    assert {'test_pipeline', 'tta_model', 'work_dir', 'model_wrapper_cfg'} <= found
+    assert found <= READ
+
+
+@pytest.mark.parametrize(
+    'option, value, works',
+    [
+        ('localizer.backbone.depth', 50, 'model.localizer.backbone.depth.'),
+        # The config need not have it.
+        ('localizer.backbone.frozen_stages', 1, 'model.localizer.backbone.frozen_stages.'),
+        (
+            'data_root',
+            'mine',
+            'train_dataloader.dataset.data_root, val_dataloader.dataset.data_root, '
+            'test_dataloader.dataset.data_root.',
+        ),
+        ('lr', 0.1, 'optim_wrapper.optimizer.lr.'),
+        ('vis_backends', [], 'visualizer.vis_backends.'),
+        ('modle.gamma', 0.2, 'model.gamma.'),
+    ],
+)
+def test_option_names_the_path_that_works(main_config, option, value, works):
+    said = refused(check_options, main_config, {option: value})
+    root = option.split('.')[0]
+    start = f'{option} changes nothing: nothing reads {root!r} in a config.'
+    assert said == f'{start} Set instead: {works}'
+
+
+@pytest.mark.parametrize(
+    'option, works',
+    [
+        # Where the value is that the dead name has.
+        ('pipeline.0.scale', 'train_dataloader.dataset.pipeline.0.scale.'),
+        # No such name: the same last word and two numbers, and where else these are.
+        ('image_size', 'model.roi_size, train_dataloader.dataset.pipeline.0.scale.'),
+    ],
+)
+def test_a_path_with_other_words(child, option, works):
+    text = (
+        'model = dict(_delete_=True, roi_size=_base_.size, size=1, size_divisor=(2, 2))\n'
+        "pipeline = [dict(type='Resize', scale=_base_.size)]\n"
+        'train_dataloader = dict(dataset=dict(pipeline=pipeline))'
+    )
+    said = refused(check_options, Config.fromfile(child(text)), {option: [64, 64]})
+    assert said.endswith(f' Set instead: {works}')
+
+
+def test_all_options_are_named_and_few_paths(child):
+    model = ', '.join(f'net{k}=dict(depth={k})' for k in range(7))
+    config = Config.fromfile(child(f'model = dict(_delete_=True, {model})'))
+    said = refused(check_options, config, {'depth': 1, 'model.net1.depth': 2, 'nonsense': None})
+    first, second = said.splitlines()
+    assert first.endswith('model.net3.depth, model.net4.depth and 2 more.')
+    assert second.endswith("'nonsense' in a config. This config has nothing that looks like it.")
+
+
+def test_options_that_are_read_pass(main_config):
+    check_options(main_config, dict.fromkeys(READ - {*FALLBACKS}))
+    check_options(main_config, {'model.localizer.backbone.depth': 50, 'sync_bn': 'torch'})
+
+
+def test_read_only_where_nothing_is_nearer(child):
+    options = {'data_preprocessor.size': 1, 'test_pipeline.0.type': 'A'}
+    check_options(Config.fromfile(child('')), options)
+    text = 'model = dict(data_preprocessor=dict(size=2))\n'
+    near = child(text + 'test_dataloader = dict(dataset=dict(pipeline=[dict(type="B")]))')
+    said = refused(check_options, Config.fromfile(near), options).splitlines()
+    assert said[0].endswith('Set instead: model.data_preprocessor.size.')
+    assert said[1].endswith('Set instead: test_dataloader.dataset.pipeline.0.type.')
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'size = (64, 64)\nmodel = dict(size=size)',
+        'size = (64, 64)\ndel size',
+        'size: tuple = (64, 64)\nmodel = dict(size=size)',
+        'size = (64,)\nsize += (64,)\nmodel = dict(size=size)',
+        'size: tuple',
+        '_size = 3\n__note__ = 4',
+        'h, w = _base_.size\nmodel = dict(height=h)',
+        "root = 'x'\ntrain_dataloader = dict(dataset=dict(data_root=f'{root}/y'))",
+        'n = 3\nmodel = dict(depths=[n for _ in range(n)])',
+        'def net():\n    return dict(depth=n)\nn = 3\nmodel = dict(backbone=net())',
+        'n = 3\nmodel = (lambda: dict(depth=n))()',
+        'n = 3\nmodel = dict(name="{n}".format(**globals()))',
+        'import math\nclass A: pass',
+        # Another name for a part of what is read.
+        'net = _base_.model.backbone\nnet.depth = 34',
+        'loader = _base_["train_dataloader"]\nloader.update(batch_size=2)',
+        'work_dir = "here"\ncompile = True\nmodel = dict(size=1)',
+        '_base_.model.backbone.depth = 34',
+    ],
+)
+def test_names_that_are_used_pass(child, text):
+    check_file(child(text))
+
+
+@pytest.mark.parametrize(
+    'text, line, name, works',
+    [
+        ('size = (64, 64)', 2, 'size', 'Set instead: model.size.'),
+        ('model = dict(size=1)\nmine = model', 3, 'mine', 'This config has nothing that looks'),
+        # Changing it is not using it.
+        ('size = [64, 64]\nsize[0] = 32', 2, 'size', 'Set instead: model.size.'),
+        ('n = [1]\nn.append(2)', 2, 'n', 'This config has nothing that looks like it.'),
+        ('f = _base_.flip\nf.prob = 0.5', 2, 'f', 'This config has nothing that looks like it.'),
+        ('n: int = 3', 2, 'n', 'This config has nothing that looks like it.'),
+        ('size = n = 1\nmodel = dict(n=n)', 2, 'size', 'Set instead: model.size.'),
+        ('n = 1\nx = n', 3, 'x', 'This config has nothing that looks like it.'),
+        ('batch_size, n = 2, 3', 2, 'batch_size', 'Set instead: train_dataloader.batch_size.'),
+        ("norm_cfg = dict(type='SyncBN')", 2, 'norm_cfg', 'model.backbone.norm_cfg.'),
+        ("flip = dict(type='A')", 2, 'flip', 'train_dataloader.dataset.pipeline.0.'),
+        ('models = dict(size=1)', 2, 'models', 'Set instead: model.'),
+        # Used before, not after.
+        ('train_cfg = dict(size=_base_.size)\nsize = 3', 3, 'size', 'model.size, train_cfg.size.'),
+    ],
+)
+def test_names_that_are_not_used_are_refused(child, text, line, name, works):
+    path = child(text)
+    said = refused(check_file, path)
+    start = f'{path}, line {line}: {name} changes nothing: nothing reads it in a config, and'
+    assert f'{start} this file does not use it. ' in said
+    assert works in said
+
+
+@pytest.mark.parametrize('use', ['_base_.n', '_base_["n"]', "_base_.get('n')", "'{{ _base_.n }}'"])
+def test_a_name_for_files_that_inherit_it(child, use):
+    middle = child('n = 3', 'n.py')
+    assert f'{middle}, line 2: n changes nothing' in refused(check_file, middle)
+    check_file(child(f'model = dict(backbone=dict(depth={use}))', base=['./n.py']))
+    # To name its file is no use of it.
+    said = refused(check_file, child('model = dict(n=1)', base='./n.py'))
+    assert f'{middle}, line 2: n changes nothing' in said
+    assert said.endswith('Set instead: model.n.')
+
+
+def test_files_without_a_base_and_files_of_others_pass(child, tmp_path):
+    (tmp_path / 'mine.py').write_text(BASE + 'anything = 1')
+    check_file(tmp_path / 'mine.py')
+    other = 'bisenetv2/bisenetv2_fcn_4xb4-ohem-160k_cityscapes-1024x1024.py'
+    read_config(child('', base=f'mmseg::{other}'))
+    assert 'models changes nothing' in refused(check_file, MMSEG / 'configs' / other)
+
+
+def test_child_of_the_main_config(child):
+    said = refused(read_config, child('image_size = (256, 256)', base=str(MAIN)))
+    assert 'child.py, line 2: image_size changes nothing' in said
+    assert (
+        'Set instead: model.roi_extractor.size, train_dataloader.dataset.pipeline.3.scale' in said
+    )
+    text = (
+        'crop_size = (128, 128)\n'
+        "norm_cfg = dict(type='GN', num_groups=4)\n"
+        "train_pipeline = [dict(type='LoadCTSlice')]\n"
+        'model = dict(roi_extractor=dict(size=crop_size),\n'
+        '    localizer=dict(backbone=dict(norm_cfg=norm_cfg)))\n'
+        'train_dataloader = dict(dataset=dict(pipeline=train_pipeline))'
+    )
+    config = read_config(child(text, base=str(MAIN)), {'model.gamma': 0.5})
+    assert config.model.roi_extractor.size == (128, 128)
+    assert config.model.gamma == 0.5
+
+
+def test_the_documents_migration_passes(tmp_path):
+    (tmp_path / 'my_mmseg.py').write_text(MY_MMSEG)
+    (tmp_path / 'mine.py').write_text(migrated())
+    assert read_config(tmp_path / 'mine.py').model.type == 'LSNet'
+
+
+def test_our_own_configs_pass():
+    assert len(OWN) > 60
+    for path in OWN:
+        check_file(path)
+
+
+def test_configs_of_mmsegmentation():
+    """As if they were a user's own: nothing is refused that does what its author meant."""
+    paths, dead = sorted((MMSEG / 'configs').rglob('*.py')), set()
+    assert len(paths) > 700
+    for path in paths:
+        try:
+            check_file(path)
+        except ValueError as error:
+            found = re.findall(r'([^/\\]+)\.py, line \d+: (\w+) changes nothing', str(error))
+            assert found
+            dead |= {*found}
+    assert ('bisenetv2_fcn_4xb4-ohem-160k_cityscapes-1024x1024', 'models') in dead
+    assert dead <= MMSEG_DEAD
+
+
+def test_tools_refuse(monkeypatch, capsys, tmp_path):
+    option = ['--cfg-options', 'localizer.backbone.depth=50']
+    wanted = 'localizer.backbone.depth changes nothing: nothing reads'
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(MAIN), *option])
+    assert f'error: {wanted}' in refusal(capsys, load_tool('train').main)
+    coco = [str(MAIN), str(tmp_path / 'out'), *option]
+    assert f'error: {wanted}' in refusal(capsys, load_tool('export_coco').main, coco)
+    assert f'error: {wanted}' in refusal(capsys, load_tool('get_flops').main, [str(MAIN), *option])
+    export = [
+        str(MAIN),
+        str(tmp_path / 'a.pth'),
+        '--unsafe-checkpoint',
+        '-o',
+        str(tmp_path / 'out'),
+    ]
+    assert f'error: {wanted}' in refusal(capsys, load_tool('export').main, [*export, *option])
+
+
+def test_tools_refuse_a_file_with_them(child, capsys):
+    parser, args = load_tool('train').parse_args([str(child('image_size = 3', base=str(MAIN)))])
+    said = refusal(capsys, load_options, parser, args)
+    assert 'child.py, line 2: image_size changes nothing' in said
+
+
+def test_loading_a_model_refuses(child):
+    refused(load_config, child('image_size = (256, 256)', base=str(MAIN)))
+    with pytest.raises(FileNotFoundError, match='config not found: nowhere.py'):
+        load_config('nowhere.py')
