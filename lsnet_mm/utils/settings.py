@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from .dead_names import base_files, base_reads, dead_names
 from .openmmlab import allow_external_configs
 from .setting_paths import paths_for, walk
+from .translation import translate
 
 #: What is read in the root of a config: by mmengine, and by the tools of OpenMMLab and ours.
 READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'} | {
@@ -57,6 +58,7 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     allow_external_configs()
     check_file(path)
     config = Config.fromfile(path)
+    translate(config)
     check_options(config, options or {})
     config.merge_from_dict(dict(options or {}))
     return config

@@ -1,0 +1,158 @@
+"""The hash knows every value that changes what is computed, and nothing else."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+import lsnet_mm.evaluation.computation as module
+from lsnet_mm.evaluation.computation import config_sha256
+from lsnet_mm.models import LSNet
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+PHANTOM = CONFIGS / 'lsnet' / 'lsnet_small_phantom.py'
+#: Where and how a run is started, and what only watches; by the beginning of a path.
+INERT = (
+    'custom_imports',
+    'env_cfg',
+    'find_unused_parameters',
+    'randomness.seed',
+    'default_hooks.timer',
+    'default_hooks.logger',
+    'default_hooks.checkpoint',
+    'default_hooks.result',
+    'default_hooks.statistics',
+    'default_hooks.visualization',
+    'visualizer',
+    'log_processor',
+    'log_level',
+    'load_from',
+    'resume',
+)
+#: What a training does not read.
+TESTED = ('test_', 'model.test_cfg', 'model.segmentor.test_cfg', 'model.localizer.head.test_cfg')
+
+
+def leaves(node, path=()):
+    """Paths to all values that have no parts."""
+    parts = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in parts:
+        if isinstance(value, (dict, list, tuple)) and len(value):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def changed(config, path):
+    """The config with another value there."""
+    config = deepcopy(config)
+    node, steps = config, list(path)
+    while len(steps) > 1:
+        if isinstance(node[steps[0]], tuple):
+            node[steps[0]] = list(node[steps[0]])
+        node = node[steps.pop(0)]
+    value = node[steps[0]]
+    if isinstance(value, str):
+        node[steps[0]] = 'Other'
+    else:
+        node[steps[0]] = not value if isinstance(value, bool) else (value or 0) + 17
+    return config
+
+
+def load(path=PHANTOM):
+    return Config.fromfile(path).to_dict()
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_every_value_that_changes_the_computation_changes_the_hash(training):
+    config = load()
+    config['model']['localizer']['backbone']['init_cfg'] = 'x'
+    config['randomness']['deterministic'] = False
+    plain, found = config_sha256(config, training), 0
+    for path in leaves(config):
+        name = '.'.join(map(str, path))
+        inert = name.startswith(INERT) or name.endswith('data_root')
+        # In place of one that watches, any hook may come.
+        inert &= not (name.startswith('default_hooks') and name.endswith('.type'))
+        if training:
+            inert |= name.startswith(TESTED)
+        found += 1
+        assert (config_sha256(changed(config, path), training) == plain) == inert, name
+    assert found > 150
+
+
+def test_wording_leaves_it_alone(tmp_path):
+    """A name for a value, a base in two files, another folder, another order."""
+    plain = config_sha256(load())
+    text = PHANTOM.read_text().replace("'../_base_", f"'{CONFIGS}/_base_")
+    (tmp_path / 'rounds.py').write_text('crop = 96\nmost = dict(rounds=10, agreement=0.95)\n')
+    (tmp_path / 'moved.py').write_text(
+        text.replace('_base_ = [', "_base_ = [\n    './rounds.py',")
+        .replace('size=(96, 96)', 'size=[_base_.crop, _base_.crop]')
+        .replace('margin=8', 'margin=8.0')
+        .replace('dict(rounds=10, agreement=0.95)', '_base_.most')
+    )
+    moved = Config.fromfile(tmp_path / 'moved.py')
+    assert 'most' in moved and config_sha256(moved.to_dict()) == plain
+    moved.dump(tmp_path / 'whole.py')
+    assert config_sha256(load(tmp_path / 'whole.py')) == plain
+    assert config_sha256(dict(reversed(load().items()))) == plain
+
+
+@pytest.mark.parametrize('component', [LSNet, 'lsnet_mm.models.LSNet', 'mmseg.LSNet'])
+def test_components_by_their_registered_names(component):
+    config = load()
+    config['model']['type'] = component
+    assert config_sha256(config) == config_sha256(load())
+
+
+def test_another_scope_is_another_component():
+    config = load()
+    config['model']['localizer']['backbone']['type'] = 'mmdet.ResNet'
+    assert config_sha256(config) != config_sha256(load())
+    assert config_sha256({'model': torch.nn.ReLU}) != config_sha256({'model': torch.nn.GELU})
+
+
+def test_paths_and_names_of_files_are_left_out():
+    def sha256(checkpoint='torchvision://resnet18', root='data/a', file='a/val.json', metric='a/b'):
+        weights = dict(type='Pretrained', checkpoint=checkpoint)
+        dataset = dict(data_root=root, ann_file=file, data_prefix=dict(img=f'{root}/img'))
+        hook = dict(type='EarlyStoppingHook', monitor=metric, drop_path=0.1)
+        return config_sha256(
+            dict(model=weights, train_dataloader=dict(dataset=dataset), custom_hooks=[hook])
+        )
+
+    assert sha256(root='/home/me/a', file='b/val.json') == sha256()
+    assert sha256('run/epoch_1.pth') == sha256('/else/epoch_60.pth') != sha256()
+    assert sha256('torchvision://resnet34') != sha256()
+    assert sha256(metric='a/c') != sha256()  # it looks like a path, and is none
+
+
+def test_hooks_that_the_runner_adds_by_itself():
+    named = dict(param_scheduler=dict(type='ParamSchedulerHook'), mine=dict(type='LoggerHook'))
+    assert config_sha256(dict(default_hooks=named)) == config_sha256({})
+    assert config_sha256(dict(default_hooks=dict(param_scheduler=None))) != config_sha256({})
+    assert config_sha256(dict(custom_hooks=[dict(type='LoggerHook')])) == config_sha256({})
+    assert config_sha256(dict(custom_hooks=[dict(type='EMAHook')])) != config_sha256({})
+
+
+def test_a_detector_trains_on_what_its_test_cfg_lets_through():
+    def sha256(**test_cfg):
+        detector = dict(type='FCOS', test_cfg=test_cfg)
+        model = dict(type='LSNet', localizer=dict(type='DetectorLocalizer', detector=detector))
+        return config_sha256(dict(model=model), training=True)
+
+    assert sha256(score_thr=0.1) != sha256(score_thr=0.2)
+
+
+def test_code_that_computes_something_else(monkeypatch):
+    plain = config_sha256({})
+    monkeypatch.setattr(module, 'COMPUTATION', module.COMPUTATION + 1)
+    assert config_sha256({}) != plain
+
+
+def test_what_has_no_lasting_form_is_refused():
+    with pytest.raises(TypeError, match='cannot hash a config'):
+        config_sha256({'model': object()})
