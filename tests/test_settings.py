@@ -135,10 +135,13 @@ def test_a_path_with_other_words(child, option, works):
     assert said.endswith(f' Set instead: {works}')
 
 
-@pytest.mark.parametrize('option', [{'a.0.type': 'B'}, {'my_depth': None}, {'n': 3}, {'n.x': 3}])
+@pytest.mark.parametrize(
+    'option', [{'a.0.type': 'B'}, {'my_backbone': None}, {'n': 3}, {'n.x': 3}, {'empty': 'x'}]
+)
 def test_no_path_is_guessed_by_chance(child, option):
     """Not for a type or a None, which are anywhere, nor a number that happens to be the same."""
-    said = refused(check_options, Config.fromfile(child('n = 18')), option)
+    text = 'n = 18\nempty = {}\nval_cfg = {}'
+    said = refused(check_options, Config.fromfile(child(text)), option)
     assert said.endswith('This config has nothing that looks like it.')
 
 
