@@ -135,6 +135,22 @@ def test_a_path_with_other_words(child, option, works):
     assert said.endswith(f' Set instead: {works}')
 
 
+@pytest.mark.parametrize(
+    'option', [{'a.0.type': 'B'}, {'my_backbone': None}, {'n': 3}, {'n.x': 3}, {'empty': 'x'}]
+)
+def test_no_path_is_guessed_by_chance(child, option):
+    """Not for a type or a None, which are anywhere, nor a number that happens to be the same."""
+    text = 'n = 18\nempty = {}\nval_cfg = {}'
+    said = refused(check_options, Config.fromfile(child(text)), option)
+    assert said.endswith('This config has nothing that looks like it.')
+
+
+def test_short_paths_come_first(child):
+    config = Config.fromfile(child('model = dict(_delete_=True, a=dict(b=dict(lr=1)), lr=2)'))
+    said = refused(check_options, config, {'lr': 3})
+    assert said.endswith('Set instead: model.lr, model.a.b.lr.')
+
+
 def test_all_options_are_named_and_few_paths(child):
     model = ', '.join(f'net{k}=dict(depth={k})' for k in range(7))
     config = Config.fromfile(child(f'model = dict(_delete_=True, {model})'))
@@ -157,6 +173,9 @@ def test_read_only_where_nothing_is_nearer(child):
     said = refused(check_options, Config.fromfile(near), options).splitlines()
     assert said[0].endswith('Set instead: model.data_preprocessor.size.')
     assert said[1].endswith('Set instead: test_dataloader.dataset.pipeline.0.type.')
+    far = child(near.read_text() + 'test_pipeline = []')
+    works = 'Set instead: test_dataloader.dataset.pipeline.'
+    assert refused(check_file, far).endswith(works)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +196,7 @@ def test_read_only_where_nothing_is_nearer(child):
         'import math\nclass A: pass',
         # Another name for a part of what is read.
         'net = _base_.model.backbone\nnet.depth = 34',
+        'steps = [dict()]\nfirst = steps[0]\nfirst["a"] = 1\nmodel = dict(steps=steps)',
         'loader = _base_["train_dataloader"]\nloader.update(batch_size=2)',
         'work_dir = "here"\ncompile = True\nmodel = dict(size=1)',
         '_base_.model.backbone.depth = 34',
@@ -197,6 +217,7 @@ def test_names_that_are_used_pass(child, text):
         ('f = _base_.flip\nf.prob = 0.5', 2, 'f', 'This config has nothing that looks like it.'),
         ('n: int = 3', 2, 'n', 'This config has nothing that looks like it.'),
         ('size = n = 1\nmodel = dict(n=n)', 2, 'size', 'Set instead: model.size.'),
+        ('n = 1\nn = [n]', 3, 'n', 'This config has nothing that looks like it.'),
         ('n = 1\nx = n', 3, 'x', 'This config has nothing that looks like it.'),
         ('batch_size, n = 2, 3', 2, 'batch_size', 'Set instead: train_dataloader.batch_size.'),
         ("norm_cfg = dict(type='SyncBN')", 2, 'norm_cfg', 'model.backbone.norm_cfg.'),
@@ -223,6 +244,15 @@ def test_a_name_for_files_that_inherit_it(child, use):
     said = refused(check_file, child('model = dict(n=1)', base='./n.py'))
     assert f'{middle}, line 2: n changes nothing' in said
     assert said.endswith('Set instead: model.n.')
+
+
+def test_bases_of_a_link_are_beside_it(child, tmp_path):
+    (tmp_path / 'far').mkdir()
+    (tmp_path / 'far' / 'child.py').write_text("_base_ = './n.py'\nmodel = dict(size=_base_.n)")
+    (tmp_path / 'link.py').symlink_to(tmp_path / 'far' / 'child.py')
+    child('n = 3\nmine = 4', 'n.py')
+    said = refused(read_config, tmp_path / 'link.py')
+    assert said.startswith(f'{tmp_path / "n.py"}, line 3: mine changes nothing')
 
 
 def test_files_without_a_base_and_files_of_others_pass(child, tmp_path):

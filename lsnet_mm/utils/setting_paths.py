@@ -39,8 +39,8 @@ def _candidates(parts: list[str], paths: dict, held: dict, value: object) -> lis
 
 
 def _holders(paths: dict, value: object) -> list[str]:
-    """Where a value is; numbers, flags and None are anywhere by chance."""
-    if not isinstance(value, str | list | tuple | dict):
+    """Where a value is; numbers, flags and what is empty are anywhere by chance."""
+    if not value or not isinstance(value, str | list | tuple | dict):
         return []
     return [path for path, other in paths.items() if other == value]
 

@@ -122,8 +122,8 @@ def _collect(path: Path, inherited: set[str], files: dict) -> None:
     path = Path(osp.abspath(path))  # as mmengine: a link's bases are beside the link
     files.setdefault(path, (tree, set()))[1].update(inherited)
     for base in bases:
-        if '::' not in base:  # others' files are not ours to judge
-            _collect(path.parent / base, inherited | base_reads(tree), files)
+        # One with `::` is no file here, and not its reader's to mend.
+        _collect(path.parent / base, inherited | base_reads(tree), files)
 
 
 def _bases(file: Path, names: list[str]) -> dict:
