@@ -5,7 +5,7 @@ image_size = (160, 160)
 boxes = dict(type='BoxesFromMask', min_area=10, merge_distance=80)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImageFromFile', color_type='grayscale'),
     dict(type='LoadCTMask'),
     dict(type='Resize', scale=image_size, keep_ratio=False, interpolation='area'),
     dict(type='RandomCTAffine', rotation=10, scale=0.2, shift=0.1),
@@ -14,7 +14,7 @@ train_pipeline = [
     dict(type='PackLSNetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImageFromFile', color_type='grayscale'),
     dict(type='Resize', scale=image_size, keep_ratio=False, interpolation='area'),
     dict(type='LoadCTMask'),
     boxes,
