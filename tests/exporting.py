@@ -135,7 +135,7 @@ def training_batch(model, slices, masks):
         sample = SegDataSample(gt_sem_seg=PixelData(data=mask[None]), gt_instances=gt)
         sample.set_metainfo(dict(img_shape=tuple(mask.shape), ori_shape=tuple(mask.shape)))
         samples.append(sample)
-    data = dict(inputs=[image.expand(3, -1, -1) for image in grey], data_samples=samples)
+    data = dict(inputs=[image[None] for image in grey], data_samples=samples)
     return model.data_preprocessor(data, training=True)
 
 
@@ -180,7 +180,6 @@ def predict(model, cfg, slices):
     samples = []
     for image in slices:
         shape = image.shape[:2]
-        image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
         samples.append(pipeline(dict(img=image, img_shape=shape, ori_shape=shape)))
     return model.eval().test_step(pseudo_collate(samples))
 

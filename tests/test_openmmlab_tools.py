@@ -34,7 +34,9 @@ def test_print_config(folder):
 
 
 def test_browse_dataset(folder):
-    options = ('--cfg-options', 'train_dataloader.dataset.indices=2')
+    """It takes three channels for granted; of neighbours the visualizer shows the middle one."""
+    dataset = 'train_dataloader.dataset'
+    options = ('--cfg-options', f'{dataset}.indices=2', f'{dataset}.pipeline.0.neighbours=1')
     stock(
         'misc/browse_dataset.py',
         PHANTOM,

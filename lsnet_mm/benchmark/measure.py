@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import product
 
+from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from ..evaluation.complexity import count_gflops, count_params
@@ -27,7 +28,7 @@ def measure_size(
     rows = {}
     for name, model in ((s.name, models[s.name]) for s in subjects):
         packed = scene.packed(runs[name].predictor.pipeline, 0)
-        inputs = packed['inputs'][None].float().to(next(model.parameters()).device)
+        inputs = model.data_preprocessor(pseudo_collate([packed]))['inputs']
         rows[name] = dict(
             params=count_params(model),
             gflops=count_gflops(model, inputs),

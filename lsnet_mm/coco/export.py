@@ -115,8 +115,8 @@ def _export_split(dataset, folder: Path, done: Callable[[], None]) -> dict:
 
 
 def _grey(img: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 of an image (H, W, C): the slice itself, between its neighbours if any."""
-    grey = img[..., img.shape[2] // 2]
+    """(H, W) uint8 of an image (H, W) or (H, W, C): the middle channel is the slice itself."""
+    grey = img if img.ndim == 2 else img[..., img.shape[2] // 2]
     if grey.min() < 0 or grey.max() > 255:
         raise ValueError(
             f'a slice has values from {grey.min():g} to {grey.max():g}, not from 0 to 255. '

@@ -24,7 +24,7 @@ def phantom_batch(number: int, size: int, organs: int, seed: int = 0) -> dict:
         seed: Of the phantom.
 
     Returns:
-        dict: ``inputs``, (3, H, W) each, and ``data_samples``.
+        dict: ``inputs``, (1, H, W) each, and ``data_samples``.
     """
     init_default_scope('mmseg')
     volume, label, _ = make_case(seed, 1, (size, size, 8 * (number + 2)), organs)
@@ -40,14 +40,13 @@ def phantom_batch(number: int, size: int, organs: int, seed: int = 0) -> dict:
 
 
 def _slice(volume: np.ndarray, label: np.ndarray, index: int) -> dict:
-    image = np.repeat(volume[..., index].T[..., None].astype(np.float32), 3, axis=2)
-    shape = image.shape[:2]
+    image = np.ascontiguousarray(volume[..., index].T, np.float32)
     return dict(
         img=image,
         gt_seg_map=np.ascontiguousarray(label[..., index].T),
         seg_fields=['gt_seg_map'],
-        img_shape=shape,
-        ori_shape=shape,
+        img_shape=image.shape,
+        ori_shape=image.shape,
         case='phantom',
         slice_index=int(index),
     )

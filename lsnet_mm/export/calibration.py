@@ -9,12 +9,11 @@ from .errors import ExportError
 from .preprocessing import test_pipeline
 
 
-def calibration_images(config: Config, channels: int, count: int) -> list[np.ndarray]:
+def calibration_images(config: Config, count: int) -> list[np.ndarray]:
     """Slices of the config's training data, from one end to the other, as in the test.
 
     Args:
         config: With ``train_dataloader`` and ``test_dataloader``.
-        channels: Of the nets' input.
         count: How many; all if there are fewer.
 
     Returns:
@@ -41,5 +40,4 @@ def calibration_images(config: Config, channels: int, count: int) -> list[np.nda
     if not len(dataset):
         raise ExportError(f'there is no slice to calibrate on in {root}')
     numbers = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
-    inputs = (np.asarray(dataset[int(k)]['inputs'], np.float32) for k in numbers)
-    return [np.broadcast_to(x, (1, channels, *x.shape[1:])).copy() for x in inputs]
+    return [np.asarray(dataset[int(k)]['inputs'], np.float32)[None] for k in numbers]

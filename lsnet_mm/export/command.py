@@ -67,7 +67,7 @@ def export(
         steps = preprocessing(config)
         size = steps['resize'] and steps['resize']['size'][::-1]
         graphs = graphs_of(model)
-        images = calibration_images(config, steps['channels'], int8) if int8 else []
+        images = calibration_images(config, int8) if int8 else []
         onnx_files = {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
         about = describe(model, steps, OPSET)
         if int8:

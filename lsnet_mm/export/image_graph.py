@@ -31,7 +31,7 @@ class ImageGraph(nn.Module):
         self.preprocessor = preprocessor
 
     def normalize(self, images: Tensor) -> Tensor:
-        """The network's view of images (N, C, H, W) with values in [0, 255]."""
+        """The network's view of images (N, C, H, W) in [0, 255]; mean and std repeat grey ones."""
         if self.preprocessor._channel_conversion and images.size(1) == 3:
             images = images[:, CHANNELS_SWAPPED]
         if self.preprocessor._enable_normalize:

@@ -5,6 +5,8 @@ from mmengine.registry import TRANSFORMS
 
 from .errors import ExportError
 
+# How many channels MMCV's loading gives, by its color_type.
+_CHANNELS = {'color': 3, 'grayscale': 1}
 # They load or pack, and leave the image alone.
 _NOT_OF_THE_IMAGE = {
     'LoadCTMask',
@@ -32,15 +34,17 @@ def preprocessing(config: Config) -> dict:
     for step in test_pipeline(config):
         name = step['type'].split('.')[-1]
         if name == 'LoadCTSlice':
-            load = TRANSFORMS.build(dict(step))
-            result.update(channels=load.channels, neighbours=load.neighbours)
+            neighbours = TRANSFORMS.build(dict(step)).neighbours
+            result.update(channels=2 * neighbours + 1, neighbours=neighbours)
+        elif name == 'LoadImageFromFile' and step.get('color_type', 'color') in _CHANNELS:
+            result['channels'] = _CHANNELS[step.get('color_type', 'color')]
         elif name == 'HUWindow' and result['resize'] is None:
             result['hu_window'] = TRANSFORMS.build(dict(step)).window
         elif name == 'Resize' and _is_plain(step):
             result['resize'] = dict(
                 size=tuple(step['scale']), interpolation=step.get('interpolation', 'bilinear')
             )
-        elif name not in _NOT_OF_THE_IMAGE and not _loads_colour(step):
+        elif name not in _NOT_OF_THE_IMAGE:
             raise ExportError(
                 f'the ONNX runner knows no {dict(step)} in the test pipeline: leave it out, or '
                 'export without --onnx'
@@ -64,7 +68,3 @@ def test_pipeline(config: Config) -> list[dict]:
 def _is_plain(step: dict) -> bool:
     keys = {'type', 'scale', 'keep_ratio', 'interpolation'}
     return set(step) <= keys and 'scale' in step and not step.get('keep_ratio', False)
-
-
-def _loads_colour(step: dict) -> bool:
-    return step['type'] == 'LoadImageFromFile' and step.get('color_type', 'color') == 'color'

@@ -32,13 +32,14 @@ def checkpoint(tmp_path):
 def test_image_files_and_arrays(name, checkpoint, tmp_path):
     config = str(ROOT / 'configs' / f'{name}.py')
     inferencer = MMSegInferencer(config, checkpoint(config), device='cpu', show_progress=False)
-    image = np.random.default_rng(0).integers(0, 255, (96, 80, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (96, 80), np.uint8)
     mmcv.imwrite(image, str(tmp_path / 'slice.png'))
     out = str(tmp_path / 'o')
     from_file = inferencer(str(tmp_path / 'slice.png'), return_vis=True, out_dir=out)
-    from_array = inferencer(image)
     assert from_file['predictions'].shape == (96, 80)  # the image's size, not the net's
-    np.testing.assert_array_equal(from_file['predictions'], from_array['predictions'])
+    for array in (image, np.dstack([image] * 3)):
+        from_array = inferencer(array)
+        np.testing.assert_array_equal(from_file['predictions'], from_array['predictions'])
     assert from_file['visualization'].ndim == 3
     assert (tmp_path / 'o' / 'vis' / 'slice.png').is_file()
     assert list((tmp_path / 'o' / 'pred').glob('*_pred.png'))

@@ -60,7 +60,7 @@ def test_metadata(trained):
     about = json.loads((trained.folder / 'model.json').read_text())
     assert about['opset'] == 18 and about['classes'] == ['background', 'pancreas']
     assert about['preprocessing'] == dict(
-        channels=3, neighbours=0, hu_window=[-100, 240], resize=None
+        channels=1, neighbours=0, hu_window=[-100, 240], resize=None
     )
     assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=4)
     assert about['localizer'] == dict(
@@ -152,6 +152,13 @@ def test_padding_and_other_models():
 def test_a_pipeline_that_no_runner_knows(step):
     with pytest.raises(ExportError, match=f'knows no .*{step["type"]}.*without --onnx'):
         preprocessing(config(segmentor(), 'LoadCTSlice', step))
+
+
+@pytest.mark.parametrize('options, channels', [({}, 3), (dict(color_type='grayscale'), 1)])
+def test_channels_of_image_files(options, channels):
+    cfg = config(segmentor(), 'LoadImageFromFile')
+    cfg.test_dataloader.dataset.pipeline[0].update(options)
+    assert preprocessing(cfg)['channels'] == channels
 
 
 def test_neighbours_are_channels():

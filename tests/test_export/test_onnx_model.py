@@ -159,7 +159,8 @@ def test_coarse_to_fine_with_several_classes(tmp_path):
 
 
 def test_one_stage_with_a_resize(tmp_path):
-    """8-bit slices, one graph, masks at the size of the slice."""
+    """8-bit slices, one graph, masks at the size of the slice. Its three channels are those of
+    every older export."""
     resize = dict(type='Resize', scale=(96, 64), keep_ratio=False, interpolation='area')
     cfg = config(segmentor(), 'LoadImageFromFile', resize)
     model = build(cfg)
@@ -167,6 +168,7 @@ def test_one_stage_with_a_resize(tmp_path):
     torch.nn.init.zeros_(model.decode_head.conv_seg.bias)
     runner = exported(model, cfg, tmp_path)
     assert not (tmp_path / 'out' / 'localizer.onnx').exists()
+    assert runner.about['preprocessing']['channels'] == 3
     slices = np.random.default_rng(0).integers(0, 255, (3, 130, 150), np.uint8)
     slices = np.sort(slices, axis=2)  # pure noise would leave grey without structure
     assert runner(slices)[0].keys() == {'mask'}
@@ -200,7 +202,7 @@ np.save('masks.npy', [result['mask'] for result in results])
     ids=['2D', 'channels', 'NaN'],
 )
 def test_slices_that_cannot_be_predicted(runner, slices):
-    with pytest.raises(ValueError, match=r'expected finite slices \(N, 3, H, W\) or \(N, H, W\)'):
+    with pytest.raises(ValueError, match=r'expected finite slices \(N, 1, H, W\) or \(N, H, W\)'):
         runner(slices)
 
 

@@ -64,10 +64,11 @@ def test_what_torch_cannot_export():
         trace(Branching(), 3)
 
 
-def test_the_order_of_channels_and_every_size():
+@pytest.mark.parametrize('channels', [1, 3])
+def test_the_order_of_channels_and_every_size(channels):
     graph = Scaling()
-    images = torch.rand(1, 3, 5, 7)
-    session = onnxruntime.InferenceSession(trace(graph, 3))
+    images = torch.rand(1, channels, 5, 7)
+    session = onnxruntime.InferenceSession(trace(graph, channels))
     (found,) = session.run(None, dict(images=images.numpy()))
     rgb = images.flip(1) - torch.tensor(PREPROCESSOR['mean']).view(3, 1, 1)
     expected = rgb / torch.tensor(PREPROCESSOR['std']).view(3, 1, 1)

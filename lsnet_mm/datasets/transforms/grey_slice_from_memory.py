@@ -4,7 +4,6 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from .grey import repeat
 from .hu_window import HUWindow
 
 
@@ -41,7 +40,7 @@ class GreySliceFromMemory(BaseTransform):
         voxels = results['voxels'][..., results['slice_index']].T
         grey = np.rint(self.hu_window.transform(dict(img=voxels))['img'])
         grey = grey.astype(np.float32 if self.to_float32 else np.uint8)
-        results['img'] = grey if self.color_type == 'grayscale' else repeat(grey, 3)
+        results['img'] = grey if self.color_type == 'grayscale' else np.dstack([grey] * 3)
         results['img_shape'] = results['ori_shape'] = grey.shape
         return results
 

@@ -4,8 +4,6 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from .grey import on_channels
-
 
 @TRANSFORMS.register_module()
 class HUWindow(BaseTransform):
@@ -29,13 +27,10 @@ class HUWindow(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Window the image."""
-        results['img'] = on_channels(results['img'], self._window)
-        return results
-
-    def _window(self, hu: np.ndarray) -> np.ndarray:
         low, high = self.window
-        grey = (hu.astype(np.float32) - low) * (255.0 / (high - low))
-        return np.clip(grey, 0.0, 255.0, out=grey)
+        grey = (results['img'].astype(np.float32) - low) * (255.0 / (high - low))
+        results['img'] = np.clip(grey, 0.0, 255.0, out=grey)
+        return results
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(window={self.window})'

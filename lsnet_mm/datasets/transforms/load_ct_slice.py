@@ -3,39 +3,23 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from ...volumes import open_nifti
-from .grey import repeat
-
-GREY_CHANNELS = 3  # what backbones of ImageNet expect
 
 
 @TRANSFORMS.register_module()
 class LoadCTSlice(BaseTransform):
     """Load one slice of an uncompressed NIfTI volume in HU, alone or with its neighbours (2.5D).
 
-    Required keys: ``img_path``, ``slice_index``. Added keys: ``img`` (H, W, channels) float32 in
-    HU, ``img_shape`` and ``ori_shape`` (H, W).
+    Required keys: ``img_path``, ``slice_index``. Added keys: ``img`` float32 in HU, (H, W) or with
+    neighbours (H, W, 2 * neighbours + 1), ``img_shape`` and ``ori_shape`` (H, W).
 
     Args:
-        channels: How often the grey slice is repeated; 3 by default. With neighbours the channels
-            are the slices, and only their number, ``2 * neighbours + 1``, may be given.
         neighbours: So many slices on each side become channels, in the order of the volume, the
             slice itself in the middle. Beyond an end the slice at the end is repeated.
     """
 
-    def __init__(self, channels: int | None = None, neighbours: int = 0) -> None:
+    def __init__(self, neighbours: int = 0) -> None:
         if neighbours < 0:
             raise ValueError(f'LoadCTSlice: neighbours must not be negative, got {neighbours}.')
-        slices = 2 * neighbours + 1
-        if channels is None:
-            channels = slices if neighbours else GREY_CHANNELS
-        if channels < 1:
-            raise ValueError(f'LoadCTSlice: channels must be at least 1, got {channels}.')
-        if neighbours and channels != slices:
-            raise ValueError(
-                f'LoadCTSlice: {neighbours} neighbours on each side make {slices} channels, got '
-                f'channels={channels}. Leave channels out.'
-            )
-        self.channels = channels
         self.neighbours = neighbours
 
     def transform(self, results: dict) -> dict:
@@ -59,12 +43,9 @@ class LoadCTSlice(BaseTransform):
         block = np.asarray(voxels[..., wanted[0] : wanted[-1] + 1])
         # In memory slice by slice, as tensors are: (slices, rows, columns) seen from behind.
         slices = np.ascontiguousarray(block.T[wanted - wanted[0]], np.float32)
-        if self.neighbours:
-            results['img'] = slices.transpose(1, 2, 0)
-        else:
-            results['img'] = repeat(slices[0], self.channels)
+        results['img'] = slices.transpose(1, 2, 0) if self.neighbours else slices[0]
         results['img_shape'] = results['ori_shape'] = slices.shape[1:]
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(channels={self.channels}, neighbours={self.neighbours})'
+        return f'{type(self).__name__}(neighbours={self.neighbours})'

@@ -25,8 +25,8 @@ META_KEYS = (
 class PackLSNetInputs(PackSegInputs):
     """Pack a slice for L-SNet: mmseg's packing, plus the boxes as ``gt_instances``.
 
-    Equal channels stay one in memory, and are as many only to look at: a worker hands over a third
-    of the bytes. Added to the ``SegDataSample`` where ``gt_bboxes`` is there: ``gt_instances``, an
+    A grey slice is packed as one channel; the model's data preprocessor makes it as many as it has
+    means. Added to the ``SegDataSample`` where ``gt_bboxes`` is there: ``gt_instances``, an
     ``InstanceData`` of ``bboxes`` (n, 4) float32 and ``labels`` (n,) int64.
 
     Args:
@@ -39,9 +39,6 @@ class PackLSNetInputs(PackSegInputs):
     def transform(self, results: dict) -> dict:
         """Pack ``inputs`` (C, H, W) and ``data_samples``."""
         packed = super().transform(results)
-        inputs = packed['inputs']
-        if len(inputs) > 1 and all(torch.equal(inputs[0], channel) for channel in inputs[1:]):
-            packed['inputs'] = inputs[:1].clone().expand_as(inputs)
         if 'gt_bboxes' in results:
             packed['data_samples'].gt_instances = InstanceData(
                 bboxes=torch.from_numpy(results['gt_bboxes']),

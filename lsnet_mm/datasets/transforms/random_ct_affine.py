@@ -3,8 +3,6 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from .grey import on_channels
-
 MAX_CHANNELS = 4  # of one cv2.warpAffine with a border value, before OpenCV 5
 
 
@@ -53,11 +51,7 @@ class RandomCTAffine(BaseTransform):
         factor = np.random.uniform(1 - self.scale, 1 + self.scale)
         shift = np.random.uniform(-self.shift, self.shift, size=2) * (width, height)
         matrix = affine_matrix(angle, factor, shift, (width, height))
-
-        def move(img: np.ndarray) -> np.ndarray:
-            return _warp(img, matrix, cv2.INTER_LINEAR, self.pad_value)
-
-        results['img'] = on_channels(results['img'], move)
+        results['img'] = _warp(results['img'], matrix, cv2.INTER_LINEAR, self.pad_value)
         for key in results['seg_fields']:
             results[key] = _warp(results[key], matrix, cv2.INTER_NEAREST, 0)
         return results

@@ -3,14 +3,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from .grey import on_channels
-
 
 @TRANSFORMS.register_module()
 class RandomIntensity(BaseTransform):
     """Vary contrast, brightness, gamma and noise of an image in [0, 255].
 
-    The same change goes to all channels, noise included, so a repeated grey slice stays grey.
+    The same change goes to all channels, noise included, so what is grey stays grey.
 
     Required and modified key: ``img`` (H, W) or (H, W, C), to float32 in [0, 255].
 
@@ -40,12 +38,8 @@ class RandomIntensity(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Draw the parameters and change the image."""
-        results['img'] = on_channels(results['img'], self._vary)
-        return results
-
-    def _vary(self, img: np.ndarray) -> np.ndarray:
         # Python floats keep float32 arrays at float32; NumPy's own float64 scalars would not.
-        img = img.astype(np.float32) / 255
+        img = results['img'].astype(np.float32) / 255
         mean = float(img.mean())
         img -= mean
         img *= 1 + np.random.uniform(-self.contrast, self.contrast)
@@ -59,10 +53,11 @@ class RandomIntensity(BaseTransform):
             # seeded from that state, so a seed still repeats everything.
             cv2.setRNGSeed(np.random.randint(2**31 - 1))
             noise = cv2.randn(np.empty(img.shape[:2], np.float32), 0.0, deviation)
-            img += noise[..., None]
+            img += noise if img.ndim == 2 else noise[..., None]
         np.clip(img, 0, 1, out=img)
         img *= 255
-        return img
+        results['img'] = img
+        return results
 
     def __repr__(self) -> str:
         return (

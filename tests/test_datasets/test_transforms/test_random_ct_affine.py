@@ -74,14 +74,15 @@ def test_neighbouring_slices_move_as_one(channels):
         np.testing.assert_allclose(moved[..., c : c + 1], one, rtol=1e-6)
 
 
-def test_equal_channels_are_moved_once_to_the_same_result():
+def test_a_grey_image_moves_as_each_of_its_channels_would():
     grey = sample(channels=1)['img']
     outputs = []
-    for img in (grey, np.repeat(grey, 3, axis=2)):
+    for img in (grey[..., 0], grey, np.repeat(grey, 3, axis=2)):
         np.random.seed(0)
         outputs.append(RandomCTAffine()({**sample(), 'img': img})['img'])
-    assert outputs[1].shape == (60, 80, 3)
-    np.testing.assert_array_equal(outputs[1], np.repeat(outputs[0], 3, axis=2))
+        assert outputs[-1].shape == img.shape
+    np.testing.assert_array_equal(outputs[0], outputs[1][..., 0])
+    np.testing.assert_allclose(outputs[2], np.repeat(outputs[1], 3, axis=2), rtol=1e-6)
 
 
 @pytest.mark.parametrize('seed', range(8))
