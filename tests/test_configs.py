@@ -70,11 +70,38 @@ def test_the_papers_setting():
 def test_the_second_stage_is_the_one_stage_net(two_stage, one_stage):
     """And data, optimiser, epochs are the same: a pair differs by its model and loop alone."""
     two, one = load(two_stage), load(one_stage)
-    model = two.model.get('model', two.model)
-    assert model.segmentor == one.model
+    assert two.model.segmentor == one.model
     for key in ('optim_wrapper', 'param_scheduler', 'train_dataloader', 'val_dataloader'):
         assert two[key] == one[key], key
     assert two.train_cfg.max_epochs == one.train_cfg.max_epochs
+
+
+@pytest.mark.parametrize('nets, one', [('r18_r34', 'r34'), ('small', 'small')])
+@pytest.mark.parametrize('arch', ['unet', 'fcn'])
+def test_what_stands_in_two_base_files_is_the_same(nets, one, arch):
+    """A reference would leave a copy in the config that nothing reads."""
+    base = {p.stem: p for p in ROOT.glob('configs/_base_/models/*.py')}
+    model = Config.fromfile(base[f'lsnet_{nets}_{arch}']).model
+    assert model.segmentor == Config.fromfile(base[f'{arch}_{one}']).model
+    localizer = base.get(f'lnet_{arch}_{nets.split("_")[0]}')
+    if localizer:
+        assert model.localizer == Config.fromfile(localizer).localizer
+    assert bool(localizer) == ((nets, arch) != ('small', 'fcn'))
+
+
+@pytest.mark.mmdet
+def test_the_detector_is_the_localizer():
+    pytest.importorskip('mmdet')
+    detector, localizer = load('lnet_r18_pancreas_coco').model, load('lsnet_r18_r34_unet_pancreas')
+    for ours, theirs in (('backbone', 'backbone'), ('neck', 'neck'), ('bbox_head', 'head')):
+        assert detector[ours] == localizer.model.localizer[theirs]
+
+
+def test_stock_scripts_have_one_model_on_all_ranks():
+    for path in CONFIGS:
+        if path.parent.name not in MMDET:
+            hooks = Config.fromfile(path).default_hooks
+            assert hooks.statistics == dict(type='SyncStatisticsHook'), path.stem
 
 
 def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):

@@ -1,6 +1,8 @@
 """The ten lines of docs/migrating.md on a config made of MMSegmentation's own, outside our tree."""
 
 import json
+import re
+import textwrap
 from pathlib import Path
 
 import cv2
@@ -13,8 +15,11 @@ from test_tools import run_script
 
 from lsnet_mm.utils import allow_external_configs
 from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.settings import check_file
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'configs'
+COMBINATIONS = (ROOT / 'docs' / 'combinations.md').read_text()
 MY_MMSEG = """
 _base_ = [
     'mmseg::_base_/models/fcn_unet_s5-d16.py',
@@ -100,13 +105,16 @@ def backbone_that_runs(path):
     ],
 )
 def test_another_first_stage(folder, base, backbone):
-    """Its file in place of ``lnet_unet_r18.py``: in the ten lines, and in the paper's config."""
+    """Its file in place of ``lnet_unet_r18.py`` in the ten lines, or beside an L-SNet's config."""
     allow_external_configs()
-    paper = (ROOT / 'configs' / 'lsnet' / 'lsnet_r18_r34_unet_pancreas.py').read_text()
-    paper = paper.replace("'../", f"'{ROOT}/configs/")
-    for text in ((folder / 'mine.py').read_text(), paper):
+    ten = (folder / 'mine.py').read_text().replace('lnet_unet_r18', base)
+    (document,) = re.findall(r'    _base_ = .*\n    model = .*\n', COMBINATIONS)
+    document = textwrap.dedent(document).replace('lnet_unet_swin_t', base)
+    document = document.replace("'./", f"'{CONFIGS}/lsnet/").replace("'../", f"'{CONFIGS}/")
+    for text in (ten, document):
         path = folder / f'{base}.py'
-        path.write_text(text.replace('lnet_unet_r18', base))
+        path.write_text(text)
+        check_file(path)
         assert backbone_that_runs(path) == backbone
 
 
