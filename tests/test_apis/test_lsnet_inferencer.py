@@ -102,7 +102,7 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
 
     monkeypatch.setattr(torch, 'compile', partial(compile, backend=keep))
     config = lsnet_config()
-    config.model.rounds = 0
+    config.model.test_cfg.rounds = 0
     config.model.localizer.head.test_cfg.max_per_img = 1
     net = build(config)
     torch.nn.init.zeros_(net.localizer.head.keypoints[-1].bias)  # it finds something

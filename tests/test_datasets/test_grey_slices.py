@@ -65,7 +65,7 @@ def test_losses_and_predictions_of_the_demo(config, batches):
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()
-    model.model.localizer.head.test_cfg['score_thr'] = 0.0  # untrained, but boxes there must be
+    model.localizer.head.test_cfg['score_thr'] = 0.0  # untrained, but boxes there must be
 
     def losses(batch, mode):
         torch.manual_seed(0)

@@ -21,7 +21,7 @@ test_dataloader = dict(
     batch_size=1, num_workers=0, dataset=dict(data_root=data_root, indices={SLICES})
 )
 test_evaluator = dict(surface=True)
-model = dict(rounds=1)
+model = dict(test_cfg=dict(rounds=1))
 default_hooks = dict(result=dict(panel=3))
 """
 

@@ -95,7 +95,7 @@ def test_several_components(trained, runner, monkeypatch, vote):
     monkeypatch.setattr(trained.model.localizer.head, 'test_cfg', rule)
     runner.about['localizer'].update(rule)
     runner.about['rounds'] = 0
-    monkeypatch.setattr(trained.model, 'rounds', 0)
+    monkeypatch.setitem(trained.model.test_cfg, 'rounds', 0)
     results = runner(tiled)
     assert_same(results, predict(trained.model, trained.config, tiled))
     assert max(len(r['boxes']) for r in results) >= 2

@@ -90,8 +90,8 @@ def test_csv(results):
 
 
 def test_one_seed_has_no_deviation(results):
-    for name in (UNET, TWO):
-        (results / 'slices' / name / 'seed1' / 'result.json').unlink()
+    for system in (UNET, TWO):
+        (results / 'slices' / system.name / 'seed1' / 'result.json').unlink()
     text = markdown(TABLE, read_records(TABLE, 'slices', results))
     assert '| One stage | 40.0 | - |' in text
     assert '| Two stages | 60.0 | 90.0 | 80.0 | 50.0 |' in text
