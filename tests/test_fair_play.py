@@ -53,6 +53,12 @@ def is_two_stage(config):
     return 'localizer' in config['model']
 
 
+def second_stage(model):
+    """As a model by itself; the preprocessor of two stages is that of both nets."""
+    segmentor = model.get('segmentor', model)
+    return dict(segmentor, data_preprocessor=model['data_preprocessor'])
+
+
 @pytest.mark.parametrize('scale', TABLES)
 def test_rounds_are_the_same_for_all(scale):
     settings = [c['model']['test_cfg'] for c in rows(scale).values() if is_two_stage(c)]
@@ -124,12 +130,12 @@ def test_the_second_stage_is_the_one_stage_net(scale):
     for family in FAMILIES:
         one = {'small': f'{family}_small_slices', 'paper': f'{family}_r34_pancreas'}[scale]
         two = [
-            c['model']
+            second_stage(c['model'])
             for name, c in rows(scale).items()
             if is_two_stage(c) and f'_{family}_' in name
         ]
         assert len(two) >= 2
-        assert all(m['segmentor'] == load(one)['model'] for m in two), family
+        assert all(segmentor == load(one)['model'] for segmentor in two), family
 
 
 @pytest.mark.parametrize('scale', TABLES)
@@ -148,8 +154,7 @@ def test_presets_differ_in_sizes_and_boxes_alone(scale):
     peer = configs[0]
     assert len(configs) == 7 and not is_two_stage(peer)
     for config in configs:
-        model = config['model']
-        assert model.get('segmentor', peer['model']) == peer['model']
+        assert second_stage(config['model']) == peer['model']
         for key in ('optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness'):
             assert config[key] == peer[key], key
         assert config['train_cfg']['max_epochs'] == peer['train_cfg']['max_epochs']

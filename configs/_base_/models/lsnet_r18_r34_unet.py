@@ -1,6 +1,12 @@
 # The paper's L-SNet (U-Net): L-Net on ResNet-18, RR, and the one-stage U-Net on ResNet-34 as S-Net.
 model = dict(
     type='LSNet',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        size_divisor=1,
+    ),
     localizer=dict(
         type='LNet',
         backbone=dict(
@@ -24,12 +30,6 @@ model = dict(
     roi_extractor=dict(type='RoIRecalibration', size=(320, 320), margin=7.5),
     segmentor=dict(
         type='EncoderDecoder',
-        data_preprocessor=dict(
-            type='SegDataPreProcessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            size_divisor=1,
-        ),
         backbone=dict(
             type='StemResNet',
             depth=34,
