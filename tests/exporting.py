@@ -95,7 +95,7 @@ def lsnet_config():
         type='LSNet',
         localizer=localizer(GN),
         localizer_size=(64, 64),
-        roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4),
+        roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=16),
         segmentor=segmentor(norm_cfg=GN),
         test_cfg=dict(rounds=3, agreement=0.99),
     )

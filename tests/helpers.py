@@ -54,7 +54,7 @@ def lsnet(head=None, seg=None, **kwargs):
         type='LSNet',
         data_preprocessor=dict(type='SegDataPreProcessor', size_divisor=1),
         localizer=localizer(**(head or {})),
-        roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4),
+        roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=4, reference_width=None),
         segmentor=seg or segmentor(),
     )
     return MODELS.build(cfg | kwargs)

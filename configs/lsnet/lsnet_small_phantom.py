@@ -8,7 +8,7 @@ _base_ = [
 
 model = dict(
     localizer=dict(head=dict(test_cfg=dict(vote=True))),
-    roi_extractor=dict(size=(96, 96), margin=8),
+    roi_extractor=dict(size=(96, 96), margin=20),
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
     # Until two masks agree or ten rounds, as the fixed-point model of Zhou et al. (2017).
     test_cfg=dict(rounds=10, agreement=0.95),

@@ -11,7 +11,7 @@ _base_ = [
 model = dict(
     localizer=dict(head=dict(test_cfg=dict(vote=True))),
     localizer_size=(160, 160),
-    roi_extractor=dict(size=(160, 160), margin=12),
+    roi_extractor=dict(size=(160, 160), margin=15),
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
 )
 train_cfg = dict(type='AlternatingTrainLoop')

@@ -10,7 +10,7 @@ _base_ = [
 model = dict(
     localizer=dict(head=dict(test_cfg=dict(vote=True))),
     localizer_size=(320, 320),
-    roi_extractor=dict(margin=24),
+    roi_extractor=dict(margin=15),
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
     test_cfg=dict(rounds=10, agreement=0.95),
 )

@@ -6,5 +6,5 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(roi_extractor=dict(size=(160, 160), margin=3.75))
+model = dict(roi_extractor=dict(size=(160, 160), margin=7.5))
 train_cfg = dict(type='AlternatingTrainLoop')

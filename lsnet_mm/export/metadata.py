@@ -49,4 +49,4 @@ def _localizer(model: LSNet) -> dict:
         one = localizer.segmentor.out_channels == 1
         return dict(kind='mask', size=size, threshold=localizer.threshold if one else 0.5)
     rule = {key: localizer.head.test_cfg[key] for key in ('score_thr', 'vote', 'max_per_img')}
-    return dict(kind='heatmap', size=size, stride=localizer.head.stride, **rule)
+    return dict(kind='heatmap', size=size, stride=localizer.head.stride, centerness=True, **rule)

@@ -171,12 +171,22 @@ def decode(heatmap: np.ndarray, distances: np.ndarray, rule: dict) -> tuple[np.n
         left, right, top, bottom = distances[:, ys, xs]
         boxes = np.stack((x - left, y - top, x + right, y + bottom), axis=1)
         if rule['vote']:
-            boxes = (boxes * weights[:, None]).sum(axis=0, keepdims=True) / weights.sum()
+            # Exports of before count every cell alike.
+            central = centerness(distances[:, ys, xs]) if rule.get('centerness') else 1
+            votes = (weights * central)[:, None]
+            boxes = (boxes * votes).sum(axis=0, keepdims=True) / votes.sum()
         found.append(boxes)
         scores.append(weights.max())
     boxes, scores = np.concatenate(found), np.array(scores, np.float32)
     order = np.argsort(-scores, kind='stable')[: rule['max_per_img']]
     return boxes[order], scores[order]
+
+
+def centerness(distances: np.ndarray) -> np.ndarray:
+    """How near to the centre of its box each cell is, from distances (4, n); as L-Net's."""
+    left, right, top, bottom = distances.clip(1e-3)
+    across = np.minimum(left, right) / np.maximum(left, right)
+    return np.sqrt(across * np.minimum(top, bottom) / np.maximum(top, bottom))
 
 
 def from_mask(probs: np.ndarray, rule: dict) -> tuple[np.ndarray, np.ndarray]:

@@ -62,7 +62,7 @@ def test_metadata(trained):
     assert about['preprocessing'] == dict(
         channels=1, neighbours=0, hu_window=[-100, 240], resize=None
     )
-    assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=4)
+    assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=16)
     assert about['localizer'] == dict(
         kind='heatmap', size=[64, 64], stride=4, score_thr=0.5, vote=True, max_per_img=100
     )
@@ -113,7 +113,7 @@ def test_a_file_in_the_way(trained, tmp_path):
 
 def coarse(classes):
     localizer = dict(type='CoarseLocalizer', segmentor=segmentor(classes))
-    crop = dict(type='HardCrop', size=(64, 64), margin=4)
+    crop = dict(type='HardCrop', size=(64, 64), margin=16)
     return dict(type='LSNet', localizer=localizer, roi_extractor=crop, segmentor=segmentor())
 
 

@@ -141,7 +141,7 @@ def test_coarse_to_fine_with_several_classes(tmp_path):
     model_cfg = dict(
         type='LSNet',
         localizer=dict(type='CoarseLocalizer', segmentor=segmentor()),
-        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4),
+        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=16),
         segmentor=segmentor(classes=3),
     )
     cfg = config(model_cfg, 'LoadCTSlice', dict(type='HUWindow', window=(-100, 240)))

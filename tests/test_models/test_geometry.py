@@ -130,7 +130,7 @@ def test_gradients_reach_the_box():
 
 def test_hard_crop_cuts_the_gradient_and_takes_whole_pixels():
     image = torch.arange(12.0)[None, None, None].expand(1, 1, 12, 12).contiguous()
-    crop = HardCrop((4, 4), margin=1)
+    crop = HardCrop((4, 4), margin=1, reference_width=None)
     rois = torch.tensor([[0.0, 3.4, 5.0, 4.6, 7.0]], requires_grad=True)
     assert crop.regions(rois, (12, 12)).tolist() == [[2, 4, 6, 8]]
     out = crop.crop(image, rois)
@@ -204,3 +204,43 @@ def test_scale_boxes():
     assert scale_boxes(torch.tensor([[7.0, 1, 2, 3, 4]]), (10, 20), (10, 40)).tolist() == [
         [7, 2, 2, 6, 4]
     ]
+
+
+@pytest.mark.parametrize('extractor', EXTRACTORS)
+def test_the_margin_is_in_pixels_of_a_slice_320_wide(extractor):
+    """15 of 320 pixels are 24 of 512, whatever the height."""
+    rois = torch.tensor([[0.0, 100, 100, 150, 140]])
+    wide = extractor((8, 8), margin=15).regions(rois, (300, 512))
+    assert wide.tolist() == [[76, 76, 174, 164]]
+    assert extractor((8, 8), margin=15).regions(rois, (320, 320)).tolist() == [[85, 85, 165, 155]]
+    own = extractor((8, 8), margin=15, reference_width=None).regions(rois, (300, 512))
+    assert own.tolist() == [[85, 85, 165, 155]]
+
+
+@pytest.mark.parametrize('shrink', [1, 2, 3])
+def test_a_crop_smaller_than_its_roi_is_no_noise(shrink):
+    """White noise: what a pixel of the crop covers is averaged, as area resampling would."""
+    torch.manual_seed(0)
+    noise = torch.randn(1, 4, 192, 192).double()
+    size = 192 // shrink
+    rois = torch.tensor([[0.0, 0, 0, 192, 192]]).double()
+    crop = RoIRecalibration((size, size), margin=0).crop(noise, rois)
+    area = F.interpolate(noise, (size, size), mode='area')
+    assert crop.std() < (1.05 if shrink == 1 else 0.4)
+    inner = (..., slice(2, -2), slice(2, -2))
+    correlation = torch.corrcoef(torch.stack((crop[inner].flatten(), area[inner].flatten())))[0, 1]
+    assert correlation > (0.9999 if shrink == 1 else 0.85)
+
+
+def test_a_blurred_crop_stays_in_place_and_has_a_gradient():
+    """A ramp comes back as it is, along the axis that shrinks and along the one that does not."""
+    x = torch.arange(200).double() + 0.5
+    ramp = torch.stack((x.expand(200, 200), x[:, None].expand(200, 200)))[None]
+    rois = torch.tensor([[0.0, 20, 40, 180, 60]]).double().requires_grad_()
+    rr = RoIRecalibration((40, 40), margin=0)
+    crop = rr.crop(ramp, rois)
+    expected = [20 + 160 * (torch.arange(40) + 0.5) / 40, 40 + 20 * (torch.arange(40) + 0.5) / 40]
+    assert torch.allclose(crop[0, 0, 0], expected[0].double())
+    assert torch.allclose(crop[0, 1, :, 0], expected[1].double())
+    images = torch.rand(1, 1, 200, 200).double()
+    assert torch.autograd.gradcheck(lambda r: rr.crop(images, r), rois)

@@ -69,7 +69,10 @@ def test_the_keypoint_branch_has_no_gradient_in_phase_two():
 
 
 def test_hard_crop_gives_the_localizer_no_gradient():
-    model = lsnet(roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4), gamma=1.0)
+    model = lsnet(
+        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4, reference_width=None),
+        gamma=1.0,
+    )
     grads = gradients(model, 'loss_segmentor', *batch((BOX, BOX)))
     assert all(g is None for n, g in grads.items() if n.startswith('localizer.'))
     assert moved(grads, 'segmentor.')

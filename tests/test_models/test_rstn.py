@@ -20,7 +20,7 @@ def rstn(seed=0, **kwargs):
     cfg = dict(
         type='RSTN',
         localizer=dict(type='CoarseLocalizer', segmentor=segmentor()),
-        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4),
+        roi_extractor=dict(type='HardCrop', size=(64, 64), margin=4, reference_width=None),
         transform=dict(type='SaliencyTransform'),
     )
     return lsnet(**(cfg | kwargs))

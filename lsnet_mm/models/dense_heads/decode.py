@@ -24,8 +24,8 @@ def decode(
         distances: (4, H, W) ``l, r, t, b`` in input pixels.
         stride: Input pixels per cell.
         score_thr: Cells above it are activated.
-        vote: Average the boxes of all cells of a component, weighted by their probability,
-            instead of taking the box at its centre.
+        vote: Average the boxes of all cells of a component, weighted by their probability and
+            by :func:`centerness`, instead of taking the box at its centre.
         max_per_img: Boxes at most.
 
     Returns:
@@ -34,6 +34,7 @@ def decode(
     h, w = heatmap.shape
     points = cell_centers((h, w), stride, heatmap)
     boxes = distances_to_boxes(points, distances.permute(1, 2, 0).reshape(-1, 4))
+    central = centerness(distances).flatten()
     active = (heatmap > score_thr).cpu().numpy()
     labels, count = ndimage.label(active, structure=EIGHT_CONNECTED)
     labels = torch.from_numpy(labels).to(heatmap.device).flatten()
@@ -43,7 +44,8 @@ def decode(
         cells = (labels == label).nonzero().squeeze(1)
         weights = heatmap.flatten()[cells]
         if vote:
-            box = (boxes[cells] * weights[:, None]).sum(0) / weights.sum()
+            votes = weights * central[cells]
+            box = (boxes[cells] * votes[:, None]).sum(0) / votes.sum()
         else:
             box = boxes[center_cell(cells, weights, w)]
         found.append(box[None])
@@ -51,6 +53,22 @@ def decode(
     boxes, scores = torch.cat(found), torch.cat(scores)
     order = scores.argsort(descending=True, stable=True)[:max_per_img]
     return boxes[order], scores[order]
+
+
+def centerness(distances: Tensor) -> Tensor:
+    """How near to the centre of its own box each cell is (Tian et al., FCOS, Eq. 3).
+
+    The heatmap's flat top is wider than many an organ. A cell outside the object has to put a box
+    around itself all the same, since distances are positive: it lies at the rim of that box.
+
+    Args:
+        distances: (4, ...) ``l, r, t, b``; nearly 0 comes of a cell outside its box.
+
+    Returns:
+        Tensor: (...) in (0, 1], 1 at the centre.
+    """
+    pairs = distances.clamp(min=1e-3).unflatten(0, (2, 2))
+    return (pairs.amin(dim=1) / pairs.amax(dim=1)).prod(dim=0).sqrt()
 
 
 def center_cell(cells: Tensor, weights: Tensor, width: int) -> Tensor:

@@ -1,8 +1,10 @@
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class BaseLocalizer(BaseModule, metaclass=ABCMeta):
@@ -29,3 +31,18 @@ class BaseLocalizer(BaseModule, metaclass=ABCMeta):
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
         """Both, for the fused update; override where one forward pass can serve the two."""
         return self.loss(inputs, samples), self.propose(inputs, samples)
+
+
+@contextmanager
+def as_in_inference(net: nn.Module) -> Iterator[None]:
+    """Inside, a net normalises and drops as in inference, and leaves its statistics alone.
+
+    Training boxes are those that a test would have, and a batch counts once in the statistics.
+    """
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

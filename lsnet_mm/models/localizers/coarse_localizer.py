@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, mask_to_box
 from ..probabilities import foreground_probabilities
-from .base import BaseLocalizer
+from .base import BaseLocalizer, as_in_inference
 
 
 @MODELS.register_module()
@@ -74,10 +74,8 @@ class CoarseLocalizer(BaseLocalizer):
         Returns:
             tuple: Masks (N, H, W), boolean, and probabilities of any foreground (N, H, W).
         """
-        training = self.segmentor.training
-        self.segmentor.eval()
-        logits = self(inputs).float()
-        self.segmentor.train(training)
+        with as_in_inference(self.segmentor):
+            logits = self(inputs).float()
         probs = self.foreground(logits)
         if logits.size(1) == 1:
             return probs > self.threshold, probs

@@ -2,7 +2,7 @@ from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from .base import BaseLocalizer
+from .base import BaseLocalizer, as_in_inference
 
 
 @MODELS.register_module()
@@ -39,7 +39,8 @@ class LNet(BaseLocalizer):
         return self.head.loss(self._features(inputs), samples)
 
     def propose(self, inputs: Tensor, samples: list) -> Tensor:
-        return self.head.propose(self._features(inputs), samples)
+        with as_in_inference(self):
+            return self.head.propose(self._features(inputs), samples)
 
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
         heatmaps, distances = self.head(self._features(inputs))

@@ -14,11 +14,17 @@ class HardCrop(RoIRecalibration):
 
     Args:
         size: Height and width of the crop.
-        margin: Pixels added on each side of a box; the paper's baselines use 15.
+        margin: As RR's; the paper's baselines use 15.
+        reference_width: As RR's.
     """
 
-    def __init__(self, size: tuple[int, int] = (320, 320), margin: float = 15) -> None:
-        super().__init__(size, margin)
+    def __init__(
+        self,
+        size: tuple[int, int] = (320, 320),
+        margin: float = 15,
+        reference_width: float | None = 320,
+    ) -> None:
+        super().__init__(size, margin, reference_width)
 
     @torch.no_grad()
     def regions(self, rois: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,6 +1,7 @@
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..geometry import (
     boxes_to_theta,
@@ -12,6 +13,8 @@ from ..geometry import (
     theta_to_grid,
 )
 
+SAMPLES = 3  # along each side of a pixel that covers several of the image's
+
 
 @MODELS.register_module()
 class RoIRecalibration(nn.Module):
@@ -22,21 +25,30 @@ class RoIRecalibration(nn.Module):
 
     Args:
         size: Height and width of the crop.
-        margin: Pixels added on each side of a box. The paper's alpha = 15 is the total of two
-            sides, so 7.5 here; its baselines pad 15 a side.
+        margin: Pixels added on each side of a box, in an image ``reference_width`` wide; it scales
+            with the image's width. The paper's alpha = 15 is the total of two sides, so 7.5 here;
+            its baselines pad 15 a side.
+        reference_width: 320 pixels, the paper's; None takes the margin in pixels of any image.
     """
 
-    def __init__(self, size: tuple[int, int] = (320, 320), margin: float = 7.5) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int] = (320, 320),
+        margin: float = 7.5,
+        reference_width: float | None = 320,
+    ) -> None:
         super().__init__()
         self.size = tuple(size)
         self.margin = margin
+        self.reference_width = reference_width
 
     def regions(self, rois: Tensor, size: tuple[int, int]) -> Tensor:
         """The boxes that are really sampled: (K, 4), from RoIs in an image of ``size``."""
-        return expand_boxes(rois[:, 1:], self.margin)
+        scale = size[1] / self.reference_width if self.reference_width else 1
+        return expand_boxes(rois[:, 1:], self.margin * scale)
 
     def crop(self, images: Tensor, rois: Tensor, mode: str = 'bilinear') -> Tensor:
-        """Samples each RoI from its image.
+        """Samples each RoI from its image; one that is larger than the crop with a blur.
 
         Args:
             images: (N, C, H, W).
@@ -46,8 +58,13 @@ class RoIRecalibration(nn.Module):
         Returns:
             Tensor: (K, C, h, w).
         """
-        theta = boxes_to_theta(self.regions(rois, images.shape[-2:]), images.shape[-2:])
-        return sample(images[rois[:, 0].long()], theta_to_grid(theta, self.size), mode)
+        size = images.shape[-2:]
+        theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
+        if mode == 'bilinear' and (
+            torch.compiler.is_exporting() or shrinks(theta, size, self.size)
+        ):
+            return sample_shrunk(images, theta, self.size)
+        return sample(images, theta_to_grid(theta, self.size), mode)
 
     def paste(
         self,
@@ -94,3 +111,37 @@ class RoIRecalibration(nn.Module):
         theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
         grid = theta_to_grid(theta, out_size)
         return sample(probs, grid) * inside(grid)
+
+
+def steps(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> Tensor:
+    """(K, 2) pixels of an image of ``size`` for each of the result's, along x and y."""
+    cells = theta.new_tensor([size[1] / out_size[1], size[0] / out_size[0]])
+    return torch.stack((theta[:, 0, 0], theta[:, 1, 1]), dim=-1) * cells
+
+
+def shrinks(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> bool:
+    """Whether any map leaves pixels of an image of ``size`` out."""
+    return bool((steps(theta, size, out_size) > 1).any())
+
+
+def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> Tensor:
+    """Samples several points in each pixel of the result and takes their mean.
+
+    Without it a crop of a large RoI is noisy, and so is its gradient. The points are spread over
+    what a pixel covers beyond one of the image's, so that nothing changes where nothing shrinks.
+
+    Args:
+        images: (K, C, H, W).
+        theta: (K, 2, 3).
+        out_size: Height and width of the result, (K, C, h, w).
+    """
+    size = images.shape[-2:]
+    spread = (steps(theta, size, out_size) - 1).clamp(min=0)
+    offsets = torch.linspace(-1, 1, SAMPLES, dtype=theta.dtype, device=theta.device)
+    x, y = (
+        (axis[..., None] + (spread[:, i, None] / pixels)[..., None] * offsets).flatten(1)
+        for i, (axis, pixels) in enumerate(zip(theta_to_axes(theta, out_size), size[::-1]))
+    )
+    x = x[:, None, :].expand(-1, y.size(1), -1)
+    grid = torch.stack((x, y[:, :, None].expand_as(x)), dim=-1)
+    return F.avg_pool2d(sample(images, grid), SAMPLES)
