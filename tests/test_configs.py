@@ -22,8 +22,9 @@ MMDET = ('detectors', 'mmdet')
 
 
 def second_stage(model):
-    """What it is by itself: the preprocessor of a two-stage model is that of both nets."""
-    return dict(model.segmentor, data_preprocessor=model.data_preprocessor)
+    """What it is by itself: with the preprocessor of both nets, and how it answers alone."""
+    alone = dict(train_cfg=dict(), test_cfg=dict(mode='whole'))
+    return dict(model.segmentor, data_preprocessor=model.data_preprocessor, **alone)
 
 
 def load(name):

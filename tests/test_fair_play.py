@@ -54,9 +54,10 @@ def is_two_stage(config):
 
 
 def second_stage(model):
-    """As a model by itself; the preprocessor of two stages is that of both nets."""
+    """As a model by itself: with the preprocessor of both nets, and how it answers alone."""
+    alone = dict(train_cfg={}, test_cfg={'mode': 'whole'})
     segmentor = model.get('segmentor', model)
-    return dict(segmentor, data_preprocessor=model['data_preprocessor'])
+    return alone | segmentor | dict(data_preprocessor=model['data_preprocessor'])
 
 
 @pytest.mark.parametrize('scale', TABLES)

@@ -1,13 +1,18 @@
 """Configs and inference checkpoints of earlier versions, with refinement rounds in a wrapper."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from exporting import build, lsnet_config
 from mmengine.config import Config
 
+from lsnet_mm.apis.load_model import load_config
 from lsnet_mm.export import inference_checkpoint
 from lsnet_mm.utils.settings import read_config
 from lsnet_mm.utils.translation import translate
 
+PHANTOM = Path(__file__).parents[1] / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
 PREPROCESSOR = dict(type='SegDataPreProcessor', mean=[0.0], std=[1.0])
 
 
@@ -15,7 +20,7 @@ def wrapped(**wrapper):
     """A config as it was: the rounds around the model."""
     config = lsnet_config()
     rounds = {key: config.model.test_cfg.pop(key) for key in ('rounds', 'agreement')}
-    config.model = dict(type='MultiRound', model=config.model, **(rounds | wrapper))
+    config.model = dict(type='MultiRound', model=config.model) | rounds | wrapper
     return config
 
 
@@ -33,6 +38,31 @@ def test_defaults_and_a_preprocessor_of_the_wrapper():
     translate(config)
     assert config.model.test_cfg == dict(rounds=1, agreement=0.95)
     assert config.model.data_preprocessor == PREPROCESSOR
+
+
+@pytest.mark.parametrize('name', ['MultiRound', 'mmseg.MultiRound'])
+def test_a_config_object_of_before_builds(name):
+    config = wrapped(type=name)
+    assert load_config(config).model == lsnet_config().model
+
+
+OLD_CHILD = (
+    "_base_ = '{}'\nmodel = dict(model=dict(gamma=0.5, test_cfg=dict(oracle=False)), rounds=3)"
+)
+
+
+def test_a_child_of_a_config_that_had_the_wrapper(tmp_path):
+    path = tmp_path / 'child.py'
+    path.write_text(OLD_CHILD.format(PHANTOM))
+    config = read_config(path)
+    assert (config.model.gamma, config.model.type) == (0.5, 'LSNet')
+    assert config.model.test_cfg == dict(oracle=False, rounds=3, agreement=0.95)
+
+
+def test_options_with_the_paths_of_before():
+    config = read_config(PHANTOM, {'model.model.gamma': 0.5, 'model.rounds': 3})
+    expected = read_config(PHANTOM, {'model.gamma': 0.5, 'model.test_cfg.rounds': 3})
+    assert config.to_dict() == expected.to_dict()
 
 
 def test_other_configs_stay_as_they_are():

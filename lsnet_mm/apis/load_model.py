@@ -10,6 +10,7 @@ from torch import nn
 from ..models.compile_nets import check_compiler, compile_nets
 from ..utils import read_config, safe_torch_load
 from ..utils.device import find_device
+from ..utils.translation import translate
 
 
 class WrongCheckpointError(ValueError):
@@ -18,7 +19,9 @@ class WrongCheckpointError(ValueError):
 
 def load_config(config: str | Path | Config, options: Mapping | None = None) -> Config:
     """A config with everything registered that it needs; a file is read as by `read_config`."""
-    if not isinstance(config, Config):
+    if isinstance(config, Config):
+        translate(config)
+    else:
         config = read_config(config, options)
     init_default_scope(config.get('default_scope', 'mmseg'))
     return config

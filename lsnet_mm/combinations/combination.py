@@ -46,6 +46,8 @@ class Combination:
         localizer.head.test_cfg = dict(score_thr=-1.0)
         crop_size = self.crop_size or crop_size
         seen = self.localizer_size
+        segmentor = set_classes(stock_model(self.config, self.changes), num_classes)
+        segmentor.pop('data_preprocessor', None)  # one serves both nets
         return ConfigDict(
             type='LSNet',
             data_preprocessor=dict(
@@ -59,7 +61,7 @@ class Combination:
             roi_extractor=dict(
                 type='RoIRecalibration', size=(crop_size, crop_size), margin=crop_size // 20
             ),
-            segmentor=set_classes(stock_model(self.config, self.changes), num_classes),
+            segmentor=segmentor,
         )
 
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from ..utils.config_parts import config_parts
 from .provenance import is_absolute
 
 #: Raise it when a default or an algorithm changes what the same config computes: results of before
@@ -21,15 +22,12 @@ _TRAINING = (
     'optim_wrapper',
     'param_scheduler',
     'auto_scale_lr',
-    'val_dataloader',  # its scores may stop a training
-    'val_cfg',
-    'val_evaluator',
-    'custom_hooks',
     'compile',
     'sync_bn',
     'activation_checkpointing',
     'efficient_conv_bn_eval',
 )
+_VALIDATION = ('val_dataloader', 'val_cfg', 'val_evaluator')
 _TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 #: Hooks that watch, write and draw, and one that does nothing in a lone process.
 _WATCHING = {
@@ -48,26 +46,36 @@ _STOCK_HOOKS = {
     'param_scheduler': {'type': 'ParamSchedulerHook'},
     'sampler_seed': {'type': 'DistSamplerSeedHook'},
 }
-#: Models that read ``test_cfg`` in tests alone. A detector trains on what its own lets through.
-_TESTED = ('LSNet', 'RSTN', 'EncoderDecoder', 'CascadeEncoderDecoder', 'KPBBRHead')
-#: Keys of paths and names of files, and of how ranks gather scores.
-_LOCAL = re.compile(r'((.*_)?(root|dir|file|path|filename)|.+_prefix|collect_device)')
+#: What no training reads of a part. A detector trains on what its own ``test_cfg`` lets through.
+_TESTED = {
+    'LSNet': {'test_cfg'},
+    'RSTN': {'test_cfg'},
+    'EncoderDecoder': {'test_cfg'},
+    'CascadeEncoderDecoder': {'test_cfg'},
+    'KPBBRHead': {'test_cfg'},
+    'SegDataPreProcessor': {'test_cfg'},
+    'DetectorLocalizer': {'score_thr', 'max_per_img'},
+}
+#: Keys of paths and names of files, and of how data and scores get from process to process.
+_LOCAL = re.compile(r'((.*_)?(root|dir|file|path|filename)|.+_prefix)')
+_TRANSPORT = {'collect_device', 'pin_memory', 'prefetch_factor'}
+#: Data that are not augmented are the same from any number of workers.
+_WORKERS = {'num_workers', 'persistent_workers'}
 _WEIGHTS = ('checkpoint', 'pretrained')
-#: Packages whose components are looked up without a scope.
-_UNSCOPED = ('lsnet_mm', 'mmengine', 'mmcv', 'torch')
 
 
 def config_sha256(config: Mapping, training: bool = False) -> str:
     """Hash what a config computes: its model, data, schedule and test, and :data:`COMPUTATION`.
 
     Equal for two seeds, on two machines, and however a config is worded: helper names and how bases
-    are split, tuples or lists, 1 or 1.0, classes or their registered names. Left out are paths and
-    names of files, and what only watches or says where and how a run was started. The data are
-    known by a hash of their own.
+    are split, tuples or lists, 1 or 1.0, classes of the scope or their registered names. Left out
+    are paths and names of files, and what only watches or says where and how a run was started. The
+    data are known by a hash of their own.
 
     Args:
         config: As a dict, such as ``Config.to_dict()``; nothing is built.
-        training: Leave out what only a test reads, so that one checkpoint serves several tests.
+        training: Leave out what only a test reads, so that one checkpoint serves several tests;
+            what validation reads, too, unless something in the training monitors its scores.
 
     Raises:
         TypeError: If a value has no lasting form.
@@ -79,32 +87,36 @@ def config_sha256(config: Mapping, training: bool = False) -> str:
 def computation(config: Mapping, training: bool = False) -> dict:
     """What :func:`config_sha256` hashes, as plain values; arguments and errors are those."""
     scope = config.get('default_scope') or 'mmengine'
-    roots = _TRAINING if training else _TRAINING + _TEST
-    kept = {key: config[key] for key in roots if config.get(key) is not None}
-    kept['hooks'] = _hooks(config)
+    hooks = [*_hooks(config), *(config.get('custom_hooks') or ())]
+    hooks = [hook for hook in hooks if not _watches(hook, scope)]
+    scored = any('monitor' in p for p in config_parts([hooks, config.get('param_scheduler')]))
+    roots = _TRAINING + (_VALIDATION if scored or not training else ())
+    kept = {key: config[key] for key in roots + (() if training else _TEST) if config.get(key)}
+    for loader in {'val_dataloader', 'test_dataloader'} & kept.keys():
+        kept[loader] = {k: v for k, v in kept[loader].items() if k not in _WORKERS}
+    kept['hooks'] = hooks
     kept['deterministic'] = bool((config.get('randomness') or {}).get('deterministic'))
-    kept['custom_hooks'] = [h for h in kept.get('custom_hooks', ()) if not _watches(h)]
-    return {'computation': COMPUTATION} | _plain(kept, scope, training)
+    return {'computation': COMPUTATION} | _plain(kept, scope, training and not scored)
 
 
 def _hooks(config: Mapping) -> list:
-    """The default hooks that bear on what comes out, in an order that does not hang on names."""
+    """The default hooks, in the order of their types: names only serve to override them."""
     named = _STOCK_HOOKS | dict(config.get('default_hooks') or {})
-    hooks = [hook for hook in named.values() if hook is not None and not _watches(hook)]
-    return sorted(hooks, key=lambda hook: json.dumps(_plain(hook, '', False), sort_keys=True))
+    hooks = [hook for hook in named.values() if hook is not None]
+    return sorted(hooks, key=lambda hook: str(_name(hook['type'], '')).split('.')[-1])
 
 
-def _watches(hook: object) -> bool:
-    return isinstance(hook, Mapping) and _name(hook.get('type'), '') in _WATCHING
+def _watches(hook: object, scope: str) -> bool:
+    return isinstance(hook, Mapping) and _name(hook.get('type'), scope) in _WATCHING
 
 
 def _plain(node: object, scope: str, training: bool, key: str = '') -> object:
     if isinstance(node, Mapping):
-        tested = training and _name(node.get('type'), scope) in _TESTED
+        left_out = _TESTED.get(_name(node.get('type'), scope), set()) if training else set()
         return {
             str(k): _plain(v, scope, training, str(k))
             for k, v in node.items()
-            if not (_is_local(str(k), v) or tested and k == 'test_cfg')
+            if not (k in left_out | _TRANSPORT or _is_local(str(k), v))
         }
     if isinstance(node, (list, tuple)):
         return [_plain(value, scope, training) for value in node]
@@ -115,9 +127,9 @@ def _plain(node: object, scope: str, training: bool, key: str = '') -> object:
             return _name(node, scope)
         local = is_absolute(node) or key in _WEIGHTS and '://' not in node
         return '' if local else node
-    if isinstance(node, float) and node.is_integer():
+    if isinstance(node, bool) or isinstance(node, float) and node.is_integer():
         return int(node)
-    if node is None or isinstance(node, (bool, int, float)):
+    if node is None or isinstance(node, (int, float)):
         return node
     if hasattr(node, '__qualname__'):
         return _name(node, scope)
@@ -131,10 +143,11 @@ def _is_local(key: str, value: object) -> bool:
 
 
 def _name(component: object, scope: str) -> object:
-    """A component's name in its registry, with its scope where that is another one."""
+    """A component's name in its registry, with its package where that is neither ours nor the
+    scope's: others may have another one of that name."""
     if hasattr(component, '__qualname__'):
         component = f'{component.__module__}.{component.__qualname__}'
     if not isinstance(component, str) or '.' not in component:
         return component
     package, *_, name = component.split('.')
-    return name if package in (scope, *_UNSCOPED) else f'{package}.{name}'
+    return name if package in (scope, 'lsnet_mm') else f'{package}.{name}'

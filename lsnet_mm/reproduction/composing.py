@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..evaluation.computation import config_sha256
-from ..utils.openmmlab import allow_external_configs
 from ..utils.pretrained import train_from_scratch
+from ..utils.settings import check_options, read_config
 from .sources import ROOT, find_config
 from .system import System
 
@@ -38,11 +38,12 @@ def compose(
     Raises:
         FileNotFoundError: If there is no such config.
         ValueError: If the config changes its data beyond its dataset file, so that they cannot be
-            exchanged, or if the data have no folds.
+            exchanged, if the data have no folds, or if an option changes nothing.
     """
     config = _load(find_config(system.config))
     if data is not None:
         config = _exchange(config, system.config, data)
+    check_options(config, system.options)
     config.merge_from_dict(dict(system.options))
     if fold is not None:
         _set_fold(config, fold)
@@ -104,5 +105,4 @@ def _load(path: Path) -> Config:
 
 @cache
 def _read(path: Path) -> Config:
-    allow_external_configs()
-    return Config.fromfile(path)
+    return read_config(path)

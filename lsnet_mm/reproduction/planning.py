@@ -5,9 +5,8 @@ from collections.abc import Collection, Sequence
 from itertools import product
 from pathlib import Path
 
-from mmengine.config import Config
-
 from ..evaluation.computation import config_sha256
+from ..utils import read_config
 from .run import Run
 from .table import Table
 
@@ -123,7 +122,7 @@ def _check_work_dir(run: Run) -> None:
     if file.is_file():
         found = file.read_text().strip()
     elif config.is_file():
-        found = config_sha256(Config.fromfile(config).to_dict(), training=True)
+        found = config_sha256(read_config(config).to_dict(), training=True)
     else:
         found = 'unknown'
     if found != run.training_sha256():

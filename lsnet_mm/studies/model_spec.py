@@ -32,8 +32,7 @@ class ModelSpec:
     compile: bool = False
 
     def identity(self) -> dict:
-        """Name and hashes, without paths; precision and compilation only if they are not as ever,
-        so that records of older versions still match.
+        """Name and hashes, without paths; precision and compilation if they are not the default.
 
         Raises:
             FileNotFoundError: If one of the files is missing.
@@ -41,7 +40,7 @@ class ModelSpec:
         if not Path(self.checkpoint).is_file():
             raise FileNotFoundError(f'checkpoint not found: {self.checkpoint}')
         known = {
-            'name': Path(self.config.split('::')[-1]).stem,
+            'name': Path(self.config).stem,
             'config_sha256': config_sha256(load_config(self.config).to_dict()),
             'checkpoint_sha256': hashlib.sha256(Path(self.checkpoint).read_bytes()).hexdigest(),
             'lsnet_mm': __version__,

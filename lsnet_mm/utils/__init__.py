@@ -1,12 +1,10 @@
 from .checkpoint import UnsafeCheckpointError, refuse_unsafe_checkpoints, safe_torch_load
 from .openmmlab import allow_external_configs
-from .settings import check_file, check_options, read_config
+from .settings import read_config
 
 __all__ = [
     'UnsafeCheckpointError',
     'allow_external_configs',
-    'check_file',
-    'check_options',
     'read_config',
     'refuse_unsafe_checkpoints',
     'safe_torch_load',

@@ -39,8 +39,18 @@ FALLBACKS = {
     'data_preprocessor': 'model.data_preprocessor',
     'test_pipeline': 'test_dataloader.dataset.pipeline',
 }
+#: No options: read by other scripts, before options are merged, or overruled by an argument.
+NO_OPTIONS = {
+    'custom_imports',
+    'init_weights_for_test_or_val',
+    'launcher',
+    'runner_type',
+    'strategy',
+    'tta_model',
+    'tta_pipeline',
+}
 _SHOWN = 5
-_MORE = 'docs/configs.md has the commonest changes.'
+_MORE = 'docs/configs.md has the commonest changes. (In a file a list is set as a whole.)'
 
 
 def read_config(path: str | Path, options: Mapping | None = None) -> Config:
@@ -58,9 +68,9 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     allow_external_configs()
     check_file(path)
     config = Config.fromfile(path)
-    translate(config)
     check_options(config, options or {})
     config.merge_from_dict(dict(options or {}))
+    translate(config)
     return config
 
 
@@ -74,7 +84,10 @@ def check_options(config: Config, options: Mapping) -> None:
     said = []
     for name, value in options.items():
         root = name.split('.')[0]
-        if not _is_read(root, content):
+        if root in NO_OPTIONS:
+            where = '--launcher' if root == 'launcher' else f'{root!r} in a config file'
+            said.append(f'{name} changes nothing as an option: set {where}.')
+        elif not _is_read(root, content):
             works = _works(content, name, content, value)
             said.append(f'{name} changes nothing: nothing reads {root!r} in a config. {works}')
     if said:

@@ -4,28 +4,36 @@ from mmengine.config import Config
 
 from .config_parts import config_parts
 
+_ROUNDS = dict(rounds=1, agreement=0.95)  # the wrapper's own defaults
+
 
 def translate(config: Config | dict) -> None:
     """Rewrites, in place, what this version has other words for.
 
     - The wrapper ``MultiRound`` became the setting ``test_cfg=dict(rounds=, agreement=)`` of the
-      two-stage model that it wrapped; weights were saved under that model's names.
+      two-stage model that it wrapped; weights were saved under that model's names. A config that
+      inherits one without the wrapper may still speak of ``model.model`` and ``model.rounds``.
     - ``channels`` of a grey slice became the affair of the data preprocessor.
 
     Args:
-        config: One as read, from a file or out of a checkpoint.
+        config: One as read, from a file or out of a checkpoint, options included.
     """
     model = config.get('model')
-    if isinstance(model, dict) and model.get('type') == 'MultiRound':
-        config['model'] = _unwrap(model)
+    if isinstance(model, dict):
+        if str(model.get('type')).split('.')[-1] == 'MultiRound':
+            config['model'] = _unwrap(model['model'], _ROUNDS | model)
+        elif 'localizer' in model and {'model', *_ROUNDS} & model.keys():
+            inner = Config._merge_a_into_b(model.pop('model', {}), model)
+            config['model'] = _unwrap(inner, model)
     for part in config_parts(config._cfg_dict if isinstance(config, Config) else config):
         if part.get('type') in ('LoadCTSlice', 'CTSliceFromMemory'):
             part.pop('channels', None)
 
 
-def _unwrap(wrapper: dict) -> dict:
-    model = wrapper['model']
-    rounds = dict(rounds=wrapper.get('rounds', 1), agreement=wrapper.get('agreement', 0.95))
+def _unwrap(model: dict, wrapper: dict) -> dict:
+    """The model with the wrapper's settings among its own."""
+    rounds = {key: wrapper[key] for key in _ROUNDS if key in wrapper}
+    model = {key: value for key, value in model.items() if key not in _ROUNDS}
     model['test_cfg'] = {**(model.get('test_cfg') or {}), **rounds}
     if wrapper.get('data_preprocessor'):
         model['data_preprocessor'] = wrapper['data_preprocessor']

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EarlyStoppingHook
+from mmseg.engine.hooks import SegVisualizationHook
 
 import lsnet_mm.evaluation.computation as module
 from lsnet_mm.evaluation.computation import config_sha256
@@ -32,7 +34,11 @@ INERT = (
     'resume',
 )
 #: What a training does not read.
-TESTED = ('test_', 'model.test_cfg', 'model.segmentor.test_cfg', 'model.localizer.head.test_cfg')
+TESTED = ('test_', 'val_', 'model.test_cfg', 'model.localizer.head.test_cfg')
+#: How many fetch data that are not augmented.
+WORKERS = tuple(
+    f'{part}_dataloader.{key}_workers' for part in ('val', 'test') for key in ('num', 'persistent')
+)
 
 
 def leaves(node, path=()):
@@ -73,7 +79,7 @@ def test_every_value_that_changes_the_computation_changes_the_hash(training):
     plain, found = config_sha256(config, training), 0
     for path in leaves(config):
         name = '.'.join(map(str, path))
-        inert = name.startswith(INERT) or name.endswith('data_root')
+        inert = name.startswith(INERT + WORKERS) or name.endswith('data_root')
         # In place of one that watches, any hook may come.
         inert &= not (name.startswith('default_hooks') and name.endswith('.type'))
         if training:
@@ -108,11 +114,33 @@ def test_components_by_their_registered_names(component):
     assert config_sha256(config) == config_sha256(load())
 
 
-def test_another_scope_is_another_component():
-    config = load()
-    config['model']['localizer']['backbone']['type'] = 'mmdet.ResNet'
-    assert config_sha256(config) != config_sha256(load())
-    assert config_sha256({'model': torch.nn.ReLU}) != config_sha256({'model': torch.nn.GELU})
+def test_hooks_by_their_registered_names():
+    hooks = dict(watch=dict(type=SegVisualizationHook), early=dict(type=EarlyStoppingHook))
+    named = dict(a=dict(type='SegVisualizationHook'), b=dict(type='mmengine.EarlyStoppingHook'))
+    pair = (dict(default_scope='mmseg', default_hooks=h) for h in (hooks, named))
+    assert len(set(map(config_sha256, pair))) == 1
+
+
+@pytest.mark.parametrize(
+    'one, other',
+    [
+        ('mmdet.ResNet', 'ResNet'),
+        (torch.nn.ReLU, torch.nn.GELU),
+        # MMSegmentation has its own of these names.
+        (torch.nn.CrossEntropyLoss, 'CrossEntropyLoss'),
+        ('mmengine.LoadAnnotations', 'LoadAnnotations'),
+    ],
+)
+def test_another_component_of_that_name(one, other):
+    hashes = {config_sha256(dict(default_scope='mmseg', model=dict(type=t))) for t in (one, other)}
+    assert len(hashes) == 2
+
+
+def test_spellings_of_flags_and_what_moves_data():
+    plain = dict(model=dict(vote=True), train_dataloader=dict(batch_size=2))
+    other = dict(model=dict(vote=1), train_dataloader=dict(batch_size=2, pin_memory=True))
+    assert config_sha256(other | dict(compile=False)) == config_sha256(plain)
+    assert config_sha256(plain | dict(compile=True)) != config_sha256(plain)
 
 
 def test_paths_and_names_of_files_are_left_out():
@@ -145,6 +173,38 @@ def test_a_detector_trains_on_what_its_test_cfg_lets_through():
         return config_sha256(dict(model=model), training=True)
 
     assert sha256(score_thr=0.1) != sha256(score_thr=0.2)
+
+
+def test_a_threshold_of_a_test_is_no_other_training():
+    def sha256(score_thr, padding):
+        localizer = dict(type='DetectorLocalizer', score_thr=score_thr, detector=dict(type='FCOS'))
+        pre = dict(type='SegDataPreProcessor', test_cfg=padding)
+        model = dict(type='LSNet', localizer=localizer, data_preprocessor=pre)
+        return [config_sha256(dict(model=model), training) for training in (True, False)]
+
+    one, other = sha256(0.1, None), sha256(0.3, dict(size_divisor=32))
+    assert one[0] == other[0] and one[1] != other[1]
+
+
+@pytest.mark.parametrize(
+    'monitor',
+    [
+        dict(custom_hooks=[dict(type='EarlyStoppingHook', monitor='slice_fg/dsc')]),
+        dict(param_scheduler=[dict(type='ReduceOnPlateauLR', monitor='slice_fg/dsc')]),
+    ],
+)
+def test_scores_that_a_training_acts_on_belong_to_it(monitor):
+    """Then rounds change when it stops; what only the test has does not."""
+
+    def sha256(rounds=0, fp16=False, **more):
+        config = load() | more
+        config['model']['test_cfg']['rounds'] = rounds
+        config['test_cfg']['fp16'] = fp16
+        return config_sha256(config, training=True)
+
+    assert sha256(10) == sha256(0)
+    assert sha256(10, **monitor) != sha256(0, **monitor)
+    assert sha256(fp16=True, **monitor) == sha256(**monitor)
 
 
 def test_code_that_computes_something_else(monkeypatch):

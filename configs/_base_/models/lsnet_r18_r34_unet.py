@@ -48,8 +48,6 @@ model = dict(
             out_channels=1,
             loss_decode=dict(type='FocalDiceLoss'),
         ),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'),
     ),
     gamma=0.1,
     test_cfg=dict(oracle=True),

@@ -28,7 +28,7 @@ class TwoStageSegmentor(BaseSegmentor):
             most, the mask's box giving the next crop; ``agreement`` (0.95): stop once the masks of
             two rounds have at least this Dice; 1 runs all rounds. The fixed-point idea of Zhou et
             al. (MICCAI 2017).
-        data_preprocessor: That of the segmentor if None.
+        data_preprocessor: Of both nets; that of the segmentor if None.
         init_cfg: As in MMSegmentation.
         train_cfg, pretrained: MMSegmentation's tools pass None; there is nothing to set.
     """
@@ -45,7 +45,13 @@ class TwoStageSegmentor(BaseSegmentor):
         pretrained: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor or segmentor.get('data_preprocessor'), init_cfg)
+        own = segmentor.get('data_preprocessor')
+        super().__init__(data_preprocessor or own, init_cfg)
+        if own and data_preprocessor and own != data_preprocessor:
+            raise ValueError(
+                f'{type(self).__name__} has a data_preprocessor, and its segmentor another, which '
+                "would do nothing. Set model.data_preprocessor, and leave out the segmentor's."
+            )
         if pretrained is not None:
             raise ValueError(
                 f'{type(self).__name__} has two nets: give pretrained={pretrained!r} as '
