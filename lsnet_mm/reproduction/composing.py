@@ -80,8 +80,8 @@ def _exchange(config: Config, name: str, data: str) -> Config:
     wanted = _load(_dataset(data))
     for part in ('train', 'val', 'test'):
         own, other = (c[f'{part}_dataloader'].dataset for c in (config, wanted))
-        resize = [step for step in own.pipeline if step['type'] == 'Resize']
-        steps = ([step] if step['type'] != 'Resize' else resize for step in other.pipeline)
+        resize = [step for step in own.pipeline if step['type'] == 'ResizeSlice']
+        steps = ([step] if step['type'] != 'ResizeSlice' else resize for step in other.pipeline)
         other.pipeline = [step for some in steps for step in some]
     return Config({**settings, **wanted.to_dict()})
 

@@ -52,10 +52,12 @@ def test_data_are_those_of_the_file_at_the_configs_size(name, data, size):
     dataset = load(f'_base_/datasets/{data}_320')
     for part in ('train', 'val', 'test'):
         ours, theirs = (c[f'{part}_dataloader'] for c in (composed, dataset))
-        sizes = [t.scale for t in ours.dataset.pipeline if t.type == 'Resize']
+        sizes = [t.scale for t in ours.dataset.pipeline if t.type == 'ResizeSlice']
         assert sizes == ([(size, size)] if size else [])
         for loader in (ours, theirs):
-            loader.dataset.pipeline = [t for t in loader.dataset.pipeline if t.type != 'Resize']
+            loader.dataset.pipeline = [
+                t for t in loader.dataset.pipeline if t.type != 'ResizeSlice'
+            ]
         assert ours == theirs != plain[f'{part}_dataloader']
     assert composed.test_evaluator == dataset.test_evaluator
     for key in ('model', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'default_hooks'):
@@ -66,7 +68,7 @@ def test_data_are_those_of_the_file_at_the_configs_size(name, data, size):
 def test_augmentation_is_the_same_on_all_data():
     def random(data):
         pipeline = compose('unet_small_slices', data).train_dataloader.dataset.pipeline
-        return [t for t in pipeline if t.type.startswith('Random') or t.type == 'Resize']
+        return [t for t in pipeline if t.type.startswith('Random') or t.type == 'ResizeSlice']
 
     assert random('slices') == random('phantom') == random('pancreas_ct')
     assert random('slices')[0].scale == (160, 160)
