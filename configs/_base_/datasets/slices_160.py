@@ -15,7 +15,7 @@ train_dataloader = dict(
             dict(type='ResizeSlice', scale=(160, 160)),
             dict(type='RandomCTAffine', rotation=10, scale=0.2, shift=0.1),
             dict(type='RandomIntensity'),
-            # Two parts of the organ nearer than this, on a slice 320 wide, make one peak.
+            # Both on a slice 320 wide: two parts of the organ nearer than 80 make one peak.
             dict(type='BoxesFromMask', min_area=10, merge_distance=80),
             dict(type='PackLSNetInputs'),
         ],
