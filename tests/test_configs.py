@@ -57,7 +57,7 @@ def test_the_papers_setting():
     assert (head.loss_bbox.loss_weight, head.loss_cls.dice_weight) == (0.5, 0.2)
     assert model.roi_extractor.margin * 2 == 15 and model.roi_extractor.size == (320, 320)
     assert model.get('roi_mixing') is None and model.get('localizer_size') is None
-    resize = next(t for t in cfg.train_dataloader.dataset.pipeline if t.type == 'Resize')
+    resize = next(t for t in cfg.train_dataloader.dataset.pipeline if t.type == 'ResizeSlice')
     assert resize.scale == (320, 320)
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4, fused=True)
     assert cfg.param_scheduler == [dict(type='StepLR', step_size=25, gamma=0.1, by_epoch=True)]

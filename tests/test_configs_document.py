@@ -35,7 +35,7 @@ def datasets(config):
 
 def sizes(config):
     steps = (step for dataset in datasets(config) for step in dataset.pipeline)
-    return [step.scale for step in steps if step.type == 'Resize']
+    return [step.scale for step in steps if step.type == 'ResizeSlice']
 
 
 EXPECTED = {

@@ -120,7 +120,7 @@ def test_data_optimiser_and_epochs_are_equal(scale):
             pipelines = [c.pop('.dataset.pipeline', []) for c in (ours, theirs)]
             assert ours == theirs, f'{name}: {key}'
             for step, twin in zip(*pipelines, strict=True):
-                if step['type'] == 'Resize' and not is_two_stage(config):
+                if step['type'] == 'ResizeSlice' and not is_two_stage(config):
                     seen = other['model'].get('localizer_size') or twin['scale']
                     step, twin = {**step, 'scale': tuple(step['scale'])}, {**twin, 'scale': seen}
                 assert step == twin, f'{name}: {key}'
@@ -162,7 +162,7 @@ def test_presets_differ_in_sizes_and_boxes_alone(scale):
         for key in ('train_dataloader', 'test_dataloader'):
             ours, theirs = flat(config[key]), flat(peer[key])
             pipelines = [
-                [step for step in c.pop('.dataset.pipeline') if step['type'] != 'Resize']
+                [step for step in c.pop('.dataset.pipeline') if step['type'] != 'ResizeSlice']
                 for c in (ours, theirs)
             ]
             assert pipelines[0] == pipelines[1], key

@@ -81,7 +81,7 @@ def test_wheel_holds_every_source_config_and_tool(wheel):
     code = {name for name in tracked('lsnet_mm', '*.py') if '/.mim/' not in name}
     assert code <= names
     assert tracked('lsnet_mm/visualization/templates', '*') <= names
-    mim = {f'lsnet_mm/.mim/{name}' for name in tracked('configs', '*.py') | tracked('tools', '*.*')}
+    mim = {f'lsnet_mm/.mim/{name}' for name in tracked('configs', '*.*') | tracked('tools', '*.*')}
     assert {name for name in mim if '__pycache__' not in name} <= names
     assert 'lsnet_mm/.mim/model-index.yml' in names
     assert not [name for name in names if '__pycache__' in name or name.startswith('tests')]

@@ -1,7 +1,6 @@
 import copy
 from collections.abc import Callable
 
-import cv2
 import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData, PixelData
@@ -10,6 +9,7 @@ from torch import nn
 from ..apis import slice_pipeline
 from ..models.geometry import boxes_to_rois
 from ..models.segmentors.ground_truth import crop_ground_truth
+from ..resizing import resize_labels
 from .floor import count_work
 from .scene import BOXES, Scene
 from .subject import FUSED, Subject, two_stages
@@ -134,7 +134,7 @@ def training_batch(subject: Subject, scene: Scene) -> dict:
 
 def _add_truth(packed: dict, mask) -> None:
     height, width = packed['inputs'].shape[-2:]
-    mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    mask = resize_labels(mask, (width, height))
     boxes = BOXES(dict(gt_seg_map=mask))
     sample = packed['data_samples']
     sample.gt_sem_seg = PixelData(data=torch.from_numpy(mask)[None].long())

@@ -17,7 +17,7 @@ from .annotations import coco_annotations
 #: Transforms that make a slice, its mask and its boxes. The first ones load.
 KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')
 #: Transforms that are a detector's own affair.
-LEFT_OUT = ('Resize', 'PackLSNetInputs')
+LEFT_OUT = ('Resize', 'ResizeSlice', 'PackLSNetInputs')
 MARKER = 'coco_export.json'
 LAYOUT = ('train', 'val', 'test', 'annotations', MARKER)
 

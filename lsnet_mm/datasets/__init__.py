@@ -11,6 +11,7 @@ from .transforms import (
     PackLSNetInputs,
     RandomCTAffine,
     RandomIntensity,
+    ResizeSlice,
 )
 from .worker_init import epoch_worker_init_fn
 
@@ -26,6 +27,7 @@ __all__ = [
     'PancreasCTDataset',
     'RandomCTAffine',
     'RandomIntensity',
+    'ResizeSlice',
     'SliceFolderDataset',
     'epoch_worker_init_fn',
 ]

@@ -54,31 +54,48 @@ def _classes(path: Path, labels: object) -> tuple[str, ...]:
     raise ValueError(f"{path}: 'labels' {problem}; got {labels}. {fix}.")
 
 
-def fold_cases(root: Path, fold: int | str, split: str) -> list[str]:
-    """The cases of one split of one fold of ``splits_final.json``.
-
-    Args:
-        root: The prepared folder.
-        fold: Number in nnU-Net's list of folds, or name where the file is an object of folds.
-        split: Name of a list in the fold: ``'train'``, ``'val'`` or another that it has.
-
-    Returns:
-        list[str]: As the file lists them.
+def read_folds(path: Path) -> list | dict:
+    """The content of a ``splits_final.json``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another form, or has no such fold or split.
+        ValueError: If it holds no folds.
     """
-    path = root / 'splits_final.json'
-    content = _read_json(path, list, dict)
-    folds = content if isinstance(content, dict) else dict(enumerate(content))
+    return _read_json(path, list, dict)
+
+
+def pick_fold(folds: list | dict, fold: int | str, source: object) -> dict[str, list[str]]:
+    """One fold: its lists of cases, ``'train'``, ``'val'`` and whatever else it has.
+
+    Args:
+        folds: As :func:`read_folds` gives them.
+        fold: Number in nnU-Net's list of folds, or name where they are an object of folds.
+        source: Where the folds stand, for errors.
+
+    Raises:
+        ValueError: If there is no such fold, or it is no object of lists.
+    """
+    folds = folds if isinstance(folds, dict) else dict(enumerate(folds))
     if fold not in folds:
-        raise ValueError(f'{path} has the folds {_names(folds)}; there is no {fold!r}.')
-    if not isinstance(folds[fold], dict) or split not in folds[fold]:
+        raise ValueError(f'{source} has the folds {_names(folds)}; there is no {fold!r}.')
+    lists = folds[fold]
+    if not isinstance(lists, dict) or not all(isinstance(v, list) for v in lists.values()):
+        raise ValueError(f'{source}: fold {fold!r} must be {{"train": [cases], "val": [cases]}}.')
+    return lists
+
+
+def fold_cases(folds: list | dict, fold: int | str, split: str, source: object) -> list[str]:
+    """The cases of one list of one fold, as the fold lists them; see :func:`pick_fold`.
+
+    Raises:
+        ValueError: If there is no such fold or list.
+    """
+    lists = pick_fold(folds, fold, source)
+    if split not in lists:
         raise ValueError(
-            f'{path}: fold {fold!r} has no {split!r} list of cases, it has {_names(folds[fold])}.'
+            f'{source}: fold {fold!r} has no {split!r} list of cases, it has {_names(lists)}.'
         )
-    return folds[fold][split]
+    return lists[split]
 
 
 def _names(keys) -> str:
@@ -92,7 +109,7 @@ def _read_json(path: Path, *kinds: type) -> dict | list:
         )
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # of JSON, or of its encoding
         raise ValueError(f'{path} is not valid JSON ({error}). Prepare the data again.') from error
     if not isinstance(content, kinds):
         expected = ' or '.join(kind.__name__ for kind in kinds)

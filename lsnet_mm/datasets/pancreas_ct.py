@@ -7,7 +7,7 @@ from mmengine.registry import DATASETS
 from ..volumes import foreground_slices, open_nifti, slice_spacing
 from .classes import check_classes, label_map, palette
 from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
-from .nnunet_layout import ENDING, fold_cases, read_description
+from .nnunet_layout import ENDING, fold_cases, read_description, read_folds
 
 SLICES = ('all', 'foreground')
 
@@ -82,7 +82,11 @@ class PancreasCTDataset(CTSliceDataset):
         images = {p.name[: -len('_0000.nii')]: p for p in root.glob(f'imagesTr/*_0000{ENDING}')}
         masks = {p.name[: -len(ENDING)]: p for p in root.glob(f'labelsTr/*{ENDING}')}
         pairs = dict(zip(sorted(images), pair_files(images, masks), strict=True))
-        cases = sorted(pairs) if self.split == 'all' else fold_cases(root, self.fold, self.split)
+        if self.split == 'all':
+            cases = sorted(pairs)
+        else:
+            path = root / 'splits_final.json'
+            cases = fold_cases(read_folds(path), self.fold, self.split, path)
         if not cases:
             raise ValueError(f'split {self.split!r}, fold {self.fold} of {root} is empty.')
         missing = [case for case in cases if case not in pairs]

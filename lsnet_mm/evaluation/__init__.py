@@ -1,7 +1,7 @@
 """Scores of masks and boxes, and the files that a run leaves behind."""
 
 from .boxes import union_box_iou
-from .functional import PROTOCOLS, aggregate, box_scores, counts, scores
+from .functional import PROTOCOLS, aggregate, box_scores, counts, failure_rates, scores
 from .segmentation_metric import TwoStageSegMetric
 from .statistics import PairedDifference, by_area, paired_difference, per_patient
 from .surface import hd95, nsd
@@ -14,6 +14,7 @@ __all__ = [
     'box_scores',
     'by_area',
     'counts',
+    'failure_rates',
     'hd95',
     'nsd',
     'paired_difference',

@@ -10,7 +10,7 @@ from .provenance import is_absolute
 
 #: Raise it when a default or an algorithm changes what the same config computes: results of before
 #: then count as another config's.
-COMPUTATION = 1
+COMPUTATION = 2
 
 #: Roots of a config that mmengine's Runner reads and that bear on what comes out.
 _TRAINING = (

@@ -22,6 +22,9 @@ PROTOCOLS = {
     'pooled': 'counts summed over everything',
 }
 
+#: Below this IoU with the ground truth a box is elsewhere.
+LOW_IOU = 0.1
+
 
 def counts(
     pred: Tensor, target: Tensor, label: int = 1, ignore_index: int = 255
@@ -113,6 +116,35 @@ def box_scores(rows: Sequence[Row]) -> dict[str, float]:
     if any('rounds' in r for r in slices):
         scores['box/rounds'] = nanmean(r['rounds'] for r in slices)
     return scores
+
+
+def failure_rates(rows: Sequence[Row]) -> dict[str, float]:
+    """How often a slice goes wrong altogether, in percent of the slices of its kind.
+
+    Classes of a slice count together: it is empty where none is in the ground truth.
+
+    Returns:
+        dict: ``slice_fg/failed``, slices with foreground of which not a pixel was found (DSC 0);
+        ``slice_empty/found``, empty slices in which foreground was predicted. Where rows have
+        boxes also ``box/low``, slices with foreground whose box IoU is below :data:`LOW_IOU`, a
+        miss included; and ``slice_empty/boxes``, empty slices with a proposed box. What has no
+        slice to count is left out.
+    """
+    slices = defaultdict(list)
+    for row in rows:
+        slices[row['case'], row['slice']].append(row)
+    events = defaultdict(list)
+    for group in slices.values():
+        boxes, iou = group[0].get('n_boxes'), group[0].get('box_iou')
+        if any(r['area'] > 0 for r in group):
+            events['slice_fg/failed'].append(not any(r['tp'] for r in group))
+            if boxes is not None:
+                events['box/low'].append(iou < LOW_IOU)
+        else:
+            events['slice_empty/found'].append(any(r['fp'] for r in group))
+            if boxes is not None:
+                events['slice_empty/boxes'].append(boxes > 0)
+    return {key: 100.0 * float(np.mean(values)) for key, values in events.items()}
 
 
 def nanmean(values: Iterable[float]) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..models.geometry import mask_to_box
 from .boxes import union_box_iou
-from .functional import PROTOCOLS, aggregate, box_scores, counts, nanmean
+from .functional import PROTOCOLS, aggregate, box_scores, counts, failure_rates, nanmean
 from .surface import check_volume, hd95, nsd
 
 
@@ -20,10 +20,12 @@ from .surface import check_volume, hd95, nsd
 class TwoStageSegMetric(BaseMetric):
     """Masks and boxes of one- and two-stage segmentors, under every protocol at once.
 
-    Keys, in percent: ``{case,slice_fg,slice_all,pooled}/{dsc,precision,recall}``; for two-stage
-    models also ``box/miou`` and ``box/miss`` (see :func:`box_scores`) and, where the model
-    predicts with ground-truth boxes too, the first set again under ``oracle/``. With ``surface``
-    also ``case/hd95`` in mm and ``case/nsd`` (tolerance 2 mm) in percent.
+    Keys, in percent: ``{case,slice_fg,slice_all,pooled}/{dsc,precision,recall}``,
+    ``slice_fg/failed`` and ``slice_empty/found``; for two-stage models also ``box/miou`` and
+    ``box/miss`` (see :func:`box_scores`), ``box/low`` and ``slice_empty/boxes`` (see
+    :func:`failure_rates`) and, where the model predicts with ground-truth boxes too, the first
+    set again under ``oracle/``. With ``surface`` also ``case/hd95`` in mm and ``case/nsd``
+    (tolerance 2 mm) in percent.
 
     The box of the ground truth is the box of its mask, so that all slices with foreground count,
     whatever minimum area the pipeline asks of an object.
@@ -82,6 +84,7 @@ class TwoStageSegMetric(BaseMetric):
             metrics.update(_surface_scores(items))
         if _all_or_none(self.rows, 'n_boxes', 'pred_instances'):
             metrics.update(box_scores(self.rows))
+        metrics.update(failure_rates(self.rows))
         if _all_or_none(self.rows, 'oracle_tp', 'oracle_sem_seg'):
             oracle = aggregate(self.rows, 'oracle_', self.protocols)
             metrics.update({f'oracle/{key}': value for key, value in oracle.items()})

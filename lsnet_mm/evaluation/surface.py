@@ -1,5 +1,6 @@
 """Surface scores of one case in millimetres, by MONAI."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -99,7 +100,7 @@ def _crop(*masks: Tensor) -> list[Tensor]:
 
 
 def _diagonal(shape: Sequence[int], spacing: Sequence[float]) -> float:
-    return float(torch.tensor([n * s for n, s in zip(shape, spacing, strict=True)]).norm())
+    return math.hypot(*(n * s for n, s in zip(shape, spacing, strict=True)))
 
 
 def _monai(name: str):

@@ -7,6 +7,8 @@ from .errors import ExportError
 
 # How many channels MMCV's loading gives, by its color_type.
 _CHANNELS = {'color': 3, 'grayscale': 1}
+# How they resize where a config does not say.
+_INTERPOLATION = {'Resize': 'bilinear', 'ResizeSlice': 'area'}
 # They load or pack, and leave the image alone.
 _NOT_OF_THE_IMAGE = {
     'LoadCTMask',
@@ -40,10 +42,9 @@ def preprocessing(config: Config) -> dict:
             result['channels'] = _CHANNELS[step.get('color_type', 'color')]
         elif name == 'HUWindow' and result['resize'] is None:
             result['hu_window'] = TRANSFORMS.build(dict(step)).window
-        elif name == 'Resize' and _is_plain(step):
-            result['resize'] = dict(
-                size=tuple(step['scale']), interpolation=step.get('interpolation', 'bilinear')
-            )
+        elif name in _INTERPOLATION and _is_plain(step):
+            how = step.get('interpolation', _INTERPOLATION[name])
+            result['resize'] = dict(size=tuple(step['scale']), interpolation=how)
         elif name not in _NOT_OF_THE_IMAGE:
             raise ExportError(
                 f'the ONNX runner knows no {dict(step)} in the test pipeline: leave it out, or '

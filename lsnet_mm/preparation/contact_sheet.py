@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..files import encode_png
+from ..resizing import resize_labels
 from ..volumes import read_slice
 from .conversion import prepared_files
 
@@ -42,7 +43,7 @@ def _tile(out: Path, record: dict) -> np.ndarray:
     scale = SIDE / max(grey.shape)
     size = [max(round(n * scale), 1) for n in grey.shape[::-1]]
     picture = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
-    mask = cv2.resize((label > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    mask = resize_labels((label > 0).astype(np.uint8), size)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, contours, -1, OUTLINE, 1)
 

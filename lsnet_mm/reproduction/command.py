@@ -35,7 +35,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='nets and images of the paper, or small',
     )
     add('--seeds', nargs='+', type=int, default=[0], metavar='N', help='one training each (0)')
-    add('--folds', nargs='+', type=int, metavar='N', help='(0 1 2 3 of pancreas_ct, else none)')
+    add(
+        '--folds',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='(0 1 2 3 of pancreas_ct, else none)',
+    )
     add('--rows', nargs='+', metavar='NAME', help='only these systems of the tables')
     add('--resume', action='store_true', help='go on with trainings that were stopped')
     add('--jobs', type=int, metavar='N', help='runs at once (one a GPU, or one)')
@@ -51,8 +57,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(
             f'--rows: {", ".join(sorted(unknown))} not in these tables: {", ".join(known)}'
         )
-    if args.folds and args.data == 'slices':
-        parser.error('--folds: slices have no folds, leave it out')
     return args
 
 

@@ -1,5 +1,6 @@
 """The config of a table's row on the data that it is run on."""
 
+import json
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -81,8 +82,8 @@ def _exchange(config: Config, name: str, data: str) -> Config:
     wanted = _load(_dataset(data))
     for part in ('train', 'val', 'test'):
         own, other = (c[f'{part}_dataloader'].dataset for c in (config, wanted))
-        resize = [step for step in own.pipeline if step['type'] == 'Resize']
-        steps = ([step] if step['type'] != 'Resize' else resize for step in other.pipeline)
+        resize = [step for step in own.pipeline if step['type'] == 'ResizeSlice']
+        steps = ([step] if step['type'] != 'ResizeSlice' else resize for step in other.pipeline)
         other.pipeline = [step for some in steps for step in some]
     return Config({**settings, **wanted.to_dict()})
 
@@ -95,7 +96,12 @@ def _set_fold(config: Config, fold: int | str) -> None:
     for part in ('train', 'val', 'test'):
         dataset = config[f'{part}_dataloader'].dataset
         if 'fold' not in dataset:
-            raise ValueError(f'{dataset.data_root} has no folds: leave out the fold.')
+            # The folds themselves, not their path: a run's config stands alone, and its hash
+            # changes with them.
+            path = DATASETS / f'{Path(dataset.data_root).name}_folds.json'
+            if not path.is_file():
+                raise ValueError(f'{dataset.data_root} has no folds: leave out the fold.')
+            dataset.folds = json.loads(path.read_text())
         dataset.fold = fold
 
 

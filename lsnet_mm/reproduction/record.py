@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..evaluation.functional import Row as SliceRow
-from ..evaluation.functional import aggregate, box_scores
+from ..evaluation.functional import aggregate, box_scores, failure_rates
 from ..evaluation.results import TRAIN_SPLIT, read_run
 from .row import Row
 from .run import Run
@@ -48,9 +48,10 @@ class Record:
     def scores(self) -> dict[str, list[float]]:
         """One value a seed, in percent, by the key of the metric.
 
-        Beside the keys of the metric (``slice_fg/dsc``, ``oracle/slice_fg/dsc``, ``box/miou``):
-        ``train/box/miou``, ``params`` and ``localizer/params`` in millions, ``gflops`` and
-        ``localizer/gflops``. What a model has not, or an old result file, is left out.
+        Beside the keys of the metric (``slice_fg/dsc``, ``oracle/slice_fg/dsc``, ``box/miou``,
+        ``slice_empty/found``): ``train/box/miou``, ``params`` and ``localizer/params`` in
+        millions, ``gflops`` and ``localizer/gflops``. What a model has not, or an old result
+        file, is left out.
         """
         each = [self._scores(seed) for seed in self.seeds]
         keys = dict.fromkeys(key for scores in each for key in scores)
@@ -58,7 +59,7 @@ class Record:
 
     def _scores(self, seed: int) -> dict[str, float]:
         rows = self.slices(seed)
-        scores = aggregate(rows, protocols=_PROTOCOLS)
+        scores = aggregate(rows, protocols=_PROTOCOLS) | failure_rates(rows)
         if rows[0].get('n_boxes') is not None:
             scores |= box_scores(rows)
         if rows[0].get('oracle_tp') is not None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..files import encode_png
+from ..resizing import resize_labels
 from .draw import BOX, CLASSES
 from .study_check import check_study
 
@@ -66,7 +67,7 @@ def _tile(image: np.ndarray, mask: np.ndarray, boxes: np.ndarray, title: str) ->
     size = [max(round(n * scale), 1) for n in image.shape[::-1]]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = cv2.cvtColor(cv2.resize(image, size, interpolation=how), cv2.COLOR_GRAY2BGR)
-    labels = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    labels = resize_labels(mask, size)
     for label in np.unique(labels[labels > 0]):
         part = (labels == label).astype(np.uint8)
         contours, _ = cv2.findContours(part, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)

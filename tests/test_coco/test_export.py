@@ -60,7 +60,7 @@ def corners(bbox):
 
 def test_images_and_boxes_are_those_of_the_slices(data, exported):
     folder, about, counted = exported
-    boxes_from_mask = BoxesFromMask(min_area=4, merge_distance=80)
+    boxes_from_mask = BoxesFromMask(min_area=25, merge_distance=80)
     for split in ('train', 'val'):
         content = read(folder, split)
         assert counted.count((split, len(content['images']))) == len(content['images'])
@@ -97,7 +97,7 @@ def test_it_says_what_it_is_and_not_where_it_came_from(data, exported):
     folder, about, _ = exported
     assert json.loads(json.dumps(about)) == json.loads((folder / 'coco_export.json').read_text())
     assert about['val']['data'] == 'phantom' and about['val']['split'] == 'val'
-    assert dict(type='BoxesFromMask', min_area=4, merge_distance=80) in about['val']['pipeline']
+    assert dict(type='BoxesFromMask', min_area=25, merge_distance=80) in about['val']['pipeline']
     assert len(about['val']['sha256']) == 64
     for path in folder.rglob('*.json'):
         assert str(data) not in path.read_text()

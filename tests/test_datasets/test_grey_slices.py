@@ -117,7 +117,7 @@ def test_colours_stay_colours(slice_root):
     dataset = dict(cfg.train_dataloader.dataset, data_root=str(slice_root))
     still = dict(
         LoadImageFromFile=dict(color_type='color'),
-        Resize=dict(scale=(30, 20)),
+        ResizeSlice=dict(scale=(30, 20)),
         RandomCTAffine=dict(rotation=0, scale=0, shift=0),
         RandomIntensity=dict(brightness=0, contrast=0, gamma=0, noise=0),
     )

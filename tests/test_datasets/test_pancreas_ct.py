@@ -8,7 +8,7 @@ from lsnet_mm.datasets import PancreasCTDataset
 
 LOAD = [dict(type='LoadCTSlice'), dict(type='HUWindow')]
 MASK = [dict(type='LoadCTMask'), dict(type='BoxesFromMask'), dict(type='PackLSNetInputs')]
-RESIZE = [dict(type='mmseg.Resize', scale=(32, 32), keep_ratio=False, interpolation='area')]
+RESIZE = [dict(type='ResizeSlice', scale=(32, 32))]
 
 
 def cases(dataset):
@@ -101,8 +101,8 @@ def test_training_pipeline_resizes_image_and_mask(phantom):
     assert (sample.ori_shape, sample.img_shape) == ((40, 48), (32, 32))
 
 
-def test_stock_resize_averages_hu(phantom):
-    half = dict(type='mmseg.Resize', scale=(24, 20), keep_ratio=False, interpolation='area')
+def test_resizing_averages_hu(phantom):
+    half = dict(type='ResizeSlice', scale=(24, 20))
     plain, halved = (
         PancreasCTDataset(phantom, 'all', pipeline=LOAD + steps)[6]['img'] for steps in ([], [half])
     )

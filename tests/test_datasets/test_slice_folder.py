@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.registry import DATASETS
 from PIL import Image
 
@@ -106,3 +108,78 @@ def test_real_slices():
     sample = val[0]['data_samples']
     assert sample.ori_shape == (512, 512)
     assert 5 <= sample.gt_sem_seg.data.sum() <= 5401 and len(sample.gt_instances.bboxes) >= 1
+
+
+FOLDS = [dict(train=['P_01'], val=['P_02']), dict(train=['P_02'], val=['P_01'])]
+
+
+def numbers(dataset):
+    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
+    return [(info['case'], info['slice_index']) for info in infos]
+
+
+def test_folds_divide_all_slices_by_case(slice_root):
+    first, second = [('P_01', 7), ('P_01', 12)], [('P_02', 3)]
+    for fold, train, val in ((0, first, second), (1, second, first)):
+        for split, expected in (('train', train), ('val', val), (('val', 'train'), first + second)):
+            dataset = SliceFolderDataset(slice_root, split, folds=FOLDS, fold=fold)
+            assert numbers(dataset) == expected and dataset.fold == fold
+        assert dataset.split == 'val+train'
+    by_folder = SliceFolderDataset(slice_root, 'val')
+    by_fold = SliceFolderDataset(slice_root, 'val', folds=FOLDS, fold=0)
+    assert by_fold.sha256() == by_folder.sha256() and by_folder.fold is None
+
+
+def test_several_folders_are_pooled(slice_root):
+    dataset = SliceFolderDataset(slice_root, ['val', 'train'])
+    assert numbers(dataset) == [('P_01', 7), ('P_01', 12), ('P_02', 3)]
+    assert dataset.split == 'val+train'
+    with pytest.raises(FileNotFoundError, match="no split 'test'"):
+        SliceFolderDataset(slice_root, ['val', 'test'])
+    with pytest.raises(ValueError, match='split names nothing'):
+        SliceFolderDataset(slice_root, [])
+
+
+def test_a_file_of_folds(slice_root, tmp_path, monkeypatch):
+    """Of the current folder, or else of the data; in a config as anywhere."""
+    monkeypatch.chdir(tmp_path)
+    (slice_root / 'folds.json').write_text(json.dumps(FOLDS))
+    cfg = dict(type='SliceFolderDataset', data_root=str(slice_root), split='val', fold=1)
+    assert len(DATASETS.build(dict(cfg, folds='folds.json'))) == 2
+    assert len(DATASETS.build(Config(dict(cfg, folds=FOLDS)))) == 2
+    Path('folds.json').write_text(json.dumps(FOLDS[::-1]))
+    assert len(DATASETS.build(dict(cfg, folds='folds.json'))) == 1
+    for bad, message in (('{', 'folds.json is not valid JSON'), ('3', 'must hold a JSON list')):
+        Path('folds.json').write_text(bad)
+        with pytest.raises(ValueError, match=message):
+            DATASETS.build(dict(cfg, folds='folds.json'))
+    with pytest.raises(FileNotFoundError, match='no.json does not exist, neither from here nor in'):
+        DATASETS.build(dict(cfg, folds='no.json'))
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (dict(folds=FOLDS), 'belong together; got .* and fold=None. Set both or neither'),
+        (dict(fold=0), 'belong together; got folds=None and fold=0'),
+        (dict(folds=FOLDS, fold=2), "config's folds has the folds 0, 1; there is no 2"),
+        (dict(folds=FOLDS, fold=0, split='test'), "has no 'test' list of cases, it has train, val"),
+        (dict(folds=[dict(train=['P_01'], val=[])], fold=0), r'no list for .*slices: P_02\. Corr'),
+        (dict(folds=[dict(train=['P_01', 'P_02', 'P_03'])], fold=0), 'without slices .*: P_03'),
+        (dict(folds=[dict(train=['P_01', 'P_02'], val=[])], fold=0, split='val'), 'is empty'),
+        (dict(folds=[['P_01']], fold=0), 'fold 0 must be {"train"'),
+    ],
+)
+def test_folds_that_do_not_fit(slice_root, settings, message):
+    with pytest.raises(ValueError, match=message):
+        SliceFolderDataset(slice_root, **settings)
+
+
+def test_a_slice_in_two_folders(slice_root):
+    for kind in ('images', 'masks'):
+        name = f'{kind}/P_01_007.png'
+        (slice_root / 'val' / name).write_bytes((slice_root / 'train' / name).read_bytes())
+    for settings in (dict(folds=FOLDS, fold=0), dict(split=['train', 'val'])):
+        with pytest.raises(ValueError, match='train/images/P_01_007.png and .* are the same slice'):
+            SliceFolderDataset(slice_root, **settings)
+    assert len(SliceFolderDataset(slice_root, 'train')) == 2

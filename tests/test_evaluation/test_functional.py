@@ -4,7 +4,13 @@ import pytest
 import torch
 from monai.metrics import compute_dice
 
-from lsnet_mm.evaluation.functional import aggregate, box_scores, counts, scores
+from lsnet_mm.evaluation.functional import (
+    aggregate,
+    box_scores,
+    counts,
+    failure_rates,
+    scores,
+)
 
 
 def row(case, index, tp, fp, fn, **kwargs):
@@ -113,3 +119,39 @@ def test_box_scores_count_a_miss_and_leave_out_empty_slices():
         row('a', 2, 0, 3, 0, box_iou=None, n_boxes=1),
     ]
     assert box_scores(rows) == pytest.approx({'box/miou': 40, 'box/miss': 50})
+
+
+def test_failure_rates():
+    rows = [
+        row('a', 0, 4, 0, 0, box_iou=0.8, n_boxes=1),
+        row('a', 1, 0, 9, 4, box_iou=0.09, n_boxes=2),  # a box elsewhere
+        row('a', 2, 1, 0, 4, box_iou=0.1, n_boxes=1),
+        row('a', 3, 0, 0, 4, box_iou=0.0, n_boxes=0),  # a miss
+        row('b', 3, 0, 0, 4, box_iou=0.5, n_boxes=1),
+        row('b', 4, 0, 2, 0, box_iou=None, n_boxes=1),
+        row('b', 5, 0, 0, 0, box_iou=None, n_boxes=1),
+        row('b', 6, 0, 0, 0, box_iou=None, n_boxes=0),
+    ]
+    expected = {
+        'slice_fg/failed': 60,
+        'box/low': 40,
+        'slice_empty/found': 100 / 3,
+        'slice_empty/boxes': 200 / 3,
+    }
+    assert failure_rates(rows) == pytest.approx(expected)
+    assert failure_rates(rows[:5]) == pytest.approx({'slice_fg/failed': 60, 'box/low': 40})
+    assert failure_rates(rows[7:]) == {'slice_empty/found': 0, 'slice_empty/boxes': 0}
+    one_stage = [dict(r, box_iou=None, n_boxes=None) for r in rows]
+    assert failure_rates(one_stage).keys() == {'slice_fg/failed', 'slice_empty/found'}
+    assert failure_rates([]) == {}
+
+
+def test_failure_rates_take_the_classes_of_a_slice_together():
+    def both(number, first, second):
+        return [row('a', number, *n, **{'class': k}) for k, n in enumerate((first, second), 1)]
+
+    one_found = both(0, (4, 0, 0), (0, 0, 4))
+    one_there = both(1, (0, 0, 0), (0, 0, 4))
+    nothing_there = both(2, (0, 0, 0), (0, 3, 0))
+    rates = failure_rates(one_found + one_there + nothing_there)
+    assert rates == {'slice_fg/failed': 50, 'slice_empty/found': 100}

@@ -47,7 +47,8 @@ def test_one_stage():
     metrics, metric = evaluate(
         [sample('b', 3, gt, gt), sample('a', 7, gt, mask()), sample('a', 5, mask(), mask())]
     )
-    assert set(metrics) == ONE_STAGE_KEYS
+    assert set(metrics) == ONE_STAGE_KEYS | {'slice_fg/failed', 'slice_empty/found'}
+    assert (metrics['slice_fg/failed'], metrics['slice_empty/found']) == (50, 0)
     assert metrics['case/dsc'] == 50
     assert metrics['slice_all/dsc'] == pytest.approx(200 / 3)
     assert [(r['case'], r['slice']) for r in metric.rows] == [('a', 5), ('a', 7), ('b', 3)]
@@ -74,7 +75,13 @@ def test_two_stage():
     assert set(metrics) == ONE_STAGE_KEYS | {f'oracle/{k}' for k in ONE_STAGE_KEYS} | {
         'box/miou',
         'box/miss',
+        'box/low',
+        'slice_fg/failed',
+        'slice_empty/found',
+        'slice_empty/boxes',
     }
+    assert (metrics['box/low'], metrics['slice_fg/failed']) == (50, 50)
+    assert (metrics['slice_empty/found'], metrics['slice_empty/boxes']) == (100, 100)
     assert metrics['box/miou'] == 50
     assert metrics['box/miss'] == 50
     assert metrics['oracle/case/dsc'] == 100

@@ -39,6 +39,13 @@ def test_empty_volumes():
     assert nsd(cube(), EMPTY, SPACING) == 0
 
 
+def test_spacing_may_be_integers():
+    spacing = (1, 1, 2)
+    assert hd95(EMPTY, cube(), spacing) == pytest.approx(math.sqrt(16**2 + 16**2 + 16**2))
+    assert hd95(cube(x=4), cube(), spacing) == pytest.approx(2.0)
+    assert nsd(cube(x=4), cube(), spacing) == 100
+
+
 def test_what_is_not_a_volume():
     check_volume('a', [4, 5, 6], SPACING)
     with pytest.raises(ValueError, match='contiguous slices, case a jumps from slice 5 to 8'):

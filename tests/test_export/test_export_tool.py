@@ -161,6 +161,20 @@ def test_channels_of_image_files(options, channels):
     assert preprocessing(cfg)['channels'] == channels
 
 
+@pytest.mark.parametrize(
+    'step, how',
+    [
+        (dict(type='ResizeSlice'), 'area'),
+        (dict(type='ResizeSlice', interpolation='bilinear'), 'bilinear'),
+        (dict(type='Resize'), 'bilinear'),
+        (dict(type='mmseg.Resize', keep_ratio=False, interpolation='area'), 'area'),
+    ],
+)
+def test_slices_are_resized_as_the_config_says(step, how):
+    cfg = config(segmentor(), 'LoadCTSlice', dict(step, scale=(64, 48)))
+    assert preprocessing(cfg)['resize'] == dict(size=(64, 48), interpolation=how)
+
+
 def test_neighbours_are_channels():
     cfg = config(segmentor(), 'LoadCTSlice')
     cfg.test_dataloader.dataset.pipeline[0].neighbours = 2

@@ -161,7 +161,7 @@ def test_coarse_to_fine_with_several_classes(tmp_path):
 def test_one_stage_with_a_resize(tmp_path):
     """8-bit slices, one graph, masks at the size of the slice. Its three channels are those of
     every older export."""
-    resize = dict(type='Resize', scale=(96, 64), keep_ratio=False, interpolation='area')
+    resize = dict(type='ResizeSlice', scale=(96, 64))
     cfg = config(segmentor(), 'LoadImageFromFile', resize)
     model = build(cfg)
     torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=0.5)

@@ -83,6 +83,18 @@ def test_markdown(results):
     assert markdown(TABLE, read_records(TABLE, 'slices', results)) == MARKDOWN
 
 
+def test_failures_are_scores(here):
+    rows = slices(60, 0.05)
+    empty = dict(rows[0], slice=8, area=0, tp=0, fp=5, fn=0, box_iou=None)
+    put_result(Run(TWO, 'slices', 0), [*rows, empty, dict(empty, slice=9, fp=0, n_boxes=0)])
+    put_result(Run(UNET, 'slices', 0), slices(0), localizer=None)
+    one, two, _ = read_records(TABLE, 'slices', here / 'results')
+    assert [two.scores[key] for key in ('slice_empty/found', 'slice_empty/boxes')] == [[50], [50]]
+    assert [two.scores[key] for key in ('slice_fg/failed', 'box/low')] == [[0], [100]]
+    assert one.scores['slice_fg/failed'] == [100]
+    assert not {'slice_empty/found', 'slice_empty/boxes', 'box/low'} & one.scores.keys()
+
+
 def test_csv(results):
     lines = csv_text(TABLE, read_records(TABLE, 'slices', results)).splitlines(True)
     assert lines[1] == CSV

@@ -100,7 +100,6 @@ def refusal(capsys, *arguments):
     'more, message',
     [
         (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_small_unet_slices_gamma0'),
-        (['--data', 'slices', '--folds', '1'], 'slices have no folds'),
         (['--table', '6'], "invalid choice: '6'"),
     ],
 )

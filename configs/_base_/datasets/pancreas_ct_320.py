@@ -15,7 +15,7 @@ train_dataloader = dict(
             dict(type='LoadCTSlice'),
             dict(type='LoadCTMask'),
             dict(type='HUWindow', window=(-100, 240)),
-            dict(type='Resize', scale=(320, 320), keep_ratio=False, interpolation='area'),
+            dict(type='ResizeSlice', scale=(320, 320)),
             dict(type='RandomCTAffine', rotation=10, scale=0.2, shift=0.1),
             dict(type='RandomIntensity'),
             dict(type='BoxesFromMask'),
@@ -37,7 +37,7 @@ val_dataloader = dict(
         pipeline=[
             dict(type='LoadCTSlice'),
             dict(type='HUWindow', window=(-100, 240)),
-            dict(type='Resize', scale=(320, 320), keep_ratio=False, interpolation='area'),
+            dict(type='ResizeSlice', scale=(320, 320)),
             dict(type='LoadCTMask'),
             dict(type='BoxesFromMask'),
             dict(type='PackLSNetInputs'),

@@ -12,10 +12,10 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile', color_type='grayscale'),
             dict(type='LoadCTMask'),
-            dict(type='Resize', scale=(160, 160), keep_ratio=False, interpolation='area'),
+            dict(type='ResizeSlice', scale=(160, 160)),
             dict(type='RandomCTAffine', rotation=10, scale=0.2, shift=0.1),
             dict(type='RandomIntensity'),
-            # Two parts of the organ nearer than this, on a slice 320 wide, make one peak.
+            # Both on a slice 320 wide: two parts of the organ nearer than 80 make one peak.
             dict(type='BoxesFromMask', min_area=10, merge_distance=80),
             dict(type='PackLSNetInputs'),
         ],
@@ -33,7 +33,7 @@ val_dataloader = dict(
         # The mask is loaded after resizing: scores are those at the slice's own size.
         pipeline=[
             dict(type='LoadImageFromFile', color_type='grayscale'),
-            dict(type='Resize', scale=(160, 160), keep_ratio=False, interpolation='area'),
+            dict(type='ResizeSlice', scale=(160, 160)),
             dict(type='LoadCTMask'),
             dict(type='BoxesFromMask', min_area=10, merge_distance=80),
             dict(type='PackLSNetInputs'),

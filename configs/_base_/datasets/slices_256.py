@@ -4,7 +4,7 @@ _base_ = './slices_160.py'
 train_dataloader = dict(
     dataset=dict(
         pipeline=[
-            t | dict(scale=(256, 256)) if t['type'] == 'Resize' else t
+            t | dict(scale=(256, 256)) if t['type'] == 'ResizeSlice' else t
             for t in _base_.train_dataloader.dataset.pipeline
         ]
     )
@@ -12,7 +12,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         pipeline=[
-            t | dict(scale=(256, 256)) if t['type'] == 'Resize' else t
+            t | dict(scale=(256, 256)) if t['type'] == 'ResizeSlice' else t
             for t in _base_.val_dataloader.dataset.pipeline
         ]
     )

@@ -5,7 +5,7 @@ train_dataloader = dict(
     num_workers=4,
     dataset=dict(
         pipeline=[
-            t | dict(scale=(320, 320)) if t['type'] == 'Resize' else t
+            t | dict(scale=(320, 320)) if t['type'] == 'ResizeSlice' else t
             for t in _base_.train_dataloader.dataset.pipeline
         ]
     ),
@@ -14,7 +14,7 @@ val_dataloader = dict(
     num_workers=4,
     dataset=dict(
         pipeline=[
-            t | dict(scale=(320, 320)) if t['type'] == 'Resize' else t
+            t | dict(scale=(320, 320)) if t['type'] == 'ResizeSlice' else t
             for t in _base_.val_dataloader.dataset.pipeline
         ]
     ),

@@ -7,6 +7,7 @@ from .load_ct_slice import LoadCTSlice
 from .pack_lsnet_inputs import PackLSNetInputs
 from .random_ct_affine import RandomCTAffine
 from .random_intensity import RandomIntensity
+from .resize_slice import ResizeSlice
 
 __all__ = [
     'BoxesFromMask',
@@ -18,4 +19,5 @@ __all__ = [
     'PackLSNetInputs',
     'RandomCTAffine',
     'RandomIntensity',
+    'ResizeSlice',
 ]

@@ -19,14 +19,15 @@ class BoxesFromMask(BaseTransform):
     that mask, ``gt_bboxes_labels`` (n,) int64, all 0. An image without a mask passes through.
 
     Args:
-        min_area: Components with fewer pixels are left out. Where all are smaller the largest
-            stays: a slice with pancreas has an object.
+        min_area: Components with fewer pixels are left out, in pixels of a 320x320 image; it
+            scales with the image's area, so that an object is one at every size. Where all are
+            smaller the largest stays: a slice with pancreas has an object.
         merge_distance: Objects whose box centres are closer than this become one, in pixels of a
             320 wide image; it scales with the width. The heatmap (Eq. 1) cannot keep centres
             apart that are closer than about 76 such pixels. 0 never merges.
     """
 
-    def __init__(self, min_area: int = 10, merge_distance: float = 0.0) -> None:
+    def __init__(self, min_area: float = 10, merge_distance: float = 0.0) -> None:
         if min_area < 0 or merge_distance < 0:
             raise ValueError(
                 'BoxesFromMask: min_area and merge_distance must not be negative, got '
@@ -40,7 +41,7 @@ class BoxesFromMask(BaseTransform):
         if 'gt_seg_map' not in results:
             return results
         mask = results['gt_seg_map']
-        boxes = component_boxes(mask, self.min_area)
+        boxes = component_boxes(mask, self.min_area * mask.size / REFERENCE_WIDTH**2)
         boxes = merge_boxes(boxes, self.merge_distance * mask.shape[1] / REFERENCE_WIDTH)
         results['gt_bboxes'] = boxes
         results['gt_bboxes_labels'] = np.zeros(len(boxes), np.int64)
@@ -52,8 +53,9 @@ class BoxesFromMask(BaseTransform):
         )
 
 
-def component_boxes(mask: np.ndarray, min_area: int) -> np.ndarray:
-    """Boxes (n, 4) float32 of the components of a (H, W) mask; n = 0 for an empty one."""
+def component_boxes(mask: np.ndarray, min_area: float) -> np.ndarray:
+    """Boxes (n, 4) float32 of the components of a (H, W) mask with so many of its pixels or more;
+    n = 0 for an empty one."""
     foreground = ((mask > 0) & (mask != IGNORE)).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(foreground)
     if not width:

@@ -42,21 +42,34 @@ def test_against_scipy():
     rng = np.random.default_rng(0)
     mask = (ndimage.gaussian_filter(rng.standard_normal((90, 110)), 3) > 0.1).astype(np.uint8)
     labels, count = ndimage.label(mask, np.ones((3, 3)))
+    of_320 = 30 * 320**2 / mask.size
     expected = [
         [x.start, y.start, x.stop, y.stop]
         for k, (y, x) in enumerate(ndimage.find_objects(labels), start=1)
         if (labels == k).sum() >= 30
     ]
     assert 1 < len(expected) < count
-    assert sorted(boxes(mask, min_area=30)) == sorted(expected)
+    assert sorted(boxes(mask, min_area=of_320)) == sorted(expected)
 
 
 def test_small_components_are_left_out_unless_all_are():
-    mask = squares((10, 10), size=4)
+    mask = squares((10, 10), size=4, shape=(320, 320))
     mask[50, 50:52] = 1
     assert boxes(mask) == [[10, 10, 14, 14]]
     assert boxes(mask, min_area=100) == [[10, 10, 14, 14]]  # the largest stays
     assert len(boxes(mask, min_area=1)) == 2
+
+
+@pytest.mark.parametrize('shape', [(160, 160), (320, 320), (512, 512), (100, 640)])
+def test_an_object_is_one_at_every_size(shape):
+    """Of two parts the smaller has just so many pixels, of a 320x320 image, or one too few."""
+    scale = shape[0] * shape[1] / 320**2
+    mask = squares((10, 10), size=20, shape=shape)
+    area = int(np.ceil(10 * scale))
+    mask.reshape(-1)[40 : 40 + area] = 1  # in the first row, apart from the square
+    assert len(boxes(mask, min_area=10)) == 2
+    mask.reshape(-1)[40] = 0
+    assert len(boxes(mask, min_area=10)) == 1
 
 
 def test_merging():
