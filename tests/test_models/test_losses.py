@@ -6,7 +6,8 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
-from lsnet_mm.models import DIoULoss, FocalDiceLoss
+from lsnet_mm.models import DIoULoss, FocalDiceLoss, KPBBRHead
+from lsnet_mm.models.dense_heads.targets import encode
 
 BINARY = [
     # logits, target, expected with gamma 2 and dice weight 0: p^2 log... by hand
@@ -58,6 +59,51 @@ def test_softmax_agrees_with_monai(background):
     assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_squared_dice_agrees_with_monai():
+    monai = pytest.importorskip('monai.losses')
+    torch.manual_seed(0)
+    logits, target = torch.randn(3, 1, 16, 20), torch.rand(3, 1, 16, 20)
+    oracle = monai.DiceLoss(sigmoid=True, squared_pred=True)(logits, target)
+    ours = FocalDiceLoss(dice_weight=1, squared=True)(logits, target)
+    focal = FocalDiceLoss(dice_weight=0)(logits, target)
+    assert (ours - focal).item() == pytest.approx(oracle.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize('squared', [True, False])
+def test_with_squares_the_best_heatmap_is_the_target(squared):
+    """Of those between flat (0) and saturated (4). Without, a saturated one has the least loss."""
+    target, _ = encode(torch.tensor([[60.0, 60, 120, 100]]), (40, 40), 4)
+    target = target.double().clamp(1e-9, 1 - 1e-9)[None, None]
+    sharpness = [0.25, 0.5, 0.8, 1.0, 1.25, 2.0, 4.0]
+    loss = FocalDiceLoss(dice_weight=1, squared=squared)
+    losses = [loss(a * target.logit(), target).item() for a in sharpness]
+    best = sharpness[losses.index(min(losses))]
+    assert best == 1 if squared else best > 1
+
+
+def test_heads_of_heatmaps_have_squares():
+    assert KPBBRHead(8).loss_cls.squared and not FocalDiceLoss().squared
+
+
+@pytest.mark.parametrize('channels, background', [(1, False), (3, False), (3, True)])
+def test_soft_targets_without_values_between_are_the_integers(channels, background):
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, channels, 8, 8), torch.randint(max(channels, 2), (2, 8, 8))
+    soft = labels[:, None].float()
+    if channels > 1:
+        soft = torch.stack([labels == i for i in range(channels)], dim=1).float()
+    loss, weight = FocalDiceLoss(include_background=background), torch.rand(2, 8, 8)
+    assert torch.equal(loss(logits, soft), loss(logits, labels))
+    assert torch.equal(loss(logits, soft, weight[:, None]), loss(logits, labels, weight))
+
+
+def test_softmax_soft_focal_by_hand():
+    """p = 1/4 four times; y = 1/2, 1/2, 0, 0: twice (1/4)^2 * 1/2 * log 4."""
+    target = torch.tensor([0.5, 0.5, 0, 0]).view(1, 4, 1, 1)
+    loss = FocalDiceLoss(dice_weight=0)(torch.zeros(1, 4, 1, 1), target)
+    assert loss.item() == pytest.approx(math.log(4) / 16, abs=1e-6)
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 def test_ignored_pixels_do_not_count(channels):
     torch.manual_seed(0)
@@ -88,6 +134,8 @@ def test_half_precision_is_computed_in_float32():
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r'\(1, 5, 5\) does not fit logits of \(1, 1, 4, 4\)'):
         FocalDiceLoss()(torch.zeros(1, 1, 4, 4), torch.zeros(1, 5, 5, dtype=torch.long))
+    with pytest.raises(ValueError, match=r'expected \(N, H, W\) integers or \(N, C, H, W\) floats'):
+        FocalDiceLoss()(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4))
 
 
 BOXES = [

@@ -23,7 +23,7 @@ model = dict(
             in_channels=64,
             delta=20,
             beta=2,
-            loss_cls=dict(type='FocalDiceLoss', dice_weight=0.2),
+            loss_cls=dict(type='FocalDiceLoss', dice_weight=0.2, squared=True),
             loss_bbox=dict(type='DIoULoss', loss_weight=0.5),
         ),
     ),

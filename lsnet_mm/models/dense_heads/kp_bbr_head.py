@@ -56,7 +56,7 @@ class KPBBRHead(BaseModule):
         beta: float = 2.0,
         prior_prob: float = 0.05,
         prior_distance: float = 4.0,
-        loss_cls: dict = dict(type='FocalDiceLoss'),
+        loss_cls: dict = dict(type='FocalDiceLoss', squared=True),
         loss_bbox: dict = dict(type='DIoULoss', loss_weight=0.5),
         norm_cfg: dict | None = dict(type='BN'),
         train_cfg: dict | None = None,

@@ -1,23 +1,23 @@
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from .functional import dice_loss, soft_focal, softmax_focal
+from .functional import dice_loss, one_hot, soft_focal, softmax_focal
 
 
 @MODELS.register_module()
 class FocalDiceLoss(nn.Module):
     """``L_cls``: focal loss plus 0.2 times Dice loss (paper, 2.5).
 
-    One channel of logits is a sigmoid against a map of {0, 1} or of probabilities (the keypoint
-    heatmap); several channels are a softmax with background against class indices. Computed in
-    float32 whatever the autocast, since a mean over 100,000 pixels is not for half precision.
+    One channel of logits is a sigmoid, several are a softmax with background. A target is class
+    indices or probabilities, as the keypoint heatmap and masks sampled between pixels are.
+    Computed in float32 at least, since a mean over 100,000 pixels is not for half precision.
 
     Args:
         gamma: The focusing exponent of the focal loss.
         dice_weight: Weight of the Dice loss beside the focal loss.
         include_background: Whether the Dice loss of several classes counts channel 0.
+        squared: Squares in the Dice loss, for a target that is soft all over (see ``dice_loss``).
         loss_weight: Weight of the sum.
         loss_name: Key in the log; what starts with ``loss`` is back-propagated (MMSegmentation).
     """
@@ -27,6 +27,7 @@ class FocalDiceLoss(nn.Module):
         gamma: float = 2.0,
         dice_weight: float = 0.2,
         include_background: bool = False,
+        squared: bool = False,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_focal_dice',
     ) -> None:
@@ -34,8 +35,12 @@ class FocalDiceLoss(nn.Module):
         self.gamma = gamma
         self.dice_weight = dice_weight
         self.include_background = include_background
+        self.squared = squared
         self.loss_weight = loss_weight
         self._loss_name = loss_name
+
+    #: The second stage's target may move with its box (:func:`soft_targets`).
+    takes_soft_targets = True
 
     @property
     def loss_name(self) -> str:
@@ -54,8 +59,8 @@ class FocalDiceLoss(nn.Module):
 
         Args:
             pred: (N, C, H, W) logits.
-            target: (N, H, W) integer classes, or (N, 1, H, W) soft values in [0, 1] if C is 1.
-            weight: (N, H, W) weight of each pixel.
+            target: (N, H, W) integer classes, or (N, C, H, W) probabilities of the channels.
+            weight: (N, H, W) or (N, 1, H, W) weight of each pixel.
             ignore_index: Class that is left out of integer targets.
             avg_factor: Divisor of the summed focal loss; the number of pixels if None.
 
@@ -67,27 +72,26 @@ class FocalDiceLoss(nn.Module):
         """
         n, channels, *size = pred.shape
         soft = target.is_floating_point()
-        if tuple(target.shape) != ((n, 1, *size) if soft else (n, *size)):
+        if tuple(target.shape) != ((n, channels, *size) if soft else (n, *size)):
             raise ValueError(
                 f'FocalDiceLoss: a target of shape {tuple(target.shape)} does not fit logits of '
-                f'{tuple(pred.shape)}; expected (N, H, W) integers or (N, 1, H, W) floats.'
+                f'{tuple(pred.shape)}; expected (N, H, W) integers or (N, C, H, W) floats.'
             )
-        pred = pred.float()
-        valid = torch.ones((n, 1, *size), device=pred.device)
+        pred = pred.to(torch.promote_types(pred.dtype, torch.float32))
+        valid = pred.new_ones((n, 1, *size))
         if weight is not None:
-            valid = valid * weight.reshape(n, 1, *size).float()
+            valid = valid * weight.reshape(n, 1, *size).to(pred)
         if not soft:
             ignored = (target == ignore_index).unsqueeze(1)
             valid = valid.masked_fill(ignored, 0)
-            target = target.masked_fill(ignored.squeeze(1), 0)
+            target = one_hot(target.masked_fill(ignored.squeeze(1), 0), channels)
+        target = target.to(pred)
         if channels == 1:
-            target = target.reshape(n, 1, *size).float()
             focal, probs = soft_focal(pred, target, self.gamma), pred.sigmoid()
         else:
-            target = F.one_hot(target.long(), channels).movedim(-1, 1).float()
             focal, probs = softmax_focal(pred, target, self.gamma), pred.softmax(dim=1)
             if not self.include_background:
                 probs, target = probs[:, 1:], target[:, 1:]
         focal = (focal * valid).sum() / (avg_factor or valid.numel())
-        dice = dice_loss(probs, target, valid).mean()
+        dice = dice_loss(probs, target, valid, self.squared).mean()
         return self.loss_weight * (focal + self.dice_weight * dice)

@@ -21,33 +21,46 @@ def soft_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """Focal loss over exclusive classes.
+    """``-sum |y - p|^gamma * y log p``: focal loss over exclusive classes.
 
     Args:
         logits: (N, C, H, W).
-        target: (N, C, H, W), one-hot.
+        target: (N, C, H, W), one-hot or with a sum of 1 over the classes.
 
     Returns:
         Tensor: (N, 1, H, W).
     """
     log_p = logits.log_softmax(dim=1)
-    return -(target * (1 - log_p.exp()).pow(gamma) * log_p).sum(dim=1, keepdim=True)
+    focus = (target - log_p.exp()).abs().pow(gamma)
+    return -(target * focus * log_p).sum(dim=1, keepdim=True)
 
 
-def dice_loss(probs: Tensor, target: Tensor, weight: Tensor, smooth: float = 1e-5) -> Tensor:
-    """Soft Dice loss of each image and channel (Milletari et al., without squares).
+def one_hot(labels: Tensor, channels: int) -> Tensor:
+    """Integer classes (N, H, W) as maps (N, C, H, W); a single channel is the labels themselves."""
+    if channels == 1:
+        return labels.unsqueeze(1)
+    return F.one_hot(labels.long(), channels).movedim(-1, 1)
+
+
+def dice_loss(
+    probs: Tensor, target: Tensor, weight: Tensor, squared: bool = False, smooth: float = 1e-5
+) -> Tensor:
+    """Soft Dice loss of each image and channel (Milletari et al., theirs with squares).
 
     Args:
         probs: (N, C, H, W).
         target: (N, C, H, W), in [0, 1].
         weight: (N, 1, H, W); 0 leaves a pixel out.
+        squared: ``p^2 + t^2`` below the line, whose best ``p`` is ``t``. With ``p + t`` it is 0 or
+            1 even where ``t`` lies between.
 
     Returns:
         Tensor: (N, C).
     """
     dims = (2, 3)
     overlap = (weight * probs * target).sum(dims)
-    total = (weight * probs).sum(dims) + (weight * target).sum(dims)
+    power = 2 if squared else 1
+    total = (weight * probs.pow(power)).sum(dims) + (weight * target.pow(power)).sum(dims)
     return 1 - (2 * overlap + smooth) / (total + smooth)
 
 

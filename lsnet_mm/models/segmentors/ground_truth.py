@@ -3,6 +3,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ..losses.functional import one_hot
+
 
 def crop_ground_truth(extractor: nn.Module, samples: list, rois: Tensor) -> list[SegDataSample]:
     """What an RoI extractor's crops are trained on.
@@ -25,3 +27,29 @@ def crop_ground_truth(extractor: nn.Module, samples: list, rois: Tensor) -> list
             for crop, target in zip(crops, targets, strict=True):
                 setattr(crop, name, PixelData(data=target))
     return crops
+
+
+def soft_ground_truth(
+    extractor: nn.Module, samples: list, rois: Tensor, channels: int, ignore_index: int = 255
+) -> tuple[Tensor, Tensor]:
+    """The masks as an RoI extractor samples images: between pixels, and moving with the box.
+
+    Args:
+        extractor: ``RoIRecalibration`` or ``HardCrop``.
+        samples: Of the images.
+        rois: (K, 5) in pixels of the images; gradients reach the box as far as the extractor's do.
+        channels: C of the logits; 1 is foreground alone.
+        ignore_index: Label of pixels without a class. They are left out of every mean, never
+            averaged in.
+
+    Returns:
+        tuple: Targets (K, C, h, w), and the weight of each pixel (K, 1, h, w): what part of it was
+        sampled from pixels with a class.
+    """
+    mask = torch.stack([s.gt_sem_seg.data[0] for s in samples])
+    ignored = mask == ignore_index
+    valid = ~ignored.unsqueeze(1)
+    classes = one_hot(mask.masked_fill(ignored, 0), channels) * valid
+    crops = extractor.crop(torch.cat((classes, valid), dim=1).to(rois), rois)
+    weight = crops[:, -1:]
+    return crops[:, :-1] / weight.clamp(min=1e-6), weight

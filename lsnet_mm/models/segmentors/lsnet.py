@@ -1,12 +1,16 @@
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
+from mmengine.logging import print_log
 from mmengine.registry import MODELS, TASK_UTILS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, scale_boxes
 from ..gradient import scale_gradient
+from ..losses import soft_losses, soft_targets
 from ..ranks import mean_over_ranks, scale_losses
-from .ground_truth import crop_ground_truth
+from .ground_truth import crop_ground_truth, soft_ground_truth
 from .two_stage import TwoStageSegmentor
 
 
@@ -21,14 +25,25 @@ class LSNet(TwoStageSegmentor):
     Args:
         gamma: Factor of the gradient from the second stage into the first; 0 cuts it.
         roi_mixing: ``RoIMixing``, or None to train on the localizer's own boxes alone.
+        moving_target: Whether ``L_S`` knows that the mask moves with the box: soft masks, cropped
+            as the image is, for losses of the decode head that take them (``FocalDiceLoss``).
+            False, and any other loss: the mask's nearest pixels, fixed while the box moves.
         kwargs: As in :class:`TwoStageSegmentor`: ``localizer``, ``roi_extractor``, ``segmentor``,
             ``localizer_size``, ``test_cfg``.
     """
 
-    def __init__(self, gamma: float = 0.1, roi_mixing: dict | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        gamma: float = 0.1,
+        roi_mixing: dict | None = None,
+        moving_target: bool = True,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.gamma = gamma
         self.roi_mixing = roi_mixing and TASK_UTILS.build(roi_mixing)
+        self.moving_target = moving_target
+        self._said_fixed = False
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """As MMSegmentation's, with the modes ``loss_localizer`` and ``loss_segmentor``."""
@@ -81,10 +96,34 @@ class LSNet(TwoStageSegmentor):
             rois = rois.repeat(2, 1)
         crops = self.roi_extractor.crop(inputs, rois)
         samples = crop_ground_truth(self.roi_extractor, data_samples, rois.detach())
-        losses = self.segmentor.loss(crops, samples)
+        with self._moving_target(data_samples, rois, samples):
+            losses = self.segmentor.loss(crops, samples)
         # The mean over the RoIs of all ranks is that of the ranks' own means by their shares.
         share = count / mean_count if mean_count else 0
         return add_prefix(scale_losses(losses, share), 'segmentor')
+
+    def _moving_target(
+        self, data_samples: list, rois: Tensor, samples: list
+    ) -> AbstractContextManager:
+        """Within it, losses that can take it see the mask move with the RoIs."""
+        # In a cascade the heads before the last have losses of their own, by integers.
+        cascade = isinstance(self.segmentor.decode_head, nn.ModuleList)
+        head, losses = self.decode_head, [] if cascade else soft_losses(self.decode_head)
+        if self.moving_target and losses:
+            labels = torch.stack([s.gt_sem_seg.data[0] for s in samples])
+            target, weight = soft_ground_truth(
+                self.roi_extractor, data_samples, rois, head.out_channels, head.ignore_index
+            )
+            return soft_targets(losses, labels, target, weight)
+        if self.moving_target and rois.requires_grad and not self._said_fixed:
+            self._said_fixed = True
+            print_log(
+                f'{type(self).__name__}: no loss of {type(head).__name__} takes soft targets, so '
+                'the mask stays where it is while its gradient moves the box. FocalDiceLoss does '
+                '(docs/training.md).',
+                logger='current',
+            )
+        return nullcontext()
 
     def _check_trains(self, phase: str, part: nn.Module) -> None:
         if self.training and not any(p.requires_grad for p in part.parameters()):
