@@ -44,7 +44,7 @@ class Answers:
 
     def __init__(self, scene: Scene, device: torch.device) -> None:
         self.scene, self.device = scene, device
-        self.mask, self.map = cache(self.mask), cache(self.map)
+        self.mask, self.map, self.cells = map(cache, (self.mask, self.map, self.cells))
         self.found, self.maps = cache(self.found), cache(self.maps)
 
     def mask(self, number: int) -> Tensor:
@@ -55,6 +55,14 @@ class Answers:
         """(H, W) booleans at another size."""
         mask = self.mask(number)[None].float()
         return torch.nn.functional.interpolate(mask, size)[0, 0] > 0
+
+    def cells(self, number: int, size: tuple[int, int]) -> Tensor:
+        """(1, h, w) booleans: the cells of a coarse map that hold any of the label in the boxes,
+        so without what is too small to be an object."""
+        mask, objects = self.mask(number), torch.zeros_like(self.mask(number))
+        for x1, y1, x2, y2 in self.scene.boxes(number).int().tolist():
+            objects[:, y1:y2, x1:x2] = mask[:, y1:y2, x1:x2] > 0
+        return torch.nn.functional.interpolate(objects[None].float(), size, mode='area')[0] > 0
 
     def found(self, number: int, size: tuple[int, int]) -> Tensor:
         """(n, 4) boxes in an image of ``size``."""
@@ -86,13 +94,14 @@ def replace(localizer: nn.Module, answers: Answers) -> None:
 
 @replace.register
 def _(localizer: LNet, answers: Answers) -> None:
-    head, seen = localizer.head, []
+    head, seen, numbers = localizer.head, [], []
     predict, heatmaps_to_boxes = localizer.predict, head.predict_with_heatmaps
-    forward_distances = head.forward_distances
+    forward_distances, forward_masks = head.forward_distances, head.forward_masks
 
     def remember(inputs: Tensor, samples: list) -> list[InstanceData]:
         size = tuple(inputs.shape[-2:])
         seen[:] = [answers.maps(s.slice_index, size, head.stride) for s in samples]
+        numbers[:] = [s.slice_index for s in samples]
         try:
             return predict(inputs, samples)
         finally:
@@ -111,8 +120,17 @@ def _(localizer: LNet, answers: Answers) -> None:
         right = [distances for _, distances, peak in seen if peak > threshold]
         return torch.stack(right).to(own)
 
+    def right_masks(feat: Tensor) -> Tensor:
+        own = forward_masks(feat)
+        if not seen:
+            return own
+        threshold, size = head.test_cfg['score_thr'], tuple(own.shape[-2:])
+        at_work = [n for n, (_, _, peak) in zip(numbers, seen, strict=True) if peak > threshold]
+        right = torch.stack([answers.cells(number, size) for number in at_work])
+        return right.to(own).logit(MINIMUM)
+
     localizer.predict, head.predict_with_heatmaps = remember, with_peaks
-    head.forward_distances = right_distances
+    head.forward_distances, head.forward_masks = right_distances, right_masks
 
 
 @replace.register

@@ -24,7 +24,11 @@ class LocalizerGraph(ImageGraph):
         self.size = model.localizer_size
         self.localizer = model.localizer
         self.coarse = isinstance(model.localizer, CoarseLocalizer)
-        self.outputs = ('heatmaps',) if self.coarse else ('heatmaps', 'distances')
+        if self.coarse:
+            self.outputs = ('heatmaps',)
+        else:
+            mask = ('masks',) if self.localizer.head.mask is not None else ()
+            self.outputs = ('heatmaps', 'distances', *mask)
         if self.coarse and model.localizer.segmentor.out_channels > 2:
             raise ExportError('a CoarseLocalizer of several classes cannot be exported to ONNX')
 
@@ -32,8 +36,9 @@ class LocalizerGraph(ImageGraph):
         """Raw images (N, C, H, W) to what boxes are decoded from.
 
         Returns:
-            tuple: Heatmap probabilities (N, 1, h, w) and, of an L-Net, distances (N, 4, h, w) in
-            pixels of the images that it sees.
+            tuple: Heatmap probabilities (N, 1, h, w); of an L-Net also distances (N, 4, h, w) in
+            pixels of the images that it sees and, if its head has a mask, probabilities
+            (N, 1, h, w) of it.
         """
         images = self.normalize(images)
         if self.size:
@@ -43,8 +48,8 @@ class LocalizerGraph(ImageGraph):
             )
         if self.coarse:
             return (self.coarse_foreground(images),)
-        heatmaps, distances = self.localizer(images)
-        return torch.sigmoid(heatmaps), distances
+        heatmaps, distances, *masks = self.localizer(images)
+        return torch.sigmoid(heatmaps), distances, *map(torch.sigmoid, masks)
 
     def coarse_foreground(self, images: Tensor) -> Tensor:
         """(N, 1, h, w) probabilities of foreground."""

@@ -1,11 +1,13 @@
 from torch import nn
 
+from ..models.dense_heads.mask_branch import MASK_CFG
 from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet
 from ..version import __version__
 
-#: Grows when a runner of an older version would misread the graphs.
-SCHEMA = 1
+#: Grows when a runner of an older version would misread the graphs, of the models that it would
+#: misread: 2 is of those whose boxes and mask have to agree.
+SCHEMA, MASK_SCHEMA = 1, 2
 
 
 def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
@@ -34,6 +36,8 @@ def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
     )
     if isinstance(model, LSNet):
         about['localizer'] = _localizer(model)
+        if 'mask_thr' in about['localizer']:
+            about['schema'] = MASK_SCHEMA
         about['crop'] = dict(
             type=type(model.roi_extractor).__name__,
             size=model.roi_extractor.size,
@@ -48,5 +52,7 @@ def _localizer(model: LSNet) -> dict:
     if isinstance(localizer, CoarseLocalizer):
         one = localizer.segmentor.out_channels == 1
         return dict(kind='mask', size=size, threshold=localizer.threshold if one else 0.5)
-    rule = {key: localizer.head.test_cfg[key] for key in ('score_thr', 'vote', 'max_per_img')}
-    return dict(kind='heatmap', size=size, stride=localizer.head.stride, centerness=True, **rule)
+    head = localizer.head
+    keys = ('score_thr', 'vote', 'max_per_img', *(MASK_CFG if head.mask is not None else ()))
+    rule = {key: head.test_cfg[key] for key in keys}
+    return dict(kind='heatmap', size=size, stride=head.stride, centerness=True, **rule)

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from scipy import ndimage
 
-SCHEMA = 1
+SCHEMAS = (1, 2)  # 2 is of models with a mask beside the boxes
 EIGHT_CONNECTED = np.ones((3, 3), int)
 
 
@@ -39,10 +39,11 @@ class ONNXModel:
     ) -> None:
         folder = Path(folder)
         self.about = json.loads((folder / 'model.json').read_text(encoding='utf-8'))
-        if self.about['schema'] != SCHEMA:
+        if self.about['schema'] not in SCHEMAS:
             raise ValueError(
                 f'{folder}/model.json has schema {self.about["schema"]}, and this runner knows '
-                f'{SCHEMA}: take the runner of lsnet_mm {self.about["lsnet_mm_version"]}'
+                f'{" and ".join(map(str, SCHEMAS))}: '
+                f'take the runner of lsnet_mm {self.about["lsnet_mm_version"]}'
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -108,10 +109,15 @@ class ONNXModel:
         rule, input_size = self.about['localizer'], images.shape[-2:]
         outputs = self.localizer.run(None, dict(images=images))
         results, found = [], []
-        for one in zip(*outputs, strict=True):
-            boxes, scores = from_mask(*one, rule) if rule['kind'] == 'mask' else decode(*one, rule)
+        for heatmap, *maps in zip(*outputs, strict=True):
+            if rule['kind'] == 'mask':
+                boxes, scores = from_mask(heatmap, rule)
+            else:
+                boxes, scores = decode(heatmap, maps[0], rule)
+            if len(maps) > 1:
+                boxes, scores = agree(boxes, scores, maps[1], rule)
             found.append(scale(boxes, rule['size'] or input_size, input_size))
-            results.append(dict(scores=scores, heatmap=one[0][0], rounds=0))
+            results.append(dict(scores=scores, heatmap=heatmap[0], rounds=0))
         for result, boxes, mask in zip(
             results, found, self._segment(images, found, size), strict=True
         ):
@@ -187,6 +193,19 @@ def centerness(distances: np.ndarray) -> np.ndarray:
     left, right, top, bottom = distances.clip(1e-3)
     across = np.minimum(left, right) / np.maximum(left, right)
     return np.sqrt(across * np.minimum(top, bottom) / np.maximum(top, bottom))
+
+
+def agree(
+    boxes: np.ndarray, scores: np.ndarray, mask: np.ndarray, rule: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    """One box (1, 4) of boxes (n, 4) and a mask's probabilities (1, h, w), or none; as L-Net's."""
+    if not len(boxes) or (rule['veto_thr'] and mask.max() <= np.float32(rule['veto_thr'])):
+        return boxes[:0], scores[:0]
+    union = np.concatenate((boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)))[None]
+    active = mask[0] > np.float32(rule['mask_thr'])
+    if active.any():
+        union = (union + box_of(active) * rule['stride']) / 2
+    return union, scores[:1]
 
 
 def from_mask(probs: np.ndarray, rule: dict) -> tuple[np.ndarray, np.ndarray]:

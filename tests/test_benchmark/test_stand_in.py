@@ -49,6 +49,17 @@ def test_all_stages_run_on_organ_slices_and_on_no_others(
     assert np.array_equal(masks > 0, scene.label.voxels > 0)
 
 
+def test_a_mask_beside_the_boxes(subject, scene):
+    """It agrees with the boxes, but for the size of its cells."""
+    system = subject(LSNET, rounds=0)
+    system.cfg.model.localizer.head.loss_mask = dict(type='FocalDiceLoss')
+    result = Inference(system, system.build(), scene).predictor(scene.volume)
+    for number in range(len(scene)):
+        true = scene.boxes(number)
+        assert len(result.boxes[number]) == len(true) <= 1
+        np.testing.assert_allclose(result.boxes[number], true, atol=2)
+
+
 def test_boxes_of_a_coarse_net(subject, scene, monkeypatch):
     system = subject(COARSE)
     run = Inference(system, system.build(), scene)

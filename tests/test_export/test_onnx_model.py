@@ -12,6 +12,7 @@ from exporting import (
     build,
     config,
     dice,
+    lsnet_config,
     phantom_slices,
     predict,
     real_slices,
@@ -24,6 +25,7 @@ from scipy import ndimage
 from lsnet_mm.export import onnx_model
 from lsnet_mm.export.command import export
 from lsnet_mm.export.onnx_model import ONNXModel
+from lsnet_mm.models.dense_heads import KPBBRHead
 from lsnet_mm.models.dense_heads.decode import decode
 from lsnet_mm.models.segmentors.two_stage import dice as pytorchs_dice
 
@@ -158,6 +160,44 @@ def test_coarse_to_fine_with_several_classes(tmp_path):
         assert (result['mask'] == mask).mean() >= 0.999  # the classes too
 
 
+def test_a_mask_beside_the_boxes(tmp_path):
+    """It moves boxes, unites components, and takes boxes away from slices without an object."""
+    cfg = lsnet_config()
+    cfg.model.localizer.head.loss_mask = dict(type='FocalDiceLoss')
+    model, slices = build(cfg), phantom_slices()[0]
+    train(model, [phantom_slices()], steps=80)
+    runner = exported(model, cfg, tmp_path)
+    assert runner.about['schema'] == 2 and runner.about['localizer']['veto_thr'] == 0.5
+    found = []
+    for rule in (dict(), dict(score_thr=0.02), dict(score_thr=0.02, veto_thr=0)):
+        model.localizer.head.test_cfg.update(rule)
+        runner.about['localizer'].update(rule)
+        results = runner(slices)
+        assert_same(results, predict(model, cfg, slices))
+        found.append([len(r['boxes']) for r in results])
+        assert set(found[-1]) <= {0, 1}
+    plain, vetoed, every = map(sum, found)
+    assert plain >= 5 and vetoed < every  # only the mask keeps the improbable keypoints out
+
+
+@pytest.mark.parametrize('mask_thr, veto_thr', [(0.5, 0.5), (0.8, 0.3), (0.5, 0), (0.2, 0.9)])
+def test_boxes_and_mask_agree_as_in_the_head(mask_thr, veto_thr):
+    rng = np.random.default_rng(0)
+    head = KPBBRHead(4, loss_mask=dict(type='FocalDiceLoss')).mask
+    rule, counts = dict(mask_thr=mask_thr, veto_thr=veto_thr), set()
+    for n in (0, 1, 3) * 10:
+        boxes, scores = 60 * rng.random((n, 4), np.float32), rng.random(n, np.float32)
+        logits = rng.normal(rng.uniform(-6, 2), 1, (1, 9, 11)).astype(np.float32)
+        expected = head.agree(*map(torch.from_numpy, (boxes, scores, logits[0])), **rule)
+        mask = torch.from_numpy(logits).sigmoid().numpy()
+        found = onnx_model.agree(boxes, scores, mask, rule | dict(stride=4))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+            assert a.shape == b.shape
+        counts.add((n, len(found[0])))
+    assert {(0, 0), (1, 1), (3, 1)} <= counts
+
+
 def test_one_stage_with_a_resize(tmp_path):
     """8-bit slices, one graph, masks at the size of the slice. Its three channels are those of
     every older export."""
@@ -209,5 +249,5 @@ def test_slices_that_cannot_be_predicted(runner, slices):
 def test_an_export_of_a_newer_version(trained, tmp_path):
     about = json.loads((trained.folder / 'model.json').read_text())
     (tmp_path / 'model.json').write_text(json.dumps(about | dict(schema=99)))
-    with pytest.raises(ValueError, match='schema 99, and this runner knows 1'):
+    with pytest.raises(ValueError, match='schema 99, and this runner knows 1 and 2'):
         ONNXModel(tmp_path)

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from helpers import batch, localizer
@@ -12,12 +13,13 @@ BOXES = ((20, 24, 50, 60), None, (40, 30, 84, 62))
 
 
 @pytest.fixture
-def nets():
-    """L-Net, and the same as a detector, with equal weights."""
+def nets(request):
+    """L-Net, and the same as a detector, with equal weights; options of the head by parameter."""
     pytest.importorskip('mmcv._ext', reason='mmcv has no compiled ops')
     init_default_scope('mmseg')
     torch.manual_seed(0)
     cfg = localizer(norm_cfg=dict(type='BN'), test_cfg=dict(score_thr=0.5, vote=True))
+    cfg['head'].update(getattr(request, 'param', {}))
     lnet = MODELS.build(copy.deepcopy(cfg))
     with DefaultScope.overwrite_default_scope('mmdet'):
         detector = MODELS.build(
@@ -83,3 +85,46 @@ def test_boxes_come_back_in_pixels_of_the_original(nets):
     factor = torch.tensor([2.0, 0.5, 2.0, 0.5])
     for a, b in zip(plain, rescaled, strict=True):
         assert torch.allclose(a.pred_instances.bboxes * factor, b.pred_instances.bboxes)
+
+
+@pytest.mark.parametrize('nets', [dict(loss_mask=dict(type='FocalDiceLoss'))], indirect=True)
+@pytest.mark.parametrize('kind', ['bitmap', 'polygon'])
+def test_a_mask_beside_the_boxes(nets, kind):
+    """Masks of instances in place of a map of labels; of whole pixels they are the same."""
+    from mmdet.structures.mask import BitmapMasks, PolygonMasks
+
+    inputs, samples = batch(BOXES)
+    lnet, detector = nets
+    theirs = det_samples(samples)
+    for sample, box in zip(samples, BOXES, strict=True):
+        sample.gt_sem_seg.data.zero_()
+        polygons, size = [], sample.gt_sem_seg.data.shape[-2:]
+        if box:
+            x1, y1, x2, y2 = box
+            sample.gt_sem_seg.data[:, y1:y2, x1:x2] = 1
+            polygons.append([np.array([x1, y1, x2, y1, x2, y2, x1, y2], float)])
+        masks = PolygonMasks(polygons, *size)
+        sample.gt_instances.masks = masks if kind == 'polygon' else masks.to_bitmap()
+        assert isinstance(masks.to_bitmap(), BitmapMasks)
+    ours = lnet.loss(inputs, samples)
+    theirs = detector.loss(inputs, theirs)
+    assert set(ours) == set(theirs) == {'loss_cls', 'loss_bbox', 'loss_mask'}
+    for key, value in ours.items():
+        assert theirs[key].item() == pytest.approx(value.item(), rel=1e-6), key
+    for net in nets:
+        head = net.head if net is lnet else net.bbox_head
+        torch.nn.init.constant_(head.mask.logits[-1].bias, 1.0)
+        net.eval()
+    with torch.no_grad():
+        ours = lnet.predict(inputs, samples)
+        theirs = detector.predict(inputs, det_samples(samples))
+    assert sum(map(len, ours)) >= 2
+    for found, sample in zip(ours, theirs, strict=True):
+        assert torch.equal(found.bboxes, sample.pred_instances.bboxes)
+
+
+@pytest.mark.parametrize('nets', [dict(loss_mask=dict(type='FocalDiceLoss'))], indirect=True)
+def test_a_mask_needs_masks(nets):
+    inputs, samples = batch(BOXES)
+    with pytest.raises(ValueError, match='loss_mask needs the masks .* with_mask=True'):
+        nets[1].loss(inputs, det_samples(samples))

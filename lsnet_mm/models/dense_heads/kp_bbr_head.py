@@ -1,7 +1,6 @@
 import math
 
 import torch
-from mmcv.cnn import ConvModule
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.registry import MODELS
@@ -10,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import cell_centers, distances_to_boxes
+from .branch import conv_branch
 from .decode import decode
+from .mask_branch import MASK_CFG, MaskBranch
 from .targets import contains, encode
 
 
@@ -39,7 +40,10 @@ class KPBBRHead(BaseModule):
         train_cfg: ``topk`` (3): a training proposal is one of that many most probable cells.
             ``inside_only`` (False): only cells inside the box are positives.
         test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see :func:`decode`; ``max_per_img``
-            (100) boxes at most.
+            (100) boxes at most. With a mask also ``mask_thr`` (0.5), in training too, and
+            ``veto_thr`` (0.5), see :class:`MaskBranch`.
+        loss_mask: If given, a :class:`MaskBranch` with this loss corrects the boxes, of which an
+            image then has one at most.
         init_cfg: As in mmengine.
     """
 
@@ -61,6 +65,7 @@ class KPBBRHead(BaseModule):
         norm_cfg: dict | None = dict(type='BN'),
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
+        loss_mask: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -70,20 +75,15 @@ class KPBBRHead(BaseModule):
         self.prior_prob, self.prior_distance = prior_prob, prior_distance
         self.train_cfg = dict(topk=3, inside_only=False) | dict(train_cfg or {})
         self.test_cfg = dict(score_thr=0.5, vote=False, max_per_img=100) | dict(test_cfg or {})
-
-        def branch(depth: int, kernel_size: int, out_channels: int) -> nn.Sequential:
-            widths = [in_channels] + [feat_channels] * depth
-            convs = [
-                ConvModule(a, b, 3, padding=1, norm_cfg=norm_cfg)
-                for a, b in zip(widths[:-1], widths[1:], strict=True)
-            ]
-            last = nn.Conv2d(widths[-1], out_channels, kernel_size, padding=kernel_size // 2)
-            return nn.Sequential(*convs, last)
-
-        self.keypoints = branch(kp_convs, 1, 1)
-        self.distances = branch(bbr_convs, bbr_kernel, 4)
+        widths = in_channels, feat_channels
+        self.keypoints = conv_branch(*widths, 1, kp_convs, 1, norm_cfg)
+        self.distances = conv_branch(*widths, 4, bbr_convs, bbr_kernel, norm_cfg)
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_bbox = MODELS.build(loss_bbox)
+        self.mask = None
+        if loss_mask is not None:
+            self.mask = MaskBranch(*widths, stride, loss_mask, norm_cfg)
+            self.test_cfg = MASK_CFG | self.test_cfg
 
     def init_weights(self) -> None:
         """Starts at an almost empty heatmap and at boxes of a plausible size."""
@@ -93,7 +93,7 @@ class KPBBRHead(BaseModule):
         nn.init.constant_(self.distances[-1].bias, math.log(math.expm1(self.prior_distance)))
 
     #: What is compiled where a config asks for it; proposals and predictions take one by one.
-    COMPILED = ('forward_keypoints', 'forward_distances')
+    COMPILED = ('forward_keypoints', 'forward_distances', 'forward_masks')
 
     def forward_keypoints(self, feat: Tensor) -> Tensor:
         """(N, 1, h, w) logits of the heatmap."""
@@ -106,34 +106,51 @@ class KPBBRHead(BaseModule):
         with torch.autocast(feat.device.type, enabled=False):
             return F.softplus(self.distances[-1](feat.float())) * self.stride
 
-    def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Both branches.
+    def forward_masks(self, feat: Tensor) -> Tensor:
+        """(N, 1, h, w) logits of the mask; only of a head that has it."""
+        return self.mask(feat)
+
+    def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """All branches.
 
         Args:
             x: ``(F',)``, one map (N, C, h, w).
 
         Returns:
-            tuple: Heatmap logits (N, 1, h, w) and distances (N, 4, h, w) in input pixels.
+            tuple: Heatmap logits (N, 1, h, w), distances (N, 4, h, w) in input pixels and, if the
+            head has a mask, its logits (N, 1, h, w).
         """
-        return self.forward_keypoints(x[0]), self.forward_distances(x[0])
+        outs = self.forward_keypoints(x[0]), self.forward_distances(x[0])
+        return outs if self.mask is None else (*outs, self.forward_masks(x[0]))
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: list) -> dict:
-        """Losses of features, against ``gt_instances.bboxes`` in input pixels."""
-        return self.loss_by_feat(*self(x), [s.gt_instances for s in batch_data_samples])
+        """Losses of features, against ``gt_instances.bboxes`` in input pixels; see ``_loss``."""
+        return self._loss(self(x), batch_data_samples)
 
-    def loss_by_feat(
-        self, heatmaps: Tensor, distances: Tensor, batch_gt_instances: list[InstanceData], *args
-    ) -> dict:
+    def loss_and_propose(self, x: tuple[Tensor, ...], samples: list) -> tuple[dict, Tensor]:
+        """Losses and training RoIs from one pass."""
+        outs = self(x)
+        return self._loss(outs, samples), self.propose_by_feat(*outs[:2], samples, *outs[2:])
+
+    def _loss(self, outs: tuple[Tensor, ...], batch_data_samples: list) -> dict:
+        """With a mask also ``loss_mask``, against ``gt_sem_seg`` or ``gt_instances.masks``."""
+        losses = self.loss_by_feat(*outs, [s.gt_instances for s in batch_data_samples])
+        if self.mask is not None:
+            losses['loss_mask'] = self.mask.loss(outs[2], batch_data_samples)
+        return losses
+
+    def loss_by_feat(self, heatmaps: Tensor, distances: Tensor, *args) -> dict:
         """``L_L`` (Eq. 5): heatmap loss, and the DIoU loss averaged over the positive cells.
 
         Args:
             heatmaps: (N, 1, h, w) logits.
             distances: (N, 4, h, w).
-            batch_gt_instances: The objects of each image.
+            args: Logits of the mask, if the head has one, unused; the objects of each image.
 
         Returns:
             dict: ``loss_cls`` and ``loss_bbox``; the latter is 0 without an object.
         """
+        batch_gt_instances = args[self.mask is not None]
         targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
         decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
@@ -172,13 +189,20 @@ class KPBBRHead(BaseModule):
         return targets, boxes, positive
 
     def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
-        """Training RoIs of features; the KP branch has no gradient here."""
+        """Training RoIs of features; only the BBR branch has a gradient here."""
         with torch.no_grad():
             heatmaps = self.forward_keypoints(x[0])
-        return self.propose_by_feat(heatmaps, self.forward_distances(x[0]), batch_data_samples)
+            masks = None if self.mask is None else self.forward_masks(x[0])
+        return self.propose_by_feat(
+            heatmaps, self.forward_distances(x[0]), batch_data_samples, masks
+        )
 
     def propose_by_feat(
-        self, heatmaps: Tensor, distances: Tensor, batch_data_samples: list
+        self,
+        heatmaps: Tensor,
+        distances: Tensor,
+        batch_data_samples: list,
+        masks: Tensor | None = None,
     ) -> Tensor:
         """One RoI for each training image with an object (paper, 2.5).
 
@@ -188,6 +212,7 @@ class KPBBRHead(BaseModule):
             heatmaps: (N, 1, h, w) logits.
             distances: (N, 4, h, w).
             batch_data_samples: Samples with ``gt_instances``.
+            masks: (N, 1, h, w) logits; the RoIs are moved half way to them.
 
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
@@ -201,7 +226,8 @@ class KPBBRHead(BaseModule):
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)[cells.squeeze(1)]
         chosen = distances.flatten(2)[index].gather(2, cells[:, None].expand(-1, 4, -1))
         boxes = distances_to_boxes(points, chosen.squeeze(2))
-        return torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)
+        rois = torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)
+        return rois if masks is None else self.mask.pull(rois, masks, self.test_cfg['mask_thr'])
 
     def predict(
         self, x: tuple[Tensor, ...], batch_data_samples: list, rescale: bool = False
@@ -217,7 +243,7 @@ class KPBBRHead(BaseModule):
         batch_img_metas: list[dict] | None = None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Boxes of features whose KP branch has run; the BBR branch runs where it found something.
+        """Boxes of features whose KP branch has run; the others run where it found something.
 
         Args:
             heatmaps: (N, 1, h, w) logits.
@@ -226,32 +252,44 @@ class KPBBRHead(BaseModule):
         """
         found = heatmaps.float().sigmoid().flatten(1).amax(dim=1) > self.test_cfg['score_thr']
         distances = heatmaps.new_zeros((len(heatmaps), 4, *heatmaps.shape[-2:]), dtype=torch.float)
+        masks = () if self.mask is None else (torch.zeros_like(distances[:, :1]),)
         if found.any():
             distances[found] = self.forward_distances(x[0][found])
-        return self.predict_by_feat(heatmaps, distances, batch_img_metas, rescale)
+            for mask in masks:
+                mask[found] = self.forward_masks(x[0][found]).float()
+        return self.predict_by_feat(heatmaps, distances, *masks, batch_img_metas, rescale)
 
-    def predict_by_feat(
-        self,
-        heatmaps: Tensor,
-        distances: Tensor,
-        batch_img_metas: list[dict] | None = None,
-        rescale: bool = False,
-    ) -> list[InstanceData]:
-        """Boxes of an image, one for each activated component of its heatmap.
+    def predict_by_feat(self, heatmaps: Tensor, distances: Tensor, *args, **kwargs) -> list:
+        """Boxes of an image, one for each activated component of its heatmap; with a mask one.
 
         Args:
             heatmaps: (N, 1, h, w) logits.
             distances: (N, 4, h, w).
-            batch_img_metas: Needed for ``rescale``: each with ``scale_factor`` (w, h).
-            rescale: Give boxes in pixels of the original image.
+            args, kwargs: Logits (N, 1, h, w) of the mask, if the head has one; ``batch_img_metas``,
+                each with ``scale_factor`` (w, h); ``rescale``, to pixels of the original image.
 
         Returns:
             list: For each image ``bboxes`` (n, 4), ``scores`` (n,) and ``labels`` (n,), all zero;
             ``n`` is 0 where nothing is activated.
         """
+        masks = (None,) if self.mask is None else ()  # else they are the first of args
+        return self._boxes(heatmaps, distances, *masks, *args, **kwargs)
+
+    def _boxes(
+        self,
+        heatmaps: Tensor,
+        distances: Tensor,
+        masks: Tensor | None,
+        batch_img_metas: list[dict] | None = None,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        of_mask = {key: self.test_cfg[key] for key in MASK_CFG if self.mask is not None}
+        rule = {key: value for key, value in self.test_cfg.items() if key not in of_mask}
         results = []
         for i, heatmap in enumerate(heatmaps.float().sigmoid()):
-            boxes, scores = decode(heatmap[0], distances[i], self.stride, **self.test_cfg)
+            boxes, scores = decode(heatmap[0], distances[i], self.stride, **rule)
+            if masks is not None:
+                boxes, scores = self.mask.agree(boxes, scores, masks[i, 0], **of_mask)
             if rescale:
                 boxes = boxes / boxes.new_tensor(batch_img_metas[i]['scale_factor'][:2]).repeat(2)
             labels = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device)

@@ -31,8 +31,9 @@ class LNet(BaseLocalizer):
         """``(F',)`` (N, C, H/4, W/4) of images (N, C, H, W)."""
         return self.neck(self.backbone(inputs))
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Heatmap logits (N, 1, H/4, W/4) and distances (N, 4, H/4, W/4)."""
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Heatmap logits (N, 1, H/4, W/4), distances (N, 4, H/4, W/4) and, if the head has a
+        mask, its logits (N, 1, H/4, W/4)."""
         return self.head(self.extract_feat(inputs))
 
     def loss(self, inputs: Tensor, samples: list) -> dict:
@@ -43,9 +44,7 @@ class LNet(BaseLocalizer):
             return self.head.propose(self._features(inputs), samples)
 
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
-        heatmaps, distances = self.head(self._features(inputs))
-        losses = self.head.loss_by_feat(heatmaps, distances, [s.gt_instances for s in samples])
-        return losses, self.head.propose_by_feat(heatmaps, distances, samples)
+        return self.head.loss_and_propose(self._features(inputs), samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
         feats = self._features(inputs)

@@ -1,0 +1,242 @@
+"""A mask beside the boxes: its hull moves them half way; where it sees nothing there is none."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import batch, localizer
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+
+from lsnet_mm.evaluation.boxes import union_box_iou
+from lsnet_mm.models import KPBBRHead
+from lsnet_mm.models.dense_heads.mask_branch import hulls
+
+STRIDE = 4
+BOXES = ((12, 18, 44, 52), (40, 30, 84, 62), (26, 50, 50, 88), None)
+
+
+def make(**options):
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    head = KPBBRHead(8, feat_channels=8, loss_mask=dict(type='FocalDiceLoss'), **options)
+    head.init_weights()
+    return head
+
+
+def build(**options):
+    """A tiny L-Net with the branch."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(localizer(loss_mask=dict(type='FocalDiceLoss'), **options))
+    model.init_weights()
+    return model
+
+
+def samples(masks, boxes=None):
+    """Of label maps (H, W), with a box each unless given."""
+    boxes = boxes or [[[8.0, 8, 24, 32]]] * len(masks)
+    return [
+        SegDataSample(
+            gt_sem_seg=PixelData(data=torch.as_tensor(mask)[None]),
+            gt_instances=InstanceData(bboxes=torch.tensor(box).float().view(-1, 4)),
+        )
+        for mask, box in zip(masks, boxes, strict=True)
+    ]
+
+
+def map_of(*cells, size=(20, 24)):
+    """Logits (1, h, w), high in cells (row, column) or (row, column, logit)."""
+    logits = torch.full((1, *size), -9.0)
+    for row, column, *value in cells:
+        logits[0, row, column] = value[0] if value else 9.0
+    return logits
+
+
+def components(*boxes, size=(20, 24)):
+    """A heatmap's logits with a peak in the middle of each box, and distances to its edges."""
+    heatmap, distances = map_of(size=size), torch.ones(4, *size)
+    for x1, y1, x2, y2 in boxes:
+        row, column = int((y1 + y2) / 2 / STRIDE), int((x1 + x2) / 2 / STRIDE)
+        y, x = (row + 0.5) * STRIDE, (column + 0.5) * STRIDE
+        heatmap[0, row, column] = 2.0 + len(boxes) - row / 100
+        distances[:, row, column] = torch.tensor([x - x1, x2 - x, y - y1, y2 - y])
+    return heatmap[None], distances[None]
+
+
+def test_without_loss_mask_nothing_is_there():
+    """And with it, what was there before is the same."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    plain = KPBBRHead(8, feat_channels=8)
+    plain.init_weights()
+    own, head = plain.state_dict(), make()
+    assert plain.test_cfg.keys() == {'score_thr', 'vote', 'max_per_img'}
+    with_branch = head.state_dict()
+    assert [key for key in with_branch if not key.startswith('mask.')] == list(own)
+    head.load_state_dict(own, strict=False)
+    x, truth = (torch.randn(2, 8, 20, 24),), samples(np.zeros((2, 80, 96), np.int64))
+    assert len(plain(x)) == 2
+    for a, b in zip(plain(x), head(x)[:2], strict=True):
+        assert torch.equal(a, b)
+    ours, theirs = plain.loss(x, truth), head.loss(x, truth)
+    assert ours.keys() == {'loss_cls', 'loss_bbox'}
+    assert theirs.keys() == {'loss_cls', 'loss_bbox', 'loss_mask'}
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    plain.eval()
+    torch.manual_seed(1)
+    rois = plain.propose(x, truth)
+    torch.manual_seed(1)
+    losses, fused = plain.loss_and_propose(x, truth)
+    assert torch.equal(rois, fused) and losses.keys() == ours.keys()
+
+
+def test_an_untrained_branch_says_nothing():
+    (mask,) = make().eval()((torch.zeros(1, 8, 20, 24),))[2:]
+    assert mask.shape == (1, 1, 20, 24)
+    assert torch.allclose(mask.sigmoid(), torch.tensor(0.01), atol=1e-4)
+
+
+@pytest.mark.parametrize('mask_thr', [0.3, 0.5, 0.9])
+def test_hulls_are_those_of_numpy(mask_thr):
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(30, 1, 7, 9) - torch.linspace(0, 8, 30).view(-1, 1, 1, 1)
+    boxes, found = hulls(logits, STRIDE, mask_thr)
+    assert found.any() and not found.all()
+    for box, there, probs in zip(boxes, found, logits[:, 0].sigmoid().numpy(), strict=True):
+        rows, columns = np.nonzero(probs > np.float32(mask_thr))
+        assert bool(there) == bool(len(rows))
+        if len(rows):
+            edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            assert box.tolist() == [STRIDE * edge for edge in edges]
+
+
+def test_training_rois_go_half_way():
+    """By hand: cells (3, 2) to (5, 7) span 8..32 by 12..24; the second mask is empty."""
+    head, rois = make(), torch.tensor([[0, 10.0, 10, 30, 40], [1, 1, 2, 3, 4], [2, 0, 0, 4, 4]])
+    masks = torch.stack((map_of((3, 2), (5, 7)), map_of(), map_of((0, 0))))
+    found = head.mask.pull(rois, masks, 0.5)
+    assert found.tolist() == [[0, 9, 11, 31, 32], [1, 1, 2, 3, 4], [2, 0, 0, 4, 4]]
+    assert head.mask.pull(rois[:0], masks, 0.5).shape == (0, 5)
+
+
+@pytest.mark.parametrize('fused', [False, True])
+def test_the_gradient_reaches_the_regressed_half_only(fused):
+    """Half as much where there is a hull, whole where there is none, nothing into the branch."""
+    head, truth = make(train_cfg=dict(topk=1)), samples(np.zeros((2, 80, 96), np.int64))
+    x = torch.randn(2, 8, 20, 24)
+    heatmaps, distances = head.forward_keypoints(x), head.forward_distances(x)
+    distances = distances.detach().requires_grad_()
+    masks = torch.stack((map_of((3, 2), (5, 7)), map_of())).requires_grad_()
+    rois = head.propose_by_feat(heatmaps, distances, truth, masks)
+    grads = torch.autograd.grad(rois[:, 1:].abs().sum(), (distances, masks), allow_unused=True)
+    assert grads[1] is None
+    assert [set(g.abs().unique().tolist()) for g in grads[0]] == [{0, 0.5}, {0, 1}]
+    if fused:
+        _, rois = head.loss_and_propose((x,), truth)
+    else:
+        rois = head.propose((x,), truth)
+    rois.sum().backward()
+    assert all(p.grad is None for p in head.mask.parameters())
+    assert all(p.grad is None for p in head.keypoints.parameters())
+    assert head.distances[-1].weight.grad.any()
+
+
+def test_proposals_use_the_mask_of_their_own_image(monkeypatch):
+    head = make(train_cfg=dict(topk=1), test_cfg=dict(mask_thr=0.3)).eval()
+    x = (torch.randn(3, 8, 20, 24),)
+    truth = samples(np.zeros((3, 80, 96), np.int64), [[], [0, 0, 9, 9], [0, 0, 9, 9]])
+    plain = head.propose(x, truth)
+    masks = torch.stack([map_of((0, 0)), map_of((3, 2, -0.5), (5, 7)), map_of((0, 0, -1))])
+    monkeypatch.setattr(head, 'forward_masks', lambda feat: masks)
+    for rois in (head.propose(x, truth), head.loss_and_propose(x, truth)[1]):
+        assert rois[:, 0].tolist() == [1, 2]
+        hull = torch.tensor([8.0, 12, 32, 24])
+        assert torch.allclose(rois[0, 1:], (plain[0, 1:] + hull) / 2)
+        assert torch.equal(rois[1], plain[1])  # -1 is a probability of 0.27
+
+
+def test_several_components_become_one_box():
+    head, boxes = make(), [[8, 8, 28, 24], [48, 40, 80, 72]]
+    mask = map_of((3, 4), (15, 17))[None]  # 16..72 by 12..64
+    heatmap, distances = components(*boxes)
+    (found,) = head.predict_by_feat(heatmap, distances, mask)
+    assert found.bboxes.tolist() == [[12, 10, 76, 68]]
+    assert found.scores.tolist() == [heatmap.sigmoid().max()] and found.labels.tolist() == [0]
+    meta = [dict(scale_factor=(0.5, 2.0))]
+    outs = heatmap, distances, mask
+    (scaled,) = head.predict_by_feat(*outs, batch_img_metas=meta, rescale=True)  # as mmdet does
+    assert scaled.bboxes.tolist() == [[24, 5, 152, 34]]
+
+
+@pytest.mark.parametrize(
+    'cells, rule, box',
+    [
+        ([], {}, None),
+        ([], dict(veto_thr=0), [8, 8, 28, 24]),  # nobody takes the regressed box away
+        ([(3, 4, 0.0)], {}, None),  # 0.5 is not above 0.5
+        ([(3, 4, -1)], dict(veto_thr=0.2), [8, 8, 28, 24]),  # no veto, but no hull
+        ([(3, 4, -1)], dict(veto_thr=0.2, mask_thr=0.2), [12, 10, 24, 20]),
+        ([(3, 4, 1)], dict(veto_thr=0.9), None),
+        ([(3, 4, 1)], {}, [12, 10, 24, 20]),
+    ],
+)
+def test_veto(cells, rule, box):
+    head = make(test_cfg=rule)
+    heatmap, distances = components([8, 8, 28, 24])
+    (found,) = head.predict_by_feat(heatmap, distances, map_of(*cells)[None])
+    assert found.bboxes.tolist() == ([box] if box else [])
+    assert len(found.scores) == len(found.labels) == bool(box)
+
+
+def test_no_keypoint_gives_no_box_whatever_the_mask_says():
+    heatmap, distances = components()
+    (found,) = make().predict_by_feat(heatmap, distances, map_of((3, 4))[None])
+    assert found.bboxes.shape == (0, 4)
+
+
+def test_the_branch_runs_where_keypoints_were_found(monkeypatch):
+    head = make().eval()
+    feats, seen, forward = torch.randn(3, 8, 20, 24), [], head.forward_masks
+    heatmaps = torch.full((3, 1, 20, 24), -9.0)
+    heatmaps[1, 0, 5:8, 5:8] = 3
+    torch.nn.init.constant_(head.mask.logits[-1].bias, 0.0)
+    monkeypatch.setattr(head, 'forward_masks', lambda x: seen.append(x) or forward(x))
+    found = head.predict_with_heatmaps(heatmaps, (feats,))
+    assert [len(f.bboxes) for f in found] == [0, 1, 0]
+    assert len(seen) == 1 and torch.equal(seen[0], feats[1:2])
+    outs = heatmaps[1:2], head.forward_distances(feats[1:2]), forward(feats[1:2])
+    assert torch.equal(found[1].bboxes, head.predict_by_feat(*outs)[0].bboxes)
+    head.predict_with_heatmaps(heatmaps[:1], (feats[:1],))
+    assert len(seen) == 1
+
+
+@pytest.mark.slow
+def test_it_learns_by_heart():
+    """Every box, by the mask alone too, and none in the empty image."""
+    model, (inputs, truth) = build(test_cfg=dict(vote=True)), batch(BOXES)
+    adam = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(60):
+        adam.zero_grad()
+        sum(model.loss(inputs, truth).values()).backward()
+        adam.step()
+    model.eval()
+    with torch.no_grad():
+        predicted = model.predict(inputs, truth)
+        boxes, found = hulls(model(inputs)[2], STRIDE, 0.5)
+    assert found.tolist() == [box is not None for box in BOXES]
+    for instances, hull, box in zip(predicted, boxes, BOXES, strict=True):
+        assert len(instances) == (box is not None)
+        if box is not None:
+            assert union_box_iou(instances.bboxes, torch.tensor([box])) > 0.8
+            assert union_box_iou(hull[None], torch.tensor([box])) > 0.8
+
+
+def test_it_is_a_part_of_lnet():
+    model, (inputs, truth) = build(), batch()
+    losses, rois = model.loss_and_propose(inputs, truth)
+    assert losses.keys() == model.loss(inputs, truth).keys() and 'loss_mask' in losses
+    assert rois.shape == model.propose(inputs, truth).shape == (1, 5)
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.head.mask.parameters())
+    assert [out.shape[1] for out in model(inputs)] == [1, 4, 1]
