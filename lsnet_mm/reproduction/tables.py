@@ -39,6 +39,8 @@ _PAPER = {
     'accurate': 'lsnet_r18_r34_unet_pancreas_accurate',
     'fast': 'lsnet_r18_r34_unet_pancreas_fast',
 }
+_MASK = {'type': 'FocalDiceLoss'}
+_TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
 # The mask of one round gives the next box, until two masks agree or ten rounds (Zhou et al., 2017).
 _ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
@@ -56,6 +58,12 @@ def _systems(configs: dict[str, str], margin: float | None = None) -> dict[str, 
     s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
     for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
         s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
+    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': _MASK})
+    s['no_veto'] = s['mask'].tested('no_veto', {'model.localizer.head.test_cfg.veto_thr': 0})
+    for key in ('lsnet', 'gamma0', 'gamma1'):
+        s[f'{key}_fixed'] = s[key].trained('fixed', {'model.moving_target': False})
+    # L-Net steps twice in an iteration, as with gamma above 0, but on its own loss alone.
+    s['control'] = s['gamma0'].trained('twice', {'train_cfg.phases': _TWICE})
     for key in ('c2f', 'lsnet', 'c2f_fcn', 'lsnet_fcn', 'rstn'):
         s[f'{key}_rounds'] = s[key].tested('rounds', _ROUNDS)
     s['no_rounds'] = s['accurate'].tested('no_rounds', {'model.test_cfg.rounds': 0})
@@ -82,6 +90,8 @@ def _table1(s: dict[str, System]) -> Table:
         Row('FCN', s['fcn'], fcn, paper('84.28', '88.68', '86.85')),
         Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, paper('86.16', '91.78', '87.84')),
         Row('L-SNet (FCN)', fcn, None, paper('87.20', '92.60', '89.07')),
+        Row('L-SNet (U-Net), mask branch', s['mask'], s['c2f']),
+        Row('L-SNet (U-Net), mask branch without veto', s['no_veto'], s['c2f']),
         Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], unet),
         Row('Coarse-to-fine U-Net, rounds', s['c2f_rounds'], s['lsnet_rounds']),
         Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], unet),
@@ -133,6 +143,10 @@ def _table4(s: dict[str, System]) -> Table:
         Row('gamma 0.01', s['gamma001'], ours, paper('88.09', '84.88', '88.05')),
         Row('gamma 0.1', ours, None, paper('88.24', '84.98', '88.20')),
         Row('gamma 1', s['gamma1'], ours, paper('86.84', '84.68', '87.21')),
+        Row('gamma 0, fixed target', s['gamma0_fixed'], s['gamma0']),
+        Row('gamma 0.1, fixed target', s['lsnet_fixed'], ours),
+        Row('gamma 1, fixed target', s['gamma1_fixed'], s['gamma1']),
+        Row('gamma 0, as many steps of L-Net', s['control'], ours),
         Row('hard crop', s['hard_crop'], ours),
     )
     boxes = {'box mIoU in training': 'train/box/miou', 'box mIoU in validation': 'box/miou'}

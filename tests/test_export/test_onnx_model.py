@@ -114,7 +114,9 @@ def test_boxes_are_decoded_as_by_the_head(vote):
         distances = 30 * rng.random((4, 17, 23), np.float32)
         rule = dict(score_thr=0.3, vote=vote, max_per_img=12)
         expected = decode(torch.from_numpy(heatmap), torch.from_numpy(distances), 4, **rule)
-        boxes, scores = onnx_model.decode(heatmap[None], distances, rule | dict(stride=4))
+        boxes, scores = onnx_model.decode(
+            heatmap[None], distances, rule | dict(stride=4, centerness=True)
+        )
         np.testing.assert_allclose(boxes, expected[0], rtol=1e-5, atol=1e-4)
         np.testing.assert_array_equal(scores, expected[1])
 
