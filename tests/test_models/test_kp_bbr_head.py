@@ -197,3 +197,25 @@ def test_distances_are_computed_where_something_was_found(monkeypatch):
     assert torch.equal(found[1].bboxes, whole.bboxes)
     head.predict_with_heatmaps(heatmaps[:1], (feats[:1],))
     assert len(seen) == 1  # nothing was found: the branch did not run
+
+
+def test_votes_count_by_centerness():
+    """Two cells of one component: one at the centre of its box, one a third from its left edge."""
+    heatmap = torch.zeros(3, 4)
+    heatmap[1, 1:3] = torch.tensor([0.8, 0.6])
+    distances = torch.full((4, 3, 4), 8.0)
+    distances[:, 1, 2] = torch.tensor([4.0, 16.0, 8.0, 8.0])
+    (box,), scores = decode(heatmap, distances, STRIDE, vote=True)
+    votes = torch.tensor([0.8, 0.6 * math.sqrt(4 / 16)])
+    left = torch.tensor([6.0 - 8, 10.0 - 4])  # cells at x = 6 and 10
+    assert box[0].item() == pytest.approx(((votes * left).sum() / votes.sum()).item(), rel=1e-5)
+    assert scores.tolist() == pytest.approx([0.8])
+
+
+def test_a_cell_outside_its_box_has_no_vote():
+    heatmap = torch.zeros(3, 4)
+    heatmap[1, 1:3] = 0.9
+    distances = torch.full((4, 3, 4), 8.0)
+    distances[0, 1, 2] = -2.0
+    (box,), _ = decode(heatmap, distances, STRIDE, vote=True)
+    assert torch.allclose(box, torch.tensor([-2.0, -2, 14, 14]), atol=0.2)

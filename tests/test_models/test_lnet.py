@@ -91,3 +91,24 @@ def test_strides(image, feature, fits):
     else:
         with pytest.raises(ValueError, match='a cell for each 4 pixels'):
             check_stride(image, feature, 4)
+
+
+def test_training_boxes_are_those_of_a_test():
+    """In phase 2 norms use and keep the statistics of inference, and what is frozen stays so."""
+    torch.manual_seed(0)
+    norm_cfg = dict(type='BN')
+    init_default_scope('mmseg')
+    net = MODELS.build(localizer(norm_cfg=norm_cfg)).train()
+    net.backbone.layer1.eval()  # as a hook that freezes it does
+    modes = {name: module.training for name, module in net.named_modules()}
+    inputs, samples = batch(((20, 24, 50, 60), (40, 30, 80, 70)))
+    inputs, before = 5 + 3 * inputs, {k: v.clone() for k, v in net.state_dict().items()}
+    torch.manual_seed(1)
+    rois = net.propose(inputs, samples)
+    assert {name: module.training for name, module in net.named_modules()} == modes
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    torch.manual_seed(1)
+    assert torch.equal(net.eval().propose(inputs, samples), rois) and rois.requires_grad
+    torch.manual_seed(1)
+    fused = net.train().loss_and_propose(inputs, samples)[1]
+    assert not torch.allclose(fused, rois)  # one forward pass serves both there
