@@ -64,6 +64,37 @@ def test_the_papers_setting():
     assert cfg.train_cfg.type == 'AlternatingTrainLoop' and cfg.train_cfg.max_epochs == 60
 
 
+def boxes_from_masks(cfg):
+    loaders = (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
+    steps = (step for loader in loaders for step in loader.dataset.pipeline)
+    return [step for step in steps if step.type == 'BoxesFromMask']
+
+
+def test_two_recipes():
+    """They differ in what the paper leaves open, and in nothing else."""
+    ours, literal = load('lsnet_r18_r34_unet_pancreas'), load('lsnet_r18_r34_unet_pancreas_literal')
+    assert ours.model.localizer.head.loss_cls.squared and 'moving_target' not in ours.model
+    assert ours.train_dataloader.dataset.empty_ratio == 0.5
+    assert {step.merge_distance for step in boxes_from_masks(ours)} == {80}
+    assert not literal.model.localizer.head.loss_cls.squared and not literal.model.moving_target
+    assert literal.train_dataloader.dataset.empty_ratio == 0
+    assert {step.merge_distance for step in boxes_from_masks(literal)} == {0}
+    literal.model.pop('moving_target')
+    literal.model.localizer.head.loss_cls.squared = True
+    literal.train_dataloader.dataset.empty_ratio = 0.5
+    for step in boxes_from_masks(literal):
+        step.merge_distance = 80
+    assert literal.to_dict() == ours.to_dict()
+
+
+def test_full_size_configs_merge_near_parts_and_train_on_empty_slices():
+    for path in CONFIGS:
+        if 'r34' in path.stem and path.parent.name not in MMDET and 'literal' not in path.stem:
+            cfg = Config.fromfile(path)
+            assert {step.merge_distance for step in boxes_from_masks(cfg)} == {80}, path.stem
+            assert cfg.train_dataloader.dataset.empty_ratio > 0, path.stem
+
+
 @pytest.mark.parametrize(
     'two_stage, one_stage',
     [

@@ -88,10 +88,22 @@ def test_an_inference_checkpoint(tmp_path):
     """The wrapper saved its weights under the model's own names."""
     model = build(lsnet_config())
     text = Config(dict(custom_imports=dict(imports='lsnet_mm.models'), model=wrapped().model))
-    content = dict(meta=dict(cfg=text.pretty_text), state_dict=model.state_dict())
+    meta = dict(cfg=text.pretty_text, lsnet_mm_version='0.1.0')
+    content = dict(meta=meta, state_dict=model.state_dict())
     torch.save(content, tmp_path / 'old.pth')
     config = inference_checkpoint.read_config(tmp_path / 'old.pth')
-    assert config.model == lsnet_config().model
+    expected = lsnet_config().model
+    expected.roi_extractor.reference_width = None
+    assert config.model == expected
     again = build(config)
     again.load_state_dict(content['state_dict'])
     assert again.test_cfg['rounds'] == 3
+
+
+@pytest.mark.parametrize('version, width', [(None, None), ('0.1.0', None), ('0.2.0', 'absent')])
+def test_margins_of_before_are_in_pixels_of_the_image(tmp_path, version, width):
+    text = Config(dict(model=lsnet_config().model)).pretty_text
+    meta = dict(cfg=text) | (dict(lsnet_mm_version=version) if version else {})
+    torch.save(dict(meta=meta, state_dict={}), tmp_path / 'a.pth')
+    extractor = inference_checkpoint.read_config(tmp_path / 'a.pth').model.roi_extractor
+    assert extractor.get('reference_width', 'absent') == width

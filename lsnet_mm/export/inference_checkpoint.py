@@ -92,7 +92,7 @@ def read_config(path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPOR
         check_config(config, trusted_imports)
     except ExportError as error:
         raise ExportError(f'{path}: {error}') from error
-    translate(config)
+    translate(config, meta.get('lsnet_mm_version', ''))
     if modules := custom_imports(config):
         import_modules_from_strings(modules)
     return Config(config)

@@ -4,19 +4,23 @@ from mmengine.config import Config
 
 from .config_parts import config_parts
 
+_IN_PIXELS = ('', '0.1.0')
 _ROUNDS = dict(rounds=1, agreement=0.95)  # the wrapper's own defaults
 
 
-def translate(config: Config | dict) -> None:
+def translate(config: Config | dict, version: str | None = None) -> None:
     """Rewrites, in place, what this version has other words for.
 
     - The wrapper ``MultiRound`` became the setting ``test_cfg=dict(rounds=, agreement=)`` of the
       two-stage model that it wrapped; weights were saved under that model's names. A config that
       inherits one without the wrapper may still speak of ``model.model`` and ``model.rounds``.
     - ``channels`` of a grey slice became the affair of the data preprocessor.
+    - ``margin`` was in pixels of the image, whatever its width; a config that says nothing of the
+      ``reference_width`` is known to be so old only where the version is.
 
     Args:
         config: One as read, from a file or out of a checkpoint, options included.
+        version: Of lsnet_mm that wrote it, where that is known; ``''`` for one that left no mark.
     """
     model = config.get('model')
     if isinstance(model, dict):
@@ -28,6 +32,8 @@ def translate(config: Config | dict) -> None:
     for part in config_parts(config._cfg_dict if isinstance(config, Config) else config):
         if part.get('type') in ('LoadCTSlice', 'CTSliceFromMemory'):
             part.pop('channels', None)
+        if version in _IN_PIXELS and part.get('type') in ('RoIRecalibration', 'HardCrop'):
+            part.setdefault('reference_width', None)
 
 
 def _unwrap(model: dict, wrapper: dict) -> dict:

@@ -10,7 +10,9 @@ train_dataloader = dict(
         data_root='data/pancreas_ct',
         fold=0,
         split='train',
+        # A volume is mostly slices without pancreas, and L-Net has to know them.
         slices='foreground',
+        empty_ratio=0.5,
         pipeline=[
             dict(type='LoadCTSlice'),
             dict(type='LoadCTMask'),
@@ -18,7 +20,8 @@ train_dataloader = dict(
             dict(type='ResizeSlice', scale=(320, 320)),
             dict(type='RandomCTAffine', rotation=10, scale=0.2, shift=0.1),
             dict(type='RandomIntensity'),
-            dict(type='BoxesFromMask'),
+            # Two parts of the organ nearer than this, on a slice 320 wide, make one peak.
+            dict(type='BoxesFromMask', min_area=10, merge_distance=80),
             dict(type='PackLSNetInputs'),
         ],
     ),
@@ -39,7 +42,7 @@ val_dataloader = dict(
             dict(type='HUWindow', window=(-100, 240)),
             dict(type='ResizeSlice', scale=(320, 320)),
             dict(type='LoadCTMask'),
-            dict(type='BoxesFromMask'),
+            dict(type='BoxesFromMask', min_area=10, merge_distance=80),
             dict(type='PackLSNetInputs'),
         ],
     ),

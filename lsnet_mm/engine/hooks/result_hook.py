@@ -18,6 +18,7 @@ from ...evaluation.metric_table import metric_table
 from ...evaluation.provenance import environment
 from ...evaluation.selection import select_slices, slice_title
 from ...files import write_atomic
+from ...version import __version__
 from ...visualization import SliceView, draw_panel, input_image
 from ...visualization.draw import png_bytes
 
@@ -60,6 +61,7 @@ class ResultHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint['meta']['train_minutes'] = self._minutes + self._elapsed()
+        checkpoint['meta']['lsnet_mm_version'] = __version__
 
     def after_train(self, runner) -> None:
         self._minutes += self._elapsed()
