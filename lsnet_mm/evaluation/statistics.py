@@ -1,10 +1,12 @@
 """Is a difference between two systems one? Paired by slice, with an interval over patients."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from .functional import Row
 from .pairing import PairedUnits, paired_units
@@ -47,7 +49,7 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> PairedDifference:
-    """The DSC of ``a`` minus that of ``b``, with a percentile bootstrap interval over patients.
+    """The DSC of ``a`` minus that of ``b``, with a BCa bootstrap interval over patients.
 
     Each slice (or case) has one score for each system: the mean over its seeds. Patients are drawn
     with replacement, and their slices come along: slices of a patient resemble each other, and as
@@ -56,8 +58,10 @@ def paired_difference(
 
     Not covered: how training varies beyond the seeds given, so with one seed the interval is about
     these two trained nets, not about their methods; several comparisons at once, of which one in
-    twenty excludes 0 by chance; and the bias of percentile intervals at few patients: those of 95 %
-    held the true difference in 85, 91 and 94 % of simulated tests with 6, 12 and 60 patients.
+    twenty excludes 0 by chance; and the narrowness of bootstrap intervals at few patients: those of
+    95 % held the true difference in 84, 89 and 94 % of 4000 simulated tests each with 6, 12 and 49
+    patients (normal differences, one to three slices a patient; measured once. Percentile intervals
+    of the same tests: 85, 90 and 94 %).
 
     Args:
         a: One run a seed, each the rows of its slices in any order.
@@ -75,12 +79,8 @@ def paired_difference(
         raise ValueError(f'expected samples >= 1 and level in (0, 1), got {samples} and {level}')
     units = paired_units(a, b, protocol)
     sums, counts = _by_patient(units)
-    low = high = float('nan')  # one patient says nothing about others
-    if len(sums) > 1:
-        draws = np.random.default_rng(seed).integers(len(sums), size=(samples, len(sums)))
-        resampled = _statistic(sums[draws].sum(1), counts[draws].sum(1))
-        low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2]).tolist()
     mean = float(_statistic(sums.sum(0), counts.sum(0)))
+    low, high = _interval(sums, counts, samples, seed, level)
     return PairedDifference(mean, low, high, len(sums), (len(a), len(b)), level)
 
 
@@ -118,6 +118,33 @@ def by_area(
         inside = units.difference[(low <= units.area) & (units.area < high)]
         out[low, high] = float(inside.mean()) if len(inside) else float('nan'), len(inside)
     return out
+
+
+def _interval(
+    sums: np.ndarray, counts: np.ndarray, samples: int, seed: int, level: float
+) -> tuple[float, float]:
+    """Of :func:`scipy.stats.bootstrap`, with the numbers of patients as its observations."""
+    if len(sums) < 2:
+        return float('nan'), float('nan')  # one patient says nothing about others
+
+    def statistic(patients, axis):
+        return _statistic(sums[patients].sum(-2), counts[patients].sum(-2))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)  # of NaN, which is looked for below
+        found = bootstrap(
+            (np.arange(len(sums)),),
+            statistic,
+            n_resamples=samples,
+            confidence_level=level,
+            method='BCa',
+            rng=seed,
+        )
+    low, high = found.confidence_interval
+    if not np.isfinite([low, high]).all():  # as where all patients differ by the same
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(found.bootstrap_distribution, tails)
+    return float(low), float(high)
 
 
 def _by_patient(units: PairedUnits) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,8 @@ _NOTES = """\
 DSC, precision and recall are means over the slices with foreground, box mIoU over the same; in
 percent, mean ± standard deviation over seeds. "True boxes" is the second stage on ground-truth
 boxes. "Difference" is the DSC minus that of the row named beside it, paired by slice, with a 95 %
-bootstrap interval over patients. Columns that begin with "paper" are the paper's own figures, for
-its nets on its split of Pancreas-CT.
+BCa bootstrap interval over patients. Columns that begin with "paper" are the paper's own figures,
+for its nets on its split of Pancreas-CT.
 """
 
 
