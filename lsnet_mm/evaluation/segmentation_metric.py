@@ -34,8 +34,7 @@ class TwoStageSegMetric(BaseMetric):
     ``box/miss`` and what centres and sizes cost (see :func:`box_scores`), ``box/low`` and
     ``slice_empty/boxes`` (see :func:`failure_rates`) and, where the model predicts with
     ground-truth boxes too, the first set again under ``oracle/``. With ``surface`` also
-    ``case/hd95`` in mm and ``case/nsd``
-    (tolerance 2 mm) in percent.
+    ``case/hd95`` in mm and ``case/nsd`` (tolerance 2 mm) in percent.
 
     The box of the ground truth is the box of its mask, so that all slices with foreground count,
     whatever minimum area the pipeline asks of an object.
