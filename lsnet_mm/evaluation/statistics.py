@@ -60,7 +60,8 @@ def paired_difference(
 
     ``p`` is of a permutation test: without a difference the systems could change places in any
     patient, so the signs of patients are flipped, in all ways if these are no more than
-    ``samples``. It and the interval may disagree near 0.05; it holds its level at few patients.
+    ``samples``. The interval, too narrow at few patients, may exclude 0 where ``p`` is above 0.05:
+    without a difference ``p`` was not in 3 and 5 % of simulated tests with 6 and 12 patients.
 
     Not covered: how training varies beyond the seeds given, so with one seed the interval is about
     these two trained nets, not about their methods; several comparisons at once, of which one in
