@@ -80,7 +80,15 @@ setup(
     package_data={f'{PACKAGE}.visualization': ['templates/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
-    install_requires=['numpy', 'scipy', 'nibabel', 'pydicom>=3', 'rich', 'matplotlib', 'pillow'],
+    install_requires=[
+        'numpy',
+        'scipy>=1.15',
+        'nibabel',
+        'pydicom>=3',
+        'rich',
+        'matplotlib',
+        'pillow',
+    ],
     extras_require={
         'openmmlab': OPENMMLAB,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],

@@ -3,7 +3,7 @@
 from .boxes import union_box_iou
 from .functional import PROTOCOLS, aggregate, box_scores, counts, failure_rates, scores
 from .segmentation_metric import TwoStageSegMetric
-from .statistics import PairedDifference, by_area, paired_difference, per_patient
+from .statistics import PairedDifference, by_area, holm, paired_difference, per_patient
 from .surface import hd95, nsd
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     'counts',
     'failure_rates',
     'hd95',
+    'holm',
     'nsd',
     'paired_difference',
     'per_patient',

@@ -2,8 +2,10 @@
 
 A *row* is what is known of one slice (and class), a plain dict with the keys ``case``, ``slice``,
 ``area`` (pixels of ground truth), ``tp``, ``fp``, ``fn`` (pixels) and, for two-stage models,
-``box_iou`` (in [0, 1]), ``n_boxes``, ``oracle_tp``, ``oracle_fp``, ``oracle_fn``; ``class`` only
-where there are several foreground classes. Every metric is a function of the rows.
+``box_iou`` (in [0, 1]), ``n_boxes``, the hull of the boxes and the box of the ground truth as
+``box_x1`` to ``box_y2`` and ``gt_x1`` to ``gt_y2`` (continuous pixels of the slice, None without a
+box; results of before have not got them), ``oracle_tp``, ``oracle_fp``, ``oracle_fn``; ``class``
+only where there are several foreground classes. Every metric is a function of the rows.
 """
 
 from collections import defaultdict
@@ -11,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
+
+from .boxes import boxes_around, centers, iou, sides
 
 Row = Mapping[str, object]
 
@@ -21,6 +25,11 @@ PROTOCOLS = {
     'slice_all': 'mean over all slices; empty against empty scores 100',
     'pooled': 'counts summed over everything',
 }
+
+#: Columns of the hull of the boxes, and of the box of the ground truth.
+HULL, TRUTH = (
+    tuple(f'{kind}_{edge}' for edge in ('x1', 'y1', 'x2', 'y2')) for kind in ('box', 'gt')
+)
 
 #: Below this IoU with the ground truth a box is elsewhere.
 LOW_IOU = 0.1
@@ -105,7 +114,14 @@ def box_scores(rows: Sequence[Row]) -> dict[str, float]:
     Returns:
         dict: ``box/miou``, the mean IoU of the union boxes, a miss counting 0, and ``box/miss``,
         the share of slices without any box; both in percent. With refinement rounds also
-        ``box/rounds``, their mean number.
+        ``box/rounds``, their mean number. Where the rows have the boxes themselves, also
+
+        - ``box/miou_center``: ``box/miou`` if each hull were moved to the true centre, and
+          ``box/miou_size``: if it kept its centre and had the true width and height, a miss
+          counting 0 in both. What they are above ``box/miou`` is lost to the centre, or size.
+        - ``box/center``: mean distance of the centres in percent of the square root of the true
+          box's area, and ``box/size``: mean absolute log2 of the ratio of the areas, 1 for half or
+          twice the area; both over the slices with a box of some area.
     """
     # Boxes belong to a slice, not to a class: one row is enough for each slice.
     slices = {(r['case'], r['slice']): r for r in rows if r['area'] > 0}.values()
@@ -115,6 +131,8 @@ def box_scores(rows: Sequence[Row]) -> dict[str, float]:
     }
     if any('rounds' in r for r in slices):
         scores['box/rounds'] = nanmean(r['rounds'] for r in slices)
+    if slices and all(r.get(TRUTH[0]) is not None for r in slices):
+        scores |= _centers_and_sizes(slices)
     return scores
 
 
@@ -151,6 +169,24 @@ def nanmean(values: Iterable[float]) -> float:
     """The mean of the values that are not NaN; NaN, without a warning, if there are none."""
     known = [v for v in values if v == v]
     return float(np.mean(known)) if known else float('nan')
+
+
+def _centers_and_sizes(slices: Iterable[Row]) -> dict[str, float]:
+    boxes, truth = (
+        np.array([[r[key] for key in keys] for r in slices], dtype=float) for keys in (HULL, TRUTH)
+    )
+    area, true_area = sides(boxes).prod(-1), sides(truth).prod(-1)
+    found = area > 0  # a miss is NaN, and its IoU is 0
+    shift = np.linalg.norm(centers(boxes) - centers(truth), axis=-1) / np.sqrt(true_area)
+    moved, resized = (
+        iou(boxes_around(centers(c), sides(s)), truth) for c, s in ((truth, boxes), (boxes, truth))
+    )
+    return {
+        'box/miou_center': 100.0 * nanmean(moved),
+        'box/miou_size': 100.0 * nanmean(resized),
+        'box/center': 100.0 * nanmean(shift[found]),
+        'box/size': nanmean(abs(np.log2(area[found] / true_area[found]))),
+    }
 
 
 def _units(rows: Sequence[Row], protocol: str, prefix: str) -> list[tuple[int, int, int]]:

@@ -11,8 +11,17 @@ from mmengine.registry import METRICS
 from torch import Tensor
 
 from ..models.geometry import mask_to_box
-from .boxes import union_box_iou
-from .functional import PROTOCOLS, aggregate, box_scores, counts, failure_rates, nanmean
+from .boxes import hull, union_box_iou
+from .functional import (
+    HULL,
+    PROTOCOLS,
+    TRUTH,
+    aggregate,
+    box_scores,
+    counts,
+    failure_rates,
+    nanmean,
+)
 from .surface import check_volume, hd95, nsd
 
 
@@ -21,11 +30,11 @@ class TwoStageSegMetric(BaseMetric):
     """Masks and boxes of one- and two-stage segmentors, under every protocol at once.
 
     Keys, in percent: ``{case,slice_fg,slice_all,pooled}/{dsc,precision,recall}``,
-    ``slice_fg/failed`` and ``slice_empty/found``; for two-stage models also ``box/miou`` and
-    ``box/miss`` (see :func:`box_scores`), ``box/low`` and ``slice_empty/boxes`` (see
-    :func:`failure_rates`) and, where the model predicts with ground-truth boxes too, the first
-    set again under ``oracle/``. With ``surface`` also ``case/hd95`` in mm and ``case/nsd``
-    (tolerance 2 mm) in percent.
+    ``slice_fg/failed`` and ``slice_empty/found``; for two-stage models also ``box/miou``,
+    ``box/miss`` and what centres and sizes cost (see :func:`box_scores`), ``box/low`` and
+    ``slice_empty/boxes`` (see :func:`failure_rates`) and, where the model predicts with
+    ground-truth boxes too, the first set again under ``oracle/``. With ``surface`` also
+    ``case/hd95`` in mm and ``case/nsd`` (tolerance 2 mm) in percent.
 
     The box of the ground truth is the box of its mask, so that all slices with foreground count,
     whatever minimum area the pipeline asks of an object.
@@ -108,6 +117,9 @@ class TwoStageSegMetric(BaseMetric):
             row['n_boxes'] = len(boxes)
             truth = mask_to_box(((target > 0) & (target != self.ignore_index))[0])
             row['box_iou'] = union_box_iou(boxes, truth) if len(truth) else None
+            for keys, of in ((HULL, boxes), (TRUTH, truth)):
+                edges = hull(of).round(2).tolist() if len(of) else [None] * 4
+                row.update(zip(keys, edges, strict=True))
         if sample.get('n_rounds') is not None:
             row['rounds'] = sample['n_rounds']
         if 'oracle_sem_seg' in sample:

@@ -1,5 +1,5 @@
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -43,6 +43,14 @@ class Record:
     def slices(self, seed: int) -> list[SliceRow]:
         """The slices of a seed, over all folds."""
         return [row for fold in self.folds for row in self.runs[fold, seed][1]]
+
+    def without_fold(self, fold: int) -> 'Record':
+        """The same of the other folds."""
+        runs, train = (
+            {key: value for key, value in of.items() if key[0] != fold}
+            for of in (self.runs, self.train)
+        )
+        return replace(self, runs=runs, train=train)
 
     @cached_property
     def scores(self) -> dict[str, list[float]]:

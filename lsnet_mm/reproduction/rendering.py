@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import StringIO
 from statistics import mean, stdev
 
+from ..evaluation.statistics import holm
 from .comparison import compare
 from .record import Record
 from .table import Table
@@ -39,6 +40,24 @@ def markdown(table: Table, records: Sequence[Record]) -> str:
         cells += [record.row.paper.get(name, '-') for name in papers]
         lines.append([record.row.label, *cells])
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+
+
+def comparisons(table: Table, records: Sequence[Record]) -> str:
+    """A line with the p-values of all differences in a table, adjusted; empty without any.
+
+    Args and errors are those of :func:`markdown`.
+    """
+    found = {}
+    for record in records:
+        if (difference := compare(record, records)) is not None:
+            against = table.row(record.row.reference).label
+            found[f'{record.row.label} - {against}'] = difference.p
+    each = [
+        f'{name} p {f"= {p:.3f}" if p >= 0.001 else "< 0.001"}'
+        for name, p in zip(found, holm(list(found.values())), strict=True)
+    ]
+    plural = 's' * (len(each) > 1)
+    return f'Holm over {len(each)} comparison{plural}: {", ".join(each)}.' if each else ''
 
 
 def csv_text(table: Table, records: Sequence[Record]) -> str:

@@ -121,6 +121,53 @@ def test_box_scores_count_a_miss_and_leave_out_empty_slices():
     assert box_scores(rows) == pytest.approx({'box/miou': 40, 'box/miss': 50})
 
 
+def boxed(index, box, truth=(10, 10, 20, 30)):
+    keys = [f'{kind}_{edge}' for kind in ('box', 'gt') for edge in ('x1', 'y1', 'x2', 'y2')]
+    edges = dict(zip(keys, (*(box or [None] * 4), *truth), strict=True))
+    return row('a', index, 1, 0, 0, box_iou=0, n_boxes=int(box is not None), **edges)
+
+
+ROOT = math.sqrt(200)  # of the area of the true box
+
+
+@pytest.mark.parametrize(
+    ('box', 'moved', 'resized', 'center', 'size'),
+    [
+        ((10, 10, 20, 30), 100, 100, 0, 0),
+        ((15, 10, 25, 30), 100, 100 / 3, 500 / ROOT, 0),  # half its width to the right
+        ((13, 14, 23, 34), 100, 100 * 112 / 288, 500 / ROOT, 0),  # 3 and 4
+        ((10, 15, 20, 25), 50, 100, 0, 1),  # half as high
+        ((5, 10, 25, 30), 50, 100, 0, 1),  # twice as wide
+        ((10, 10, 20, 20), 50, 100 * 150 / 250, 500 / ROOT, 1),  # the upper half
+        ((5, 15, 25, 25), 100 / 3, 100, 0, 0),  # the same area in another form
+        ((40, 40, 80, 60), 25, 0, 100 * math.hypot(45, 30) / ROOT, 2),
+    ],
+)
+def test_center_and_size_by_hand(box, moved, resized, center, size):
+    found = box_scores([boxed(0, box)])
+    assert found['box/miou_center'] == pytest.approx(moved)
+    assert found['box/miou_size'] == pytest.approx(resized)
+    assert found['box/center'] == pytest.approx(center)
+    assert found['box/size'] == pytest.approx(size)
+
+
+@pytest.mark.parametrize('miss', [None, (15, 10, 15, 30)], ids=['no box', 'no area'])
+def test_center_and_size_of_a_miss(miss):
+    whole, half = boxed(0, (10, 10, 20, 30)), boxed(1, (10, 15, 20, 25))
+    rows = [whole, half, boxed(2, miss), row('a', 3, 0, 3, 0, n_boxes=1)]
+    found = box_scores(rows)
+    assert found['box/miou_center'] == pytest.approx((100 + 50 + 0) / 3)
+    assert (found['box/center'], found['box/size']) == (0, 0.5)
+    assert math.isnan(box_scores([boxed(0, None)])['box/center'])
+    assert box_scores([boxed(0, None)])['box/miou_size'] == 0
+
+
+def test_rows_of_before_have_no_center_and_size():
+    old = row('a', 0, 1, 0, 0, box_iou=0.8, n_boxes=2)
+    for rows in ([old], [boxed(1, (10, 10, 20, 30)), old]):
+        assert box_scores(rows).keys() == {'box/miou', 'box/miss'}
+
+
 def test_failure_rates():
     rows = [
         row('a', 0, 4, 0, 0, box_iou=0.8, n_boxes=1),

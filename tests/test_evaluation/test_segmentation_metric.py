@@ -7,6 +7,7 @@ from mmseg.structures import SegDataSample
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
 from lsnet_mm.evaluation import TwoStageSegMetric
+from lsnet_mm.evaluation.results import read_run, write_result, write_slices
 
 ONE_STAGE_KEYS = {
     f'{protocol}/{score}'
@@ -14,6 +15,7 @@ ONE_STAGE_KEYS = {
     for score in ('dsc', 'precision', 'recall')
 }
 SPACING = (1.0, 1.0, 2.0)
+EDGES = ('x1', 'y1', 'x2', 'y2')
 
 
 def mask(x1=0, y1=0, x2=0, y2=0, label=1):
@@ -75,6 +77,10 @@ def test_two_stage():
     assert set(metrics) == ONE_STAGE_KEYS | {f'oracle/{k}' for k in ONE_STAGE_KEYS} | {
         'box/miou',
         'box/miss',
+        'box/miou_center',
+        'box/miou_size',
+        'box/center',
+        'box/size',
         'box/low',
         'slice_fg/failed',
         'slice_empty/found',
@@ -88,6 +94,22 @@ def test_two_stage():
     assert [r['box_iou'] for r in metric.rows] == [1.0, 0.0, None]
     assert [r['n_boxes'] for r in metric.rows] == [1, 0, 1]
     assert metric.rows[1]['oracle_tp'] == 16
+    assert (metrics['box/miou_center'], metrics['box/center']) == (50, 0)
+
+
+def test_rows_have_the_hull_and_the_true_box(tmp_path):
+    samples = [
+        sample('a', 0, mask(2, 3, 6, 9), mask(), [[2, 2.25, 6, 6], [1, 3, 5, 8.126]]),
+        sample('a', 1, mask(), mask(), []),
+    ]
+    metrics, metric = evaluate(samples)
+    write_slices(tmp_path, metric.rows)
+    write_result(tmp_path, {})
+    rows = read_run(tmp_path)[1]
+    assert rows == metric.rows
+    assert [rows[0][f'box_{edge}'] for edge in EDGES] == [1, 2.25, 6, 8.13]
+    assert [rows[0][f'gt_{edge}'] for edge in EDGES] == [2, 3, 6, 9]
+    assert {rows[1][f'{kind}_{edge}'] for kind in ('box', 'gt') for edge in EDGES} == {None}
 
 
 def test_ignored_pixels_count_nowhere():

@@ -152,6 +152,40 @@ def test_folds_are_one_test_set(here):
     assert '| 0 (folds 0, 1) |' in text
 
 
+def test_holm_of_the_differences(results):
+    """Two patients flip in four ways, of which two are as far from 0."""
+    text = write_report(TABLE, 'slices', 'small', results)[0].read_text()
+    assert '\n\nHolm over 1 comparison: One stage - Two stages p = 0.500.\n\nDSC,' in text
+
+
+def test_holm_over_a_table(here):
+    """The difference is alike in twelve patients: 2 / 2**12, twice that of two comparisons."""
+    for system, dsc in ((UNET, 40), (TWO, 60), (MISSING, 50)):
+        rows = [row | {'case': f'{k}{row["case"]}'} for k in range(6) for row in slices(dsc)]
+        put_result(Run(system, 'slices', 0), rows)
+    text = write_report(TABLE, 'slices', 'small')[0].read_text()
+    line = 'One stage - Two stages p < 0.001, Later - Two stages p < 0.001.'
+    assert f'Holm over 2 comparisons: {line}' in text
+
+
+def test_folds_that_nothing_was_chosen_on(here):
+    for fold in range(3):
+        for system, dsc in ((UNET, 40 + fold), (TWO, 60)):
+            rows = [row | {'case': f'{fold}{row["case"]}'} for row in slices(dsc, 0.5)]
+            put_result(Run(system, 'pancreas_ct', 0, fold), rows)
+    (path,) = (p for p in write_report(TABLE, 'pancreas_ct', 'small') if 'kept' in p.name)
+    assert path.name == 'table4_small_kept.md'
+    assert path.read_text() == (
+        '# Table 4, folds 1, 2\n\n'
+        '| system | DSC | difference | to | seeds |\n'
+        '| --- | ---: | ---: | --- | --- |\n'
+        '| One stage | 41.5 | -18.5 [-19.0, -18.0] | Two stages | 0 (folds 1, 2) |\n'
+        '| Two stages | 60.0 | - | - | 0 (folds 1, 2) |\n'
+        '| Later | not run | - | - | - |\n\n'
+        'Holm over 1 comparison: One stage - Two stages p = 0.125.\n'
+    )
+
+
 def test_rows_tested_on_different_slices_are_not_compared(results):
     put_result(Run(UNET, 'slices', 0), slices(40)[:1])
     with pytest.raises(ValueError, match='unet_small_slices cannot be compared with lsnet_small'):
