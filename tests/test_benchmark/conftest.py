@@ -1,12 +1,16 @@
 import pytest
 
 from lsnet_mm.benchmark import Subject, Switches, phantom_scene
+from lsnet_mm.benchmark import scene as module
+from lsnet_mm.datasets.transforms import BoxesFromMask
 
 
 @pytest.fixture(scope='session')
 def scene():
-    """Ten slices of 64x64, four of them with an organ."""
-    return phantom_scene(64, 10, 0.4)
+    """Ten slices of 64x64, four of them with an organ in one piece; crumbs are none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, 'BOXES', BoxesFromMask(min_area=250, merge_distance=80))
+        yield phantom_scene(64, 10, 0.4)
 
 
 @pytest.fixture
