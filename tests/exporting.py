@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
 import lsnet_mm.datasets  # noqa: F401  registers
+from lsnet_mm import __version__
 from lsnet_mm.models.geometry import mask_to_box
 from lsnet_mm.phantom import make_case
 
@@ -160,6 +161,7 @@ def save_training_checkpoint(path, model, cfg, adam):
         cfg=cfg.pretty_text,
         epoch=3,
         experiment_name='secret',
+        lsnet_mm_version=__version__,
         dataset_meta=dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [255, 0, 0]]),
     )
     torch.save(

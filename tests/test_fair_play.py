@@ -18,6 +18,7 @@ MAY_DIFFER = {
     'roi_extractor.type',
     'roi_mixing',  # on or off, or ground-truth boxes alone
     'gamma',
+    'moving_target',  # or that of before
     'transform',  # RSTN's
     'test_cfg.rounds',  # the same for all that have any
     'test_cfg.agreement',

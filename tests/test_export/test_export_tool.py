@@ -64,7 +64,13 @@ def test_metadata(trained):
     )
     assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=16)
     assert about['localizer'] == dict(
-        kind='heatmap', size=[64, 64], stride=4, score_thr=0.5, vote=True, max_per_img=100
+        kind='heatmap',
+        size=[64, 64],
+        stride=4,
+        score_thr=0.5,
+        vote=True,
+        centerness=True,
+        max_per_img=100,
     )
     assert (about['threshold'], about['rounds'], about['agreement']) == (0.5, 3, 0.99)
     assert set(about['files']) == {'model.pth', 'localizer.onnx', 'segmentor.onnx'}
