@@ -45,13 +45,7 @@ class TwoStageSegmentor(BaseSegmentor):
         pretrained: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        own = segmentor.get('data_preprocessor')
-        super().__init__(data_preprocessor or own, init_cfg)
-        if own and data_preprocessor and own != data_preprocessor:
-            raise ValueError(
-                f'{type(self).__name__} has a data_preprocessor, and its segmentor another, which '
-                "would do nothing. Set model.data_preprocessor, and leave out the segmentor's."
-            )
+        super().__init__(data_preprocessor or segmentor.get('data_preprocessor'), init_cfg)
         if pretrained is not None:
             raise ValueError(
                 f'{type(self).__name__} has two nets: give pretrained={pretrained!r} as '
