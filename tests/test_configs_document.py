@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ def test_a_line_does_what_it_says(change):
     assert not EXPECTED[change](plain, models[0])
     with torch.no_grad():
         models[1](torch.rand(1, 3, 64, 64), mode='tensor')
+
+
+def test_a_learning_rate_with_a_name_of_its_own():
+    """The commands as a shell splits them, with what they would run put aside."""
+    block = TEXT[TEXT.index('    config=configs/unet/') :].split('\n\n')[0]
+    script = f'python() {{ printf "%s\\n" "$@" --; }}\n{textwrap.dedent(block)}'
+    words = subprocess.run(['bash', '-c', script], capture_output=True, text=True).stdout
+    train, test = (call.split('\n') for call in words.split('\n--\n')[:2])
+    for call in (train, test):
+        options = dict(o.split('=', 1) for o in call[call.index('--cfg-options') + 1 :] if o)
+        config = read_config(ROOT / call[1], options | {'optim_wrapper.optimizer.lr': 3e-3})
+        assert options['optim_wrapper.optimizer.lr'] == '3e-3'
+    assert config.default_hooks.result.name == 'unet_small_slices_lr3e-3'
+    assert config.default_hooks.result.out_dir.endswith('/{config}/seed{seed}')
 
 
 def test_another_segmentor_is_another_base(tmp_path):

@@ -177,21 +177,6 @@ TABLES = {
 
 
 def find_system(name: str) -> System:
-    """The system that a result is of: one of the tables, of a trial beside them, or a config."""
-    return _NAMED.get(name) or System.of(name)
-
-
-def _beside() -> list[System]:
-    """What docs/results.md reports beside the tables: learning rates, voting and rounds."""
-    rates = {f'lr{lr}': {'optim_wrapper.optimizer.lr': float(lr)} for lr in ('3e-4', '3e-3')}
-    tuned = [_SYSTEMS['small'][key] for key in ('unet', 'c2f', 'lsnet')]
-    long = System.of('lsnet_small_unet_slices_native_48e')
-    return [
-        *(system.trained(suffix, options) for system in tuned for suffix, options in rates.items()),
-        long.tested('no_rounds', {'model.test_cfg.rounds': 0}),
-        long.tested('no_vote', {'model.localizer.head.test_cfg.vote': False}),
-    ]
-
-
-_ALL = [system for systems in _SYSTEMS.values() for system in systems.values()] + _beside()
-_NAMED = {system.name: system for system in _ALL}
+    """The system that a result is of: one of the tables, or a config as it stands."""
+    systems = (system for scale in _SYSTEMS.values() for system in scale.values())
+    return next((system for system in systems if system.name == name), System.of(name))
