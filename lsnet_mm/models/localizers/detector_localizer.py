@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from ...utils.mmdet import require_mmdet
 from ..geometry import boxes_to_rois
-from .base import BaseLocalizer
+from .base import BaseLocalizer, as_in_inference
 
 
 @MODELS.register_module()
@@ -97,10 +97,8 @@ class DetectorLocalizer(BaseLocalizer):
 
         Boxes of less than a pixel a side are left out: an untrained CenterNet gives negative sizes.
         """
-        training = self.detector.training
-        self.detector.eval()
-        outputs = self.detector.predict(*self._to_detector(inputs), rescale=False)
-        self.detector.train(training)
+        with as_in_inference(self.detector):
+            outputs = self.detector.predict(*self._to_detector(inputs), rescale=False)
         results = []
         for found in (output.pred_instances for output in outputs):
             bboxes, scores = found.bboxes.to(inputs), found.scores.to(inputs)
