@@ -34,7 +34,6 @@ def decode(
     h, w = heatmap.shape
     points = cell_centers((h, w), stride, heatmap)
     boxes = distances_to_boxes(points, distances.permute(1, 2, 0).reshape(-1, 4))
-    central = centerness(distances).flatten()
     active = (heatmap > score_thr).cpu().numpy()
     labels, count = ndimage.label(active, structure=EIGHT_CONNECTED)
     labels = torch.from_numpy(labels).to(heatmap.device).flatten()
@@ -44,7 +43,7 @@ def decode(
         cells = (labels == label).nonzero().squeeze(1)
         weights = heatmap.flatten()[cells]
         if vote:
-            votes = weights * central[cells]
+            votes = weights * centerness(distances.flatten(1)[:, cells])
             box = (boxes[cells] * votes[:, None]).sum(0) / votes.sum()
         else:
             box = boxes[center_cell(cells, weights, w)]
