@@ -40,8 +40,21 @@ def test_targets_are_shares_of_what_is_labelled(pixels):
     valid = (blocks != 255).sum((-1, -2))
     objects = ((blocks == 1) | (blocks == 2)).sum((-1, -2))
     np.testing.assert_allclose(weight, valid / pixels**2, atol=1e-6)
-    np.testing.assert_allclose(target[:, 0], objects / np.maximum(valid, 1), atol=1e-6)
+    share = objects / np.maximum(valid, 1)
+    share /= share.max((1, 2), keepdims=True)
+    np.testing.assert_allclose(target[:, 0], share, atol=1e-6)
     assert weight[0, 0, 0] == target[0, 0, 0, 0] == 0
+
+
+def test_an_object_smaller_than_a_cell_fills_one():
+    """Its share of any cell is below every threshold: its mask would be a veto against itself."""
+    labels = np.zeros((2, 16, 24), np.int64)
+    labels[0, 7:9, 7:9] = 1  # a pixel in each of four cells
+    target, weight = mask_targets(samples(labels), torch.zeros(2, 1, 4, 6))
+    np.testing.assert_array_equal(
+        np.argwhere(target[0, 0].numpy() == 1), [[1, 1], [1, 2], [2, 1], [2, 2]]
+    )
+    assert target[0].sum() == 4 and not target[1].any() and (weight == 1).all()
 
 
 def test_loss_is_that_of_the_soft_target():
@@ -95,7 +108,8 @@ def test_masks_of_instances():
     target, weight = mask_targets(batch, torch.zeros(2, 1, 4, 6))
     padded = np.zeros((16, 24))
     padded[:12, :16] = masks.any(0)
-    np.testing.assert_array_equal(target[0, 0], padded.reshape(4, 4, 6, 4).mean((1, 3)))
+    share = padded.reshape(4, 4, 6, 4).mean((1, 3))
+    np.testing.assert_allclose(target[0, 0], share / share.max(), atol=1e-6)
     assert not target[1].any() and (weight == 1).all()
 
 

@@ -123,7 +123,7 @@ def hulls(masks: Tensor, stride: int, mask_thr: float) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def mask_targets(batch_data_samples: list, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """The share of any object in each cell, of what is labelled there.
+    """The share of any object in each cell, of what is labelled there; 1 in an image's fullest.
 
     Args:
         batch_data_samples: Samples with ``gt_sem_seg``, of any size that spans the same field, or
@@ -142,7 +142,9 @@ def mask_targets(batch_data_samples: list, masks: Tensor) -> tuple[Tensor, Tenso
     objects, weight = torch.stack(shares).unbind(dim=1)
     # Ignored cells have a target of 0, which counts for nothing.
     target = objects / weight.where(weight > 0, torch.ones_like(weight))
-    return target[:, None], weight
+    # An object smaller than a cell still fills one, or its mask would be a veto against itself.
+    peak = target.amax(dim=(1, 2), keepdim=True)
+    return (target / peak.where(peak > 0, torch.ones_like(peak)))[:, None], weight
 
 
 def foreground(sample) -> Tensor:
