@@ -36,6 +36,27 @@ def test_dice_by_hand():
     assert loss.item() == pytest.approx(0.25 * math.log(2) + 0.5, abs=1e-5)
 
 
+def test_dice_of_a_batch_by_hand():
+    """p = 0.5 everywhere, 2 of 8 pixels foreground: 1 - 2 * 1 / (4 + 2) = 2 / 3."""
+    target = torch.tensor([[[1, 1], [0, 0]], [[0, 0], [0, 0]]])
+    loss = FocalDiceLoss(dice_weight=1, batch_dice=True)(torch.zeros(2, 1, 2, 2), target)
+    assert loss.item() == pytest.approx(0.25 * math.log(2) + 2 / 3, abs=1e-5)
+
+
+def test_what_is_found_in_an_empty_image_costs_in_the_dice_of_the_batch():
+    """Its own Dice is 0 whatever is found, so it teaches nothing."""
+    target = torch.zeros(2, 8, 8, dtype=torch.long)
+    target[0, 2:5, 2:5] = 1
+    for batch_dice in (False, True):
+        logits = torch.zeros(2, 1, 8, 8, requires_grad=True)
+        dice = FocalDiceLoss(dice_weight=1, batch_dice=batch_dice)(logits, target)
+        focal = FocalDiceLoss(dice_weight=0)(logits, target)
+        (grad,) = torch.autograd.grad(dice - focal, logits)
+        # With I = 9 / 2 and T = 128 / 2 + 9 it is 2 I / T^2, by the sigmoid's slope of 1 / 4.
+        expected = 9 / 73**2 / 4 if batch_dice else 0
+        torch.testing.assert_close(grad[1], torch.full((1, 8, 8), expected), atol=1e-7, rtol=1e-3)
+
+
 def test_binary_agrees_with_monai():
     monai = pytest.importorskip('monai.losses')
     torch.manual_seed(0)
@@ -44,6 +65,9 @@ def test_binary_agrees_with_monai():
     assert FocalDiceLoss(dice_weight=0)(logits, target).item() == pytest.approx(oracle.item())
     both = oracle + 0.2 * monai.DiceLoss(sigmoid=True)(logits, target[:, None].float())
     assert FocalDiceLoss()(logits, target).item() == pytest.approx(both.item(), rel=1e-5)
+    both = oracle + 0.2 * monai.DiceLoss(sigmoid=True, batch=True)(logits, target[:, None].float())
+    ours = FocalDiceLoss(batch_dice=True)(logits, target)
+    assert ours.item() == pytest.approx(both.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize('background', [True, False])
@@ -57,6 +81,9 @@ def test_softmax_agrees_with_monai(background):
     # MONAI averages the focal loss over classes too; ours is a sum over them, as a softmax has it.
     expected = 4 * focal + 0.2 * dice(logits, target[:, None])
     assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
+    dice.batch, batched = True, FocalDiceLoss(include_background=background, batch_dice=True)
+    expected = 4 * focal + 0.2 * dice(logits, target[:, None])
+    assert batched(logits, target).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_squared_dice_agrees_with_monai():

@@ -18,6 +18,8 @@ class FocalDiceLoss(nn.Module):
         dice_weight: Weight of the Dice loss beside the focal loss.
         include_background: Whether the Dice loss of several classes counts channel 0.
         squared: Squares in the Dice loss, for a target that is soft all over (see ``dice_loss``).
+        batch_dice: One Dice loss for the batch (of this rank) in place of each image's: for data
+            with images that hold nothing (see ``dice_loss``).
         loss_weight: Weight of the sum.
         loss_name: Key in the log; what starts with ``loss`` is back-propagated (MMSegmentation).
     """
@@ -28,6 +30,7 @@ class FocalDiceLoss(nn.Module):
         dice_weight: float = 0.2,
         include_background: bool = False,
         squared: bool = False,
+        batch_dice: bool = False,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_focal_dice',
     ) -> None:
@@ -36,6 +39,7 @@ class FocalDiceLoss(nn.Module):
         self.dice_weight = dice_weight
         self.include_background = include_background
         self.squared = squared
+        self.batch_dice = batch_dice
         self.loss_weight = loss_weight
         self._loss_name = loss_name
 
@@ -93,5 +97,5 @@ class FocalDiceLoss(nn.Module):
             if not self.include_background:
                 probs, target = probs[:, 1:], target[:, 1:]
         focal = (focal * valid).sum() / (avg_factor or valid.numel())
-        dice = dice_loss(probs, target, valid, self.squared).mean()
+        dice = dice_loss(probs, target, valid, self.squared, self.batch_dice).mean()
         return self.loss_weight * (focal + self.dice_weight * dice)

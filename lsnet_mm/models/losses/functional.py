@@ -43,7 +43,12 @@ def one_hot(labels: Tensor, channels: int) -> Tensor:
 
 
 def dice_loss(
-    probs: Tensor, target: Tensor, weight: Tensor, squared: bool = False, smooth: float = 1e-5
+    probs: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    squared: bool = False,
+    batch: bool = False,
+    smooth: float = 1e-5,
 ) -> Tensor:
     """Soft Dice loss of each image and channel (Milletari et al., theirs with squares).
 
@@ -53,11 +58,13 @@ def dice_loss(
         weight: (N, 1, H, W); 0 leaves a pixel out.
         squared: ``p^2 + t^2`` below the line, whose best ``p`` is ``t``. With ``p + t`` it is 0 or
             1 even where ``t`` lies between.
+        batch: The Dice of all images together (Isensee et al., nnU-Net). What is found in an image
+            that holds nothing costs; in a Dice of its own, 0 whatever is found, it does not.
 
     Returns:
-        Tensor: (N, C).
+        Tensor: (N, C), or (1, C) of a batch.
     """
-    dims = (2, 3)
+    dims = (0, 2, 3) if batch else (2, 3)
     overlap = (weight * probs * target).sum(dims)
     power = 2 if squared else 1
     total = (weight * probs.pow(power)).sum(dims) + (weight * target.pow(power)).sum(dims)
