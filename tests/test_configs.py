@@ -70,6 +70,13 @@ def boxes_from_masks(cfg):
     return [step for step in steps if step.type == 'BoxesFromMask']
 
 
+def dicts(node):
+    """All dicts of a config."""
+    if isinstance(node, dict):
+        return [node, *(inner for value in node.values() for inner in dicts(value))]
+    return [inner for value in node for inner in dicts(value)] if isinstance(node, list) else []
+
+
 def test_two_recipes():
     """They differ in what the paper leaves open, and in nothing else."""
     ours, literal = load('lsnet_r18_r34_unet_pancreas'), load('lsnet_r18_r34_unet_pancreas_literal')
@@ -80,6 +87,12 @@ def test_two_recipes():
     assert literal.train_dataloader.dataset.empty_ratio == 0
     assert {step.merge_distance for step in boxes_from_masks(literal)} == {0}
     literal.model.pop('moving_target')
+    for recipe, batch_dice in ((ours, True), (literal, False)):
+        losses = (
+            recipe.model.localizer.head.loss_cls,
+            recipe.model.segmentor.decode_head.loss_decode,
+        )
+        assert [loss.pop('batch_dice') for loss in losses] == [batch_dice, batch_dice]
     literal.model.localizer.head.loss_cls.squared = True
     literal.train_dataloader.dataset.empty_ratio = 0.5
     for step in boxes_from_masks(literal):
@@ -93,6 +106,9 @@ def test_full_size_configs_merge_near_parts_and_train_on_empty_slices():
             cfg = Config.fromfile(path)
             assert {step.merge_distance for step in boxes_from_masks(cfg)} == {80}, path.stem
             assert cfg.train_dataloader.dataset.empty_ratio > 0, path.stem
+            # Else what is found in an empty slice would cost nothing in its Dice.
+            losses = [d for d in dicts(cfg.model) if d.get('type') == 'FocalDiceLoss']
+            assert losses and all(loss.get('batch_dice') for loss in losses), path.stem
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ _base_ = [
 ]
 
 model = dict(
-    localizer=dict(head=dict(test_cfg=dict(vote=True))),
+    localizer=dict(head=dict(loss_cls=dict(batch_dice=True), test_cfg=dict(vote=True))),
     localizer_size=(320, 320),
     roi_extractor=dict(margin=15),
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
+    segmentor=dict(decode_head=dict(loss_decode=dict(batch_dice=True))),
     test_cfg=dict(rounds=10, agreement=0.95),
 )
 train_cfg = dict(type='AlternatingTrainLoop')

@@ -1,9 +1,11 @@
 # The narrowest reading of the paper, for comparison: a target that stays where the box moves, Dice
-# of p + t on the heatmap, a peak for each part of the organ, slices with pancreas alone.
+# of p + t on the heatmap and of each image, a peak for each part of the organ, slices with pancreas
+# alone.
 _base_ = './lsnet_r18_r34_unet_pancreas.py'
 
 model = dict(
-    localizer=dict(head=dict(loss_cls=dict(squared=False))),
+    localizer=dict(head=dict(loss_cls=dict(squared=False, batch_dice=False))),
+    segmentor=dict(decode_head=dict(loss_decode=dict(batch_dice=False))),
     moving_target=False,
 )
 train_dataloader = dict(

@@ -4,3 +4,6 @@ _base_ = [
     '../_base_/schedules/paper_60e.py',
     '../_base_/default_runtime.py',
 ]
+
+# Half as many slices without pancreas as with: what is found there costs in the Dice of the batch.
+model = dict(decode_head=dict(loss_decode=dict(batch_dice=True)))

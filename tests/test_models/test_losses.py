@@ -53,7 +53,7 @@ def test_what_is_found_in_an_empty_image_costs_in_the_dice_of_the_batch():
         focal = FocalDiceLoss(dice_weight=0)(logits, target)
         (grad,) = torch.autograd.grad(dice - focal, logits)
         # With I = 9 / 2 and T = 128 / 2 + 9 it is 2 I / T^2, by the sigmoid's slope of 1 / 4.
-        expected = 9 / 73**2 / 4 if batch_dice else 0
+        expected = 9 / 73**2 / 4 if batch_dice else 0.0
         torch.testing.assert_close(grad[1], torch.full((1, 8, 8), expected), atol=1e-7, rtol=1e-3)
 
 
