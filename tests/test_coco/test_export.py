@@ -88,7 +88,7 @@ def test_slices_are_those_of_the_datasets(exported):
     assert len(val['images']) == 8 and {i['case'] for i in val['images']} == {'PANCREAS_0001'}
     assert {i['case'] for i in train['images']} == {f'PANCREAS_000{k}' for k in (2, 3, 4)}
     full = {a['image_id'] for a in train['annotations']}
-    assert len(train['images']) == len(full) + round(0.3 * len(full))
+    assert len(train['images']) == len(full) + round(0.5 * len(full))
     for content in (train, val):
         assert content['categories'] == [dict(id=1, name='pancreas')]
 

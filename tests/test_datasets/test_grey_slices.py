@@ -65,7 +65,8 @@ def test_losses_and_predictions_of_the_demo(config, batches):
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()
-    model.localizer.head.test_cfg['score_thr'] = 0.0  # untrained, but boxes there must be
+    # Untrained, but boxes there must be.
+    model.localizer.head.test_cfg.update(score_thr=0.0, veto_thr=0.0)
 
     def losses(batch, mode):
         torch.manual_seed(0)

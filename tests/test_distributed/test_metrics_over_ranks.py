@@ -21,7 +21,10 @@ test_dataloader = dict(
     batch_size=1, num_workers=0, dataset=dict(data_root=data_root, indices={SLICES})
 )
 test_evaluator = dict(surface=True)
-model = dict(test_cfg=dict(rounds=1))
+model = dict(
+    localizer=dict(head=dict(test_cfg=dict(veto_thr=0))),
+    test_cfg=dict(rounds=1),
+)
 default_hooks = dict(result=dict(panel=3))
 """
 

@@ -5,7 +5,6 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_root='data/phantom',
-        empty_ratio=0.3,
         pipeline=[
             dict(type='LoadCTSlice'),
             dict(type='LoadCTMask'),
