@@ -10,6 +10,7 @@ import pytest
 
 from lsnet_mm.benchmark.tables import markdown as benchmark_tables
 from lsnet_mm.reproduction import TABLES, find_system, markdown, read_records
+from lsnet_mm.reproduction.box_gradient import markdown as gradient_table
 from lsnet_mm.reproduction.composing import composed_sha256
 from lsnet_mm.reproduction.where import where
 
@@ -20,6 +21,7 @@ PAPER_TABLE = re.compile(
 )
 SUPERSEDED = ROOT / 'results' / 'superseded'  # of an earlier COMPUTATION, kept and not quoted
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
+GRADIENT = re.compile(r'<!-- box gradient: (\S+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 
@@ -59,6 +61,13 @@ def test_tables_of_benchmarks_come_from_their_files(path):
         assert text == (folder / 'benchmark.md').read_text(), f'{name}: .md is not of its .json'
         expected = text.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
         assert table == expected, f'{path.name}: {name}, {title} is out of date'
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
+def test_gradients_of_boxes_come_from_their_file(path):
+    for name, table in GRADIENT.findall(path.read_text()):
+        expected = gradient_table(json.loads((ROOT / name).read_text()))
+        assert table == expected, f'{path.name}: {name} is out of date'
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)

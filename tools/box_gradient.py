@@ -1,0 +1,39 @@
+"""Does a step down the second stage's loss lead a box to the true one? On slices of validation."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from mmengine.registry import DATASETS
+
+from lsnet_mm.apis import load_model
+from lsnet_mm.evaluation.provenance import environment
+from lsnet_mm.files import write_atomic
+from lsnet_mm.reproduction.box_gradient import box_gradient, markdown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of an LSNet')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument(
+        '-o', '--out', type=Path, required=True, help='.json, added to if it is there'
+    )
+    parser.add_argument('--name', help="of the result (the config's)")
+    parser.add_argument('--seed', type=int, default=0, help='of the errors of boxes (0)')
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    model = load_model(args.config, args.checkpoint, 'cpu')
+    dataset = DATASETS.build(model.cfg.val_dataloader.dataset)
+    result = box_gradient(model, dataset, seed=args.seed)
+    results = json.loads(args.out.read_text()) if args.out.exists() else {}
+    results[args.name or Path(args.config).stem] = result | dict(
+        seed=args.seed, env=environment('cpu')
+    )
+    write_atomic(args.out, f'{json.dumps(results, indent=2)}\n'.encode())
+    print(markdown(results))
+
+
+if __name__ == '__main__':
+    main()
