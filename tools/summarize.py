@@ -1,7 +1,9 @@
 """Put the runs below a folder side by side, as a table in Markdown."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 from lsnet_mm.evaluation.results import TRAIN_SPLIT, read_run
 
@@ -12,36 +14,42 @@ COLUMNS = {
     'recall': 'slice_fg/recall',
     'DSC by case': 'case/dsc',
     'box mIoU': 'box/miou',
+    'empty slices with foreground': 'slice_empty/found',
 }
 
 
 def table(folder: Path) -> str:
-    """All runs at any depth below a folder, one a row.
+    """A row for each config: the mean over its runs, of any seed and fold, at any depth below.
 
     Raises:
         SystemExit: If there is none.
     """
-    runs = sorted(path.parent for path in folder.rglob('result.json'))
-    runs = [run for run in runs if run.name != TRAIN_SPLIT]
-    if not runs:
+    configs = {}
+    for path in sorted(folder.rglob('result.json')):
+        if path.parent.name != TRAIN_SPLIT:
+            result = read_run(path.parent)[0]
+            configs.setdefault(result['config'], []).append(result)
+    if not configs:
         raise SystemExit(f'no result.json below {folder}; tools/test.py writes one')
-    header = ['config', 'seed', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
-    rows = [header, ['---'] * 2 + ['---:'] * (len(header) - 2)]
-    rows += [row(read_run(run)[0]) for run in runs]
+    header = ['config', 'runs', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
+    rows = [header, ['---'] + ['---:'] * (len(header) - 1)]
+    rows += [[config, str(len(runs)), *row(runs)] for config, runs in configs.items()]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
 
 
-def row(result: dict) -> list[str]:
-    """The cells of one run; a dash for what it has not."""
-    scores = [result['metrics'].get(key) for key in COLUMNS.values()]
+def row(runs: list[dict]) -> list[str]:
+    """The cells of a config's runs; a dash for what one of them has not."""
     return [
-        result['config'],
-        str(result['seed']),
-        *('-' if value is None else f'{value:.1f}' for value in scores),
-        f'{result["params"] / 1e6:.2f}',
-        '-' if result['gflops'] is None else f'{result["gflops"]:.2f}',
-        f'{result["train"]["minutes"]:.0f}',
+        *(mean((run['metrics'].get(key) for run in runs), 1) for key in COLUMNS.values()),
+        mean((run['params'] / 1e6 for run in runs), 2),
+        mean((run['gflops'] for run in runs), 2),
+        mean((run['train']['minutes'] for run in runs), 0),
     ]
+
+
+def mean(values: Iterable[float | None], digits: int) -> str:
+    values = list(values)
+    return '-' if None in values else f'{fmean(values):.{digits}f}'
 
 
 def main() -> None:
