@@ -15,6 +15,7 @@ COLUMNS = {
     'DSC by case': 'case/dsc',
     'box mIoU': 'box/miou',
     'empty slices with foreground': 'slice_empty/found',
+    'with a box': 'slice_empty/boxes',
 }
 
 
