@@ -5,11 +5,12 @@ from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
 from lsnet_mm.reproduction import Run
-from lsnet_mm.reproduction.planning import HASH_FILE
+from lsnet_mm.reproduction.run import HASH_FILE
 
 TRAIN = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 config = pathlib.Path(sys.argv[1])
+(config.parent / 'pid').write_text(str(os.getpid()))
 with open('order.txt', 'a') as file:
     print('train', config.stem, file=file)
 if config.stem in {fail!r}:

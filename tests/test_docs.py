@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from lsnet_mm.benchmark.tables import markdown as benchmark_tables
-from lsnet_mm.reproduction import TABLES, find_system, markdown, read_records
+from lsnet_mm.reproduction import TABLES, breakdown, find_system, markdown, read_records
 from lsnet_mm.reproduction.box_gradient import markdown as gradient_table
 from lsnet_mm.reproduction.composing import composed_sha256
-from lsnet_mm.reproduction.where import where
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
@@ -46,7 +45,7 @@ def test_tables_of_the_paper_come_from_result_files(path):
         table = table.short() if kind == ', short' else table
         records = read_records(table, data, ROOT / 'results')
         if kind == ', where':
-            expected = where([record for record in records if record.row.paper])
+            expected = breakdown([record for record in records if record.row.paper])
         else:
             expected = markdown(table, records)
         assert text == expected, f'{path.name}: table {number} is out of date'

@@ -1,15 +1,10 @@
 """The paper's comparison, from configs to tables: what ``tools/reproduce.py`` does."""
 
 from .composing import DATA, compose
-from .planning import plan, remaining
 from .record import Record, read_record
-from .rendering import csv_text, markdown
-from .report import read_records, write_report
-from .row import Row
-from .run import Run
-from .system import System
-from .table import Table
-from .tables import TABLES, find_system
+from .report import breakdown, csv_text, markdown, read_records, write_report
+from .run import Run, plan, remaining
+from .tables import TABLES, Row, System, Table, find_system
 
 __all__ = [
     'DATA',
@@ -19,6 +14,7 @@ __all__ = [
     'Run',
     'System',
     'Table',
+    'breakdown',
     'compose',
     'csv_text',
     'find_system',

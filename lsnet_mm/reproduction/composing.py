@@ -7,12 +7,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+import lsnet_mm
+
 from ..evaluation.computation import config_sha256
 from ..utils.pretrained import train_from_scratch
 from ..utils.settings import check_options, read_config
-from .sources import ROOT, find_config
-from .system import System
+from .tables import System
 
+_PACKAGE = Path(lsnet_mm.__file__).parent
+#: The folder of ``configs/`` and ``tools/``: in a checkout beside the package, else inside it.
+ROOT = _PACKAGE.parent if (_PACKAGE.parent / 'tools/reproduce.py').is_file() else _PACKAGE / '.mim'
 DATA = ('pancreas_ct', 'slices', 'phantom')
 DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
 
@@ -62,6 +66,20 @@ def compose(
 def composed_sha256(*args, training: bool = False, **kwargs) -> str:
     """The hash of what :func:`compose` gives, see :func:`config_sha256`."""
     return config_sha256(compose(*args, **kwargs).to_dict(), training)
+
+
+def find_config(name: str) -> Path:
+    """The file ``configs/<method>/<name>.py``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    for path in sorted(ROOT.glob(f'configs/[a-z]*/{name}.py')):
+        return path
+    raise FileNotFoundError(
+        f'there is no config {name}.py below configs/. Add it, or correct its name in '
+        'lsnet_mm/reproduction/tables.py.'
+    )
 
 
 def data_root(data: str) -> Path:

@@ -1,4 +1,7 @@
+"""What the run folders say of a table's rows, and how a row compares with its reference."""
+
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -6,8 +9,9 @@ from pathlib import Path
 from ..evaluation.functional import Row as SliceRow
 from ..evaluation.functional import aggregate, box_scores, failure_rates
 from ..evaluation.results import TRAIN_SPLIT, read_run
-from .row import Row
+from ..evaluation.statistics import PairedDifference, paired_difference
 from .run import Run
+from .tables import Row
 
 _NAME = re.compile(r'(?:fold(?P<fold>\d+)_)?seed(?P<seed>\d+)')
 _PROTOCOLS = ('slice_fg', 'case')
@@ -21,13 +25,13 @@ class Record:
     Attributes:
         row: Of a table.
         runs: Result and slices by fold and seed.
-        train: The slices of training likewise, where these were scored.
+        train: The same of the slices of training, where these were scored.
         stale: Run folders of another config, which are left out.
     """
 
     row: Row
     runs: dict[Key, tuple[dict, list[SliceRow]]]
-    train: dict[Key, list[SliceRow]]
+    train: dict[Key, tuple[dict, list[SliceRow]]]
     stale: tuple[Path, ...] = ()
 
     @cached_property
@@ -74,8 +78,8 @@ class Record:
             oracle = aggregate(rows, 'oracle_', _PROTOCOLS)
             scores |= {f'oracle/{key}': value for key, value in oracle.items()}
         keys = [(fold, seed) for fold in self.folds]
-        if all(self.train.get(key) for key in keys):
-            train = box_scores([row for key in keys for row in self.train[key]])
+        if all(key in self.train for key in keys):
+            train = box_scores([row for key in keys for row in self.train[key][1]])
             scores['train/box/miou'] = train['box/miou']
         result = self.runs[keys[0]][0]
         for prefix, part in (('', result), ('localizer/', result.get('localizer') or {})):
@@ -86,7 +90,7 @@ class Record:
         return scores
 
 
-def complete_seeds(keys) -> list[int]:
+def complete_seeds(keys: Collection[Key]) -> list[int]:
     """The seeds that come with every fold among (fold, seed) pairs."""
     folds = {fold for fold, _ in keys}
     seeds = sorted({seed for _, seed in keys})
@@ -95,22 +99,47 @@ def complete_seeds(keys) -> list[int]:
 
 def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) -> Record:
     """Collect the run folders of a row, with whatever seeds and folds there are."""
-    runs, train, stale = {}, {}, []
+    found, stale = {'test': {}, TRAIN_SPLIT: {}}, []
     for file in sorted((results / data / row.system.name).glob('*/result.json')):
         match = _NAME.fullmatch(file.parent.name)
         if match is None:
             continue
         fold, seed = (None if text is None else int(text) for text in match.groups())
-        run = Run(row.system, data, seed, fold, from_scratch, results)
-        result, rows = read_run(run.folder)
-        if result['config_sha256'] != run.sha256():
-            stale.append(run.folder)
-            continue
-        runs[fold, seed] = result, rows
-        if (run.folder / TRAIN_SPLIT / 'result.json').is_file():
-            result, rows = read_run(run.folder / TRAIN_SPLIT)
-            if result['config_sha256'] == run.sha256(TRAIN_SPLIT):
-                train[fold, seed] = rows
-            else:
-                stale.append(run.folder / TRAIN_SPLIT)
-    return Record(row, runs, train, tuple(stale))
+        run = Run(row.system, data, seed, fold, from_scratch, results, train_split=True)
+        for test, folder in run.tests.items():
+            if not (folder / 'result.json').is_file():
+                continue
+            result, slices = read_run(folder)
+            if result['config_sha256'] != run.sha256(test):
+                stale.append(folder)
+                break
+            found[test][fold, seed] = result, slices
+    return Record(row, found['test'], found[TRAIN_SPLIT], tuple(stale))
+
+
+def compare(record: Record, records: Sequence[Record]) -> PairedDifference | None:
+    """A row against its reference, over the seeds and folds that both have; None without any.
+
+    Raises:
+        ValueError: If they were tested on different slices.
+    """
+    reference = {r.row.system: r for r in records}.get(record.row.reference)
+    if reference is None:
+        return None
+    a, b = paired_runs(record, reference)
+    try:
+        return paired_difference(a, b) if a else None
+    except ValueError as error:
+        raise ValueError(
+            f'{record.row.system.name} cannot be compared with {reference.row.system.name}: {error}'
+        ) from error
+
+
+def paired_runs(a: Record, b: Record) -> tuple[list[list[SliceRow]], list[list[SliceRow]]]:
+    """The slices of two rows, a list for each seed that both have with the same folds."""
+    common = a.runs.keys() & b.runs.keys()
+    folds = sorted({fold for fold, _ in common}, key=str)
+    seeds = complete_seeds(common)
+    return tuple(
+        [[row for fold in folds for row in r.runs[fold, seed][1]] for seed in seeds] for r in (a, b)
+    )

@@ -1,16 +1,17 @@
 """Tables and pictures of what run folders hold; the same folders give the same bytes."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 
+from ..evaluation.statistics import by_area, holm, per_patient
 from ..files import write_atomic
 from ..visualization.plots import plot_area, plot_bars, plot_gap
-from .record import Record, read_record
-from .rendering import comparisons, csv_text, markdown
-from .table import Table
-from .where import where
+from .record import Record, compare, paired_runs, read_record
+from .tables import Table
 
 _NOTES = """\
 DSC, precision and recall are means over the slices with foreground, box mIoU over the same; in
@@ -22,6 +23,10 @@ that flips the signs of patients, adjusted for as many comparisons.
 """
 #: The fold that was looked at when anything was chosen.
 _CHOSEN_ON = 0
+_CONSTANT = ('params', 'gflops')
+#: Of an object in a slice, in pixels of the slice.
+_AREAS = (0, 500, 1000, 2000, float('inf'))
+_BREAKDOWN = {'box mIoU': 'box/miou', 'DSC with true boxes': 'oracle/slice_fg/dsc'}
 
 
 def read_records(
@@ -29,6 +34,84 @@ def read_records(
 ) -> list[Record]:
     """What there is of each row of a table, in their order."""
     return [read_record(row, data, Path(results), from_scratch) for row in table.rows]
+
+
+def markdown(table: Table, records: Sequence[Record]) -> str:
+    """The table in Markdown; ``not run`` where a row has no result.
+
+    Args:
+        table: Of ``TABLES``.
+        records: Of :func:`read_records`.
+
+    Raises:
+        ValueError: If two rows were tested on different slices.
+    """
+    papers = _paper_columns(table)
+    left, right = '---', '---:'
+    lines = [
+        ['system', *table.columns, 'difference', 'to', 'seeds', *papers.values()],
+        [left, *[right] * (len(table.columns) + 1), left, left, *[right] * len(papers)],
+    ]
+    for record in records:
+        cells = [_text(record.scores.get(key), key) for key in table.columns.values()]
+        if not record.seeds:
+            cells[0] = 'not run'
+        difference = compare(record, records)
+        against = '-' if difference is None else table.row(record.row.reference).label
+        cells += ['-' if difference is None else str(difference), against, _seeds(record)]
+        cells += [record.row.paper.get(name, '-') for name in papers]
+        lines.append([record.row.label, *cells])
+    return _lines(lines)
+
+
+def comparisons(table: Table, records: Sequence[Record]) -> str:
+    """A line with the p-values of all differences in a table, adjusted; empty without any.
+
+    Args and errors are those of :func:`markdown`.
+    """
+    found = {}
+    for record in records:
+        if (difference := compare(record, records)) is not None:
+            against = table.row(record.row.reference).label
+            found[f'{record.row.label} - {against}'] = difference.p
+    each = [
+        f'{name} p {f"= {p:.3f}" if p >= 0.001 else "< 0.001"}'
+        for name, p in zip(found, holm(list(found.values())), strict=True)
+    ]
+    plural = 's' * (len(each) > 1)
+    return f'Holm over {len(each)} comparison{plural}: {", ".join(each)}.' if each else ''
+
+
+def csv_text(table: Table, records: Sequence[Record]) -> str:
+    """The same with more digits, and blanks for what is not there."""
+    lines = [_csv_cells(table, record, records) for record in records]
+    buffer = StringIO(newline='')
+    writer = csv.DictWriter(buffer, lines[0], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(lines)
+    return buffer.getvalue()
+
+
+def breakdown(records: Sequence[Record]) -> str:
+    """A table in Markdown: the reference minus each row that has one, in points.
+
+    Args:
+        records: Of :func:`read_records`; rows without a result, or whose reference has none, are
+            left out.
+
+    Returns:
+        str: Empty without any pair.
+    """
+    columns = {}
+    for record in records:
+        if compare(record, records) is not None:
+            reference = next(r for r in records if r.row.system == record.row.reference)
+            columns[f'{reference.row.label} - {record.row.label}'] = _column(reference, record)
+    if not columns:
+        return ''
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    body = [[name, *(column.get(name, '-') for column in columns.values())] for name in names]
+    return _lines([['', *columns], ['---', *['---:'] * len(columns)], *body])
 
 
 def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
@@ -77,11 +160,8 @@ def write_report(
     files = {f'{name}.md': text.encode(), f'{name}.csv': csv_text(table, records).encode()}
     if table.number == 1:
         ours = [record for record in records if record.row.paper]
-        files[f'where_{name}.md'] = f'{where(ours)}\n'.encode()
-        short = table.short()
-        files[f'{name}_short.md'] = (
-            markdown(short, [r for r in records if r.row.paper]) + '\n'
-        ).encode()
+        files[f'where_{name}.md'] = f'{breakdown(ours)}\n'.encode()
+        files[f'{name}_short.md'] = f'{markdown(table.short(), ours)}\n'.encode()
     if any(len(record.folds) > 1 for record in records):
         files[f'{name}_kept.md'] = _kept(table, records).encode()
     files |= {f'{kind}_{name}.png': png for kind, png in plots(table, records).items()}
@@ -104,3 +184,66 @@ def _kept(table: Table, records: Sequence[Record]) -> str:
     folds = sorted({fold for record in kept for fold in record.folds})
     title = f'# Table {table.number}, folds {", ".join(map(str, folds))}'
     return f'{title}\n\n{_with_comparisons(short, kept)}'
+
+
+def _column(ours: Record, theirs: Record) -> dict[str, str]:
+    a, b = paired_runs(ours, theirs)
+    cells = {
+        name: f'{mean(ours.scores[key]) - mean(theirs.scores[key]):+.1f}'
+        for name, key in _BREAKDOWN.items()
+        if key in ours.scores and key in theirs.scores
+    }
+    for (low, high), (value, count) in by_area(a, b, _AREAS).items():
+        if count:
+            span = f'{low} pixels or more' if high == _AREAS[-1] else f'{low} to {high - 1} pixels'
+            cells[f'DSC, {span} ({count} slices)'] = f'{value:+.1f}'
+    return cells | {
+        f'DSC, {case}': f'{value:+.1f}' for case, value in sorted(per_patient(a, b).items())
+    }
+
+
+def _csv_cells(table: Table, record: Record, records: Sequence[Record]) -> dict[str, object]:
+    cells = {'system': record.row.label, 'config': record.row.system.name}
+    for key in table.columns.values():
+        values = record.scores.get(key)
+        cells |= {key: _number(values and mean(values)), f'{key} std': _number(_spread(values))}
+    cells |= dict.fromkeys(('difference', 'low', 'high', 'to', 'patients'), '')
+    if (d := compare(record, records)) is not None:
+        cells |= {'difference': _number(d.mean), 'low': _number(d.low), 'high': _number(d.high)}
+        cells |= {'to': record.row.reference.name, 'patients': d.patients}
+    cells['seeds'] = ' '.join(map(str, record.seeds))
+    return cells | {
+        column: record.row.paper.get(name, '') for name, column in _paper_columns(table).items()
+    }
+
+
+def _paper_columns(table: Table) -> dict[str, str]:
+    """The headers of the paper's own figures by their names."""
+    return {name: f'paper: {name}' for row in table.rows for name in row.paper}
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
+
+
+def _text(values: Sequence[float] | None, key: str) -> str:
+    if not values:
+        return '-'
+    if key.endswith(_CONSTANT):
+        return f'{values[0]:.2f}'
+    spread = _spread(values)
+    return f'{mean(values):.1f}' + ('' if spread is None else f' ± {spread:.1f}')
+
+
+def _spread(values: Sequence[float] | None) -> float | None:
+    return stdev(values) if values and len(values) > 1 else None
+
+
+def _number(value: float | None) -> str:
+    return '' if value is None else f'{value:.4f}'
+
+
+def _seeds(record: Record) -> str:
+    folds = ', '.join(str(fold) for fold in record.folds if fold is not None)
+    seeds = ', '.join(map(str, record.seeds)) or '-'
+    return f'{seeds} (folds {folds})' if folds and record.seeds else seeds

@@ -8,12 +8,12 @@ from lsnet_mm.reproduction import (
     Run,
     System,
     Table,
+    breakdown,
     csv_text,
     markdown,
     read_records,
     write_report,
 )
-from lsnet_mm.reproduction.where import where
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -192,9 +192,9 @@ def test_rows_tested_on_different_slices_are_not_compared(results):
         markdown(TABLE, read_records(TABLE, 'slices', results))
 
 
-def test_where(results):
+def test_breakdown(results):
     """The reference minus the row: one seed's 20 points at 0 to 499 pixels, alike in both cases."""
-    assert where(read_records(TABLE, 'slices', results)) == (
+    assert breakdown(read_records(TABLE, 'slices', results)) == (
         '|  | Two stages - One stage |\n'
         '| --- | ---: |\n'
         '| DSC, 0 to 499 pixels (2 slices) | +20.0 |\n'
@@ -203,5 +203,5 @@ def test_where(results):
     )
 
 
-def test_where_without_runs(here):
-    assert where(read_records(TABLE, 'slices')) == ''
+def test_breakdown_without_runs(here):
+    assert breakdown(read_records(TABLE, 'slices')) == ''
