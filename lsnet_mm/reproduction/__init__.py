@@ -1,8 +1,8 @@
 """The paper's comparison, from configs to tables: what ``tools/reproduce.py`` does."""
 
 from .composing import DATA, compose
-from .record import Record, read_record
-from .report import breakdown, csv_text, markdown, read_records, write_report
+from .record import Record, read_records
+from .report import breakdown, csv_text, markdown, write_report
 from .run import Run, plan, remaining
 from .tables import TABLES, Row, System, Table, find_system
 
@@ -20,7 +20,6 @@ __all__ = [
     'find_system',
     'markdown',
     'plan',
-    'read_record',
     'read_records',
     'remaining',
     'write_report',

@@ -78,7 +78,7 @@ def _run(args: argparse.Namespace) -> bool:
             f'{data_root(args.data)} does not exist. Put the data there, or a link to them; '
             'docs/data.md says how they are prepared.'
         )
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     devices = make_devices(args.jobs)
     runs = plan(
         args.tables,
@@ -98,7 +98,3 @@ def _run(args: argparse.Namespace) -> bool:
     for run, status in bad.items():
         print(f'{run} {status.state}: {status.message}', file=sys.stderr)
     return not bad
-
-
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt

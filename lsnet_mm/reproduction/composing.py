@@ -19,6 +19,7 @@ _PACKAGE = Path(lsnet_mm.__file__).parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / 'tools/reproduce.py').is_file() else _PACKAGE / '.mim'
 DATA = ('pancreas_ct', 'slices', 'phantom')
 DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
+_read = cache(read_config)
 
 
 def compose(
@@ -125,8 +126,3 @@ def _set_fold(config: Config, fold: int | str) -> None:
 
 def _load(path: Path) -> Config:
     return deepcopy(_read(path))
-
-
-@cache
-def _read(path: Path) -> Config:
-    return read_config(path)

@@ -1,7 +1,7 @@
-"""What the run folders say of a table's rows, and how a row compares with its reference."""
+"""What the run folders say of a table's rows, each beside the one that it is compared with."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from ..evaluation.functional import aggregate, box_scores, failure_rates
 from ..evaluation.results import TRAIN_SPLIT, read_run
 from ..evaluation.statistics import PairedDifference, paired_difference
 from .run import Run
-from .tables import Row
+from .tables import Row, Table
 
 _NAME = re.compile(r'(?:fold(?P<fold>\d+)_)?seed(?P<seed>\d+)')
 _PROTOCOLS = ('slice_fg', 'case')
@@ -27,12 +27,14 @@ class Record:
         runs: Result and slices by fold and seed.
         train: The same of the slices of training, where these were scored.
         stale: Run folders of another config, which are left out.
+        reference: The record of ``row.reference``, if it has a row in the table.
     """
 
     row: Row
     runs: dict[Key, tuple[dict, list[SliceRow]]]
     train: dict[Key, tuple[dict, list[SliceRow]]]
     stale: tuple[Path, ...] = ()
+    reference: 'Record | None' = None
 
     @cached_property
     def folds(self) -> list[int | None]:
@@ -42,19 +44,47 @@ class Record:
     @cached_property
     def seeds(self) -> list[int]:
         """Those with all the folds: the others have not seen every case yet."""
-        return complete_seeds(self.runs)
+        return _complete_seeds(self.runs)
 
     def slices(self, seed: int) -> list[SliceRow]:
         """The slices of a seed, over all folds."""
         return [row for fold in self.folds for row in self.runs[fold, seed][1]]
 
     def without_fold(self, fold: int) -> 'Record':
-        """The same of the other folds."""
+        """The same of the other folds, and so is its reference."""
         runs, train = (
             {key: value for key, value in of.items() if key[0] != fold}
             for of in (self.runs, self.train)
         )
-        return replace(self, runs=runs, train=train)
+        reference = self.reference and self.reference.without_fold(fold)
+        return replace(self, runs=runs, train=train, reference=reference)
+
+    @cached_property
+    def difference(self) -> PairedDifference | None:
+        """From the reference, over the seeds and folds that both have; None without any.
+
+        Raises:
+            ValueError: If they were tested on different slices.
+        """
+        a, b = self.paired_runs()
+        try:
+            return paired_difference(a, b) if a else None
+        except ValueError as error:
+            a, b = self.row.system.name, self.row.reference.name
+            raise ValueError(f'{a} cannot be compared with {b}: {error}') from error
+
+    def paired_runs(self) -> tuple[list[list[SliceRow]], list[list[SliceRow]]]:
+        """The slices here and of the reference, a list for each seed that both have with the same
+        folds."""
+        if self.reference is None:
+            return [], []
+        common = self.runs.keys() & self.reference.runs.keys()
+        folds = sorted({fold for fold, _ in common}, key=str)
+        seeds = _complete_seeds(common)
+        return tuple(
+            [[row for fold in folds for row in r.runs[fold, seed][1]] for seed in seeds]
+            for r in (self, self.reference)
+        )
 
     @cached_property
     def scores(self) -> dict[str, list[float]]:
@@ -90,15 +120,16 @@ class Record:
         return scores
 
 
-def complete_seeds(keys: Collection[Key]) -> list[int]:
-    """The seeds that come with every fold among (fold, seed) pairs."""
-    folds = {fold for fold, _ in keys}
-    seeds = sorted({seed for _, seed in keys})
-    return [seed for seed in seeds if all((fold, seed) in keys for fold in folds)]
+def read_records(
+    table: Table, data: str, results: str | Path = 'results', from_scratch: bool = False
+) -> list[Record]:
+    """What there is of each row of a table, in their order, with whatever seeds and folds."""
+    rows = [_read_record(row, data, Path(results), from_scratch) for row in table.rows]
+    by_system = {record.row.system: record for record in rows}
+    return [replace(record, reference=by_system.get(record.row.reference)) for record in rows]
 
 
-def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) -> Record:
-    """Collect the run folders of a row, with whatever seeds and folds there are."""
+def _read_record(row: Row, data: str, results: Path, from_scratch: bool) -> Record:
     found, stale = {'test': {}, TRAIN_SPLIT: {}}, []
     for file in sorted((results / data / row.system.name).glob('*/result.json')):
         match = _NAME.fullmatch(file.parent.name)
@@ -117,29 +148,8 @@ def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) 
     return Record(row, found['test'], found[TRAIN_SPLIT], tuple(stale))
 
 
-def compare(record: Record, records: Sequence[Record]) -> PairedDifference | None:
-    """A row against its reference, over the seeds and folds that both have; None without any.
-
-    Raises:
-        ValueError: If they were tested on different slices.
-    """
-    reference = {r.row.system: r for r in records}.get(record.row.reference)
-    if reference is None:
-        return None
-    a, b = paired_runs(record, reference)
-    try:
-        return paired_difference(a, b) if a else None
-    except ValueError as error:
-        raise ValueError(
-            f'{record.row.system.name} cannot be compared with {reference.row.system.name}: {error}'
-        ) from error
-
-
-def paired_runs(a: Record, b: Record) -> tuple[list[list[SliceRow]], list[list[SliceRow]]]:
-    """The slices of two rows, a list for each seed that both have with the same folds."""
-    common = a.runs.keys() & b.runs.keys()
-    folds = sorted({fold for fold, _ in common}, key=str)
-    seeds = complete_seeds(common)
-    return tuple(
-        [[row for fold in folds for row in r.runs[fold, seed][1]] for seed in seeds] for r in (a, b)
-    )
+def _complete_seeds(keys: Collection[Key]) -> list[int]:
+    """The seeds that come with every fold among (fold, seed) pairs."""
+    folds = {fold for fold, _ in keys}
+    seeds = sorted({seed for _, seed in keys})
+    return [seed for seed in seeds if all((fold, seed) in keys for fold in folds)]

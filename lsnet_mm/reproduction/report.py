@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from ..evaluation.statistics import by_area, holm, per_patient
 from ..files import write_atomic
 from ..visualization.plots import plot_area, plot_bars, plot_gap
-from .record import Record, compare, paired_runs, read_record
+from .record import Record, read_records
 from .tables import Table
 
 _NOTES = """\
@@ -27,13 +27,6 @@ _CONSTANT = ('params', 'gflops')
 #: Of an object in a slice, in pixels of the slice.
 _AREAS = (0, 500, 1000, 2000, float('inf'))
 _BREAKDOWN = {'box mIoU': 'box/miou', 'DSC with true boxes': 'oracle/slice_fg/dsc'}
-
-
-def read_records(
-    table: Table, data: str, results: str | Path = 'results', from_scratch: bool = False
-) -> list[Record]:
-    """What there is of each row of a table, in their order."""
-    return [read_record(row, data, Path(results), from_scratch) for row in table.rows]
 
 
 def markdown(table: Table, records: Sequence[Record]) -> str:
@@ -56,27 +49,24 @@ def markdown(table: Table, records: Sequence[Record]) -> str:
         cells = [_text(record.scores.get(key), key) for key in table.columns.values()]
         if not record.seeds:
             cells[0] = 'not run'
-        difference = compare(record, records)
-        against = '-' if difference is None else table.row(record.row.reference).label
-        cells += ['-' if difference is None else str(difference), against, _seeds(record)]
+        d = record.difference
+        cells += ['-', '-'] if d is None else [str(d), record.reference.row.label]
+        cells.append(_seeds(record))
         cells += [record.row.paper.get(name, '-') for name in papers]
         lines.append([record.row.label, *cells])
     return _lines(lines)
 
 
-def comparisons(table: Table, records: Sequence[Record]) -> str:
+def comparisons(records: Sequence[Record]) -> str:
     """A line with the p-values of all differences in a table, adjusted; empty without any.
 
     Args and errors are those of :func:`markdown`.
     """
-    found = {}
-    for record in records:
-        if (difference := compare(record, records)) is not None:
-            against = table.row(record.row.reference).label
-            found[f'{record.row.label} - {against}'] = difference.p
+    compared = [record for record in records if record.difference is not None]
+    p_values = holm([record.difference.p for record in compared])
     each = [
-        f'{name} p {f"= {p:.3f}" if p >= 0.001 else "< 0.001"}'
-        for name, p in zip(found, holm(list(found.values())), strict=True)
+        f'{r.row.label} - {r.reference.row.label} p {f"= {p:.3f}" if p >= 0.001 else "< 0.001"}'
+        for r, p in zip(compared, p_values, strict=True)
     ]
     plural = 's' * (len(each) > 1)
     return f'Holm over {len(each)} comparison{plural}: {", ".join(each)}.' if each else ''
@@ -84,7 +74,7 @@ def comparisons(table: Table, records: Sequence[Record]) -> str:
 
 def csv_text(table: Table, records: Sequence[Record]) -> str:
     """The same with more digits, and blanks for what is not there."""
-    lines = [_csv_cells(table, record, records) for record in records]
+    lines = [_csv_cells(table, record) for record in records]
     buffer = StringIO(newline='')
     writer = csv.DictWriter(buffer, lines[0], lineterminator='\n')
     writer.writeheader()
@@ -102,11 +92,11 @@ def breakdown(records: Sequence[Record]) -> str:
     Returns:
         str: Empty without any pair.
     """
-    columns = {}
-    for record in records:
-        if compare(record, records) is not None:
-            reference = next(r for r in records if r.row.system == record.row.reference)
-            columns[f'{reference.row.label} - {record.row.label}'] = _column(reference, record)
+    columns = {
+        f'{record.reference.row.label} - {record.row.label}': _column(record)
+        for record in records
+        if record.difference is not None
+    }
     if not columns:
         return ''
     names = dict.fromkeys(name for column in columns.values() for name in column)
@@ -169,7 +159,7 @@ def write_report(
 
 
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
-    parts = markdown(table, records), comparisons(table, records)
+    parts = markdown(table, records), comparisons(records)
     return ''.join(f'{part}\n\n' for part in parts if part)[:-1]
 
 
@@ -186,12 +176,13 @@ def _kept(table: Table, records: Sequence[Record]) -> str:
     return f'{title}\n\n{_with_comparisons(short, kept)}'
 
 
-def _column(ours: Record, theirs: Record) -> dict[str, str]:
-    a, b = paired_runs(ours, theirs)
+def _column(record: Record) -> dict[str, str]:
+    theirs, ours = record.scores, record.reference.scores
+    b, a = record.paired_runs()
     cells = {
-        name: f'{mean(ours.scores[key]) - mean(theirs.scores[key]):+.1f}'
+        name: f'{mean(ours[key]) - mean(theirs[key]):+.1f}'
         for name, key in _BREAKDOWN.items()
-        if key in ours.scores and key in theirs.scores
+        if key in ours and key in theirs
     }
     for (low, high), (value, count) in by_area(a, b, _AREAS).items():
         if count:
@@ -202,13 +193,13 @@ def _column(ours: Record, theirs: Record) -> dict[str, str]:
     }
 
 
-def _csv_cells(table: Table, record: Record, records: Sequence[Record]) -> dict[str, object]:
+def _csv_cells(table: Table, record: Record) -> dict[str, object]:
     cells = {'system': record.row.label, 'config': record.row.system.name}
     for key in table.columns.values():
         values = record.scores.get(key)
         cells |= {key: _number(values and mean(values)), f'{key} std': _number(_spread(values))}
     cells |= dict.fromkeys(('difference', 'low', 'high', 'to', 'patients'), '')
-    if (d := compare(record, records)) is not None:
+    if (d := record.difference) is not None:
         cells |= {'difference': _number(d.mean), 'low': _number(d.low), 'high': _number(d.high)}
         cells |= {'to': record.row.reference.name, 'patients': d.patients}
     cells['seeds'] = ' '.join(map(str, record.seeds))

@@ -120,17 +120,13 @@ def plan(
         **settings: Of :class:`Run`.
     """
     split = {row.system for table in tables if table.train_split for row in table.rows}
-    runs: dict[Path, Run] = {}
-    for seed, fold, table in product(seeds, folds, tables):
-        for row in table.rows:
-            if only is not None and row.system.name not in only:
-                continue
-            for system in (row.system.weights, row.system):
-                if system is not None:
-                    shared = {'seed': seed, 'fold': fold, 'train_split': system in split}
-                    run = Run(system, **shared, **settings)
-                    runs.setdefault(run.folder, run)
-    return list(runs.values())
+    asked = (row.system for table in tables for row in table.rows)
+    chosen = [system for system in asked if only is None or system.name in only]
+    systems = dict.fromkeys(s for system in chosen for s in (system.weights, system) if s)
+    return [
+        Run(system, seed=seed, fold=fold, train_split=system in split, **settings)
+        for seed, fold, system in product(seeds, folds, systems)
+    ]
 
 
 def remaining(run: Run, resume: bool = False) -> list[str]:
@@ -191,11 +187,7 @@ def _is_done(run: Run, test: str, folder: Path) -> bool:
         raise ValueError(
             f'{file} is no result file. Move {folder} away to run it again.'
         ) from error
-    if found != run.sha256(test):
-        raise ValueError(
-            f'{file} is of another config ({_short(found)}, now it is '
-            f'{_short(run.sha256(test))}). Move {folder} away to run the config as it is now.'
-        )
+    _check(f'{file} is of', found, run.sha256(test), f'Move {folder} away to run')
     return True
 
 
@@ -213,12 +205,11 @@ def _check_work_dir(run: Run) -> None:
         found = config_sha256(read_config(config).to_dict(), training=True)
     else:
         found = 'unknown'
-    if found != run.training_sha256():
-        raise ValueError(
-            f'{run.work_dir} was started with another config ({_short(found)}, now it is '
-            f'{_short(run.training_sha256())}). Move it away to train the config as it is now.'
-        )
+    what = f'{run.work_dir} was started with'
+    _check(what, found, run.training_sha256(), 'Move it away to train')
 
 
-def _short(sha256: object) -> str:
-    return str(sha256)[:8]
+def _check(what: str, found: object, now: str, remedy: str) -> None:
+    if found != now:
+        hashes = f'{str(found)[:8]}, now it is {now[:8]}'
+        raise ValueError(f'{what} another config ({hashes}). {remedy} the config as it is now.')

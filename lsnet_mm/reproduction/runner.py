@@ -133,7 +133,7 @@ class Runner:
         run.work_dir.mkdir(parents=True, exist_ok=True)
         inherited: list[int] = []
         try:
-            with FileLock(run.work_dir / '.lock', PATIENCE, on_acquired=inherited.append):
+            with FileLock(run.work_dir / '.lock', timeout=PATIENCE, on_acquired=inherited.append):
                 state, message = self._take_steps(run, env=environment, pass_fds=inherited)
         except Timeout:
             reason = f'{run.work_dir} is in use by another process. Wait for it, or stop it.'

@@ -81,14 +81,6 @@ class Table:
         columns = {name: key for name, key in self.columns.items() if key in keys}
         return replace(self, rows=tuple(rows), columns=columns)
 
-    def row(self, system: System) -> Row:
-        """The row of a system.
-
-        Raises:
-            KeyError: If it has none.
-        """
-        return {row.system: row for row in self.rows}[system]
-
 
 SCALES = ('small', 'paper')
 #: The config of each net by scale. ``small``: of width 16, all but Table 5's on 160x160 pixels,
