@@ -10,7 +10,9 @@ from lsnet_mm.reproduction.run import HASH_FILE
 TRAIN = """
 import json, os, pathlib, sys, time
 config = pathlib.Path(sys.argv[1])
-(config.parent / 'pid').write_text(str(os.getpid()))
+(config.parent / 'device').write_text(os.environ.get('DEVICE', ''))
+(config.parent / 'pid.partial').write_text(str(os.getpid()))
+(config.parent / 'pid.partial').rename(config.parent / 'pid')
 with open('order.txt', 'a') as file:
     print('train', config.stem, file=file)
 if config.stem in {fail!r}:

@@ -133,9 +133,9 @@ def write_report(
 ) -> list[Path]:
     """Write ``<results>/<data>/tables/table<k>_<scale>.md``, ``.csv`` and the pictures.
 
-    Of Table 1 also ``table1_<scale>_short.md``, its rows and scores that a README has room for. Of
-    several folds also ``table<k>_<scale>_kept.md``: DSC and differences without fold 0, which
-    choices were made on.
+    Of Table 1 also ``table1_<scale>_short.md``, its rows and scores that a README has room for,
+    and ``where_table1_<scale>.md``, their :func:`breakdown`. Of several folds also
+    ``table<k>_<scale>_kept.md``: DSC and differences without fold 0, which choices were made on.
 
     Returns:
         list: The files.

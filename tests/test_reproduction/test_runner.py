@@ -115,17 +115,30 @@ def test_a_folder_in_use_is_left_alone(run):
     assert order == []
 
 
-def test_an_interruption_stops_the_processes(here, monkeypatch):
-    def interrupt():
+def test_each_run_has_a_device_to_itself(here, monkeypatch):
+    monkeypatch.setattr(runner, 'ROOT', here)
+    write_fake_tools(here, [UNET, FCN, GAP], sleep=1)
+    Runner([UNET, FCN, GAP], [{**os.environ, 'DEVICE': name} for name in 'ab']).run(lambda: None)
+    first, second, third = ((r.work_dir / 'device').read_text() for r in (UNET, FCN, GAP))
+    assert {first, second} == {'a', 'b'} and third in {'a', 'b'}
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, OSError])
+def test_what_stops_the_command_stops_the_processes(here, monkeypatch, error):
+    """From the thread that shows, as Ctrl-C does, or from the one that runs the process."""
+
+    def fail(*args):
         if (UNET.work_dir / 'pid').exists():
-            raise KeyboardInterrupt
+            raise error
 
     monkeypatch.setattr(runner, 'ROOT', here)
     write_fake_tools(here, [UNET], sleep=60)
     job = Runner([UNET], [os.environ])
-    with pytest.raises(KeyboardInterrupt):
-        job.run(interrupt)
-    assert job.statuses[UNET].state == STOPPED
+    if error is OSError:
+        monkeypatch.setattr(runner.Status, 'read_progress', fail)
+    with pytest.raises(error):
+        job.run(fail if error is KeyboardInterrupt else lambda: None)
+    assert error is OSError or job.statuses[UNET].state == STOPPED
     with pytest.raises(ProcessLookupError):
         os.kill(int((UNET.work_dir / 'pid').read_text()), 0)
     with (UNET.work_dir / '.lock').open('w') as lock:
@@ -136,7 +149,7 @@ def test_a_training_that_outlives_its_command_keeps_the_folder(run, here):
     write_fake_tools(here, [UNET], sleep=60)
     command = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', PROGRAM])
     pid, deadline = UNET.work_dir / 'pid', time.monotonic() + 120
-    while not pid.exists() or not pid.read_text():
+    while not pid.exists():
         assert command.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     command.kill()
