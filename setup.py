@@ -18,6 +18,7 @@ OPENMMLAB = [
     'onedl-mmengine>=0.10.12',
     'onedl-mmcv>=2.3.6',
     'onedl-mmsegmentation>=1.4.2',
+    'filelock>=3.30',  # comes with torch; older ones do not lend the lock's descriptor
 ]
 METRICS = ['monai>=1.4']
 # The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because

@@ -5,11 +5,14 @@ from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
 from lsnet_mm.reproduction import Run
-from lsnet_mm.reproduction.planning import HASH_FILE
+from lsnet_mm.reproduction.run import HASH_FILE
 
 TRAIN = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 config = pathlib.Path(sys.argv[1])
+(config.parent / 'device').write_text(os.environ.get('DEVICE', ''))
+(config.parent / 'pid.partial').write_text(str(os.getpid()))
+(config.parent / 'pid.partial').rename(config.parent / 'pid')
 with open('order.txt', 'a') as file:
     print('train', config.stem, file=file)
 if config.stem in {fail!r}:

@@ -10,15 +10,22 @@ import pytest
 
 from lsnet_mm.benchmark.tables import markdown as benchmark_tables
 from lsnet_mm.evaluation.computation import config_sha256
-from lsnet_mm.reproduction import TABLES, compose, find_system, markdown, read_records
+from lsnet_mm.reproduction import (
+    TABLES,
+    boxes,
+    breakdown,
+    compose,
+    find_system,
+    markdown,
+    read_records,
+)
 from lsnet_mm.reproduction.box_gradient import markdown as gradient_table
 from lsnet_mm.reproduction.composing import composed_sha256
-from lsnet_mm.reproduction.where import where
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
 PAPER_TABLE = re.compile(
-    r'<!-- table (\d)(, short|, where)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
+    r'<!-- table (\d)(, short|, where|, boxes)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
 )
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
@@ -46,7 +53,9 @@ def test_tables_of_the_paper_come_from_result_files(path):
         table = table.short() if kind == ', short' else table
         records = read_records(table, data, ROOT / 'results')
         if kind == ', where':
-            expected = where([record for record in records if record.row.paper])
+            expected = breakdown([record for record in records if record.row.paper])
+        elif kind == ', boxes':
+            expected = boxes(records)
         else:
             expected = markdown(table, records)
         assert text == expected, f'{path.name}: table {number} is out of date'

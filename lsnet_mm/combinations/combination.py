@@ -3,7 +3,7 @@ from importlib.util import find_spec
 
 from mmengine.config import Config, ConfigDict
 
-from ..reproduction.sources import ROOT
+from ..reproduction.composing import ROOT
 from .catalogue import COMBINATIONS
 from .localizers import LOCALIZERS
 from .stock import set_classes, stock_model

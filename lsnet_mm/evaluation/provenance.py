@@ -23,8 +23,8 @@ def is_absolute(text: str) -> bool:
 def environment(device: torch.device | str) -> dict[str, object]:
     """The code's version and the libraries'.
 
-    ``commit`` and ``dirty`` (whether tracked files differ from it) are null where the package
-    does not run from a git checkout of its own.
+    ``commit`` and ``dirty`` (whether tracked files outside of ``results/`` differ from it) are null
+    where the package does not run from a git checkout of its own.
     """
     device = torch.device(device)
     commit, dirty = _git_state(Path(lsnet_mm.__file__))
@@ -48,6 +48,8 @@ def _git_state(file: Path) -> tuple[str | None, bool | None]:
     try:
         # A virtual environment inside another project's checkout is not that project.
         git('ls-files', '--error-unmatch', file.name)
-        return git('rev-parse', 'HEAD'), bool(git('status', '--porcelain', '-uno'))
+        # One run's results must not make the next one's code look changed.
+        code = ':/', ':(exclude,top)results'
+        return git('rev-parse', 'HEAD'), bool(git('status', '--porcelain', '-uno', '--', *code))
     except (OSError, subprocess.CalledProcessError):
         return None, None

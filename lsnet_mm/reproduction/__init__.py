@@ -1,15 +1,10 @@
 """The paper's comparison, from configs to tables: what ``tools/reproduce.py`` does."""
 
 from .composing import DATA, compose
-from .planning import plan, remaining
-from .record import Record, read_record
-from .rendering import csv_text, markdown
-from .report import read_records, write_report
-from .row import Row
-from .run import Run
-from .system import System
-from .table import Table
-from .tables import TABLES, find_system
+from .record import Record, read_records
+from .report import boxes, breakdown, csv_text, markdown, write_report
+from .run import Run, plan, remaining
+from .tables import TABLES, Row, System, Table, find_system
 
 __all__ = [
     'DATA',
@@ -19,12 +14,13 @@ __all__ = [
     'Run',
     'System',
     'Table',
+    'boxes',
+    'breakdown',
     'compose',
     'csv_text',
     'find_system',
     'markdown',
     'plan',
-    'read_record',
     'read_records',
     'remaining',
     'write_report',

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .composing import DATA, data_root
-from .job import FAILED, REFUSED, Job
-from .overview import Overview
-from .planning import plan
+from .overview import overview, summary
 from .report import write_report
-from .scheduler import Scheduler
-from .slots import make_slots
+from .run import plan
+from .runner import FAILED, REFUSED, Runner, make_devices
 from .tables import TABLES
 
 FOLDS = {'pancreas_ct': (0, 1, 2, 3)}  # the four of the literature; others have none by default
@@ -28,20 +26,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--table', required=True, choices=('1', '2', '3', '4', '5', 'all'),
         help='of the paper, 5 of the presets')  # fmt: skip
     add('--data', required=True, choices=DATA, help='what to train and test on')
-    add(
-        '--scale',
-        required=True,
-        choices=tuple(TABLES),
-        help='nets and images of the paper, or small',
-    )
+    add('--scale', required=True, choices=tuple(TABLES),
+        help='nets and images of the paper, or small')  # fmt: skip
     add('--seeds', nargs='+', type=int, default=[0], metavar='N', help='one training each (0)')
-    add(
-        '--folds',
-        nargs='+',
-        type=int,
-        metavar='N',
-        help='(0 1 2 3 of pancreas_ct, else none)',
-    )
+    add('--folds', nargs='+', type=int, metavar='N', help='(0 1 2 3 of pancreas_ct, else none)')
     add('--rows', nargs='+', metavar='NAME', help='only these systems of the tables')
     add('--resume', action='store_true', help='go on with trainings that were stopped')
     add('--jobs', type=int, metavar='N', help='runs at once (one a GPU, or one)')
@@ -90,8 +78,8 @@ def _run(args: argparse.Namespace) -> bool:
             f'{data_root(args.data)} does not exist. Put the data there, or a link to them; '
             'docs/data.md says how they are prepared.'
         )
-    signal.signal(signal.SIGTERM, _interrupt)
-    slots = make_slots(args.jobs)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    devices = make_devices(args.jobs)
     runs = plan(
         args.tables,
         args.seeds,
@@ -102,15 +90,11 @@ def _run(args: argparse.Namespace) -> bool:
         results=args.results,
         work_dirs=args.work_dirs,
     )
-    jobs = [Job(run, args.resume) for run in runs]
-    with Overview(jobs, len(slots)) as overview:
-        Scheduler(jobs, slots).run(overview.update)
-    print(overview.summary())
-    bad = [job for job in jobs if job.state in (REFUSED, FAILED)]
-    for job in bad:
-        print(f'{job.run} {job.state}: {job.message}', file=sys.stderr)
+    runner = Runner(runs, devices, args.resume)
+    with overview(runner.statuses, len(devices)) as show:
+        runner.run(show)
+    print(summary(runner.statuses, len(devices)))
+    bad = {run: s for run, s in runner.statuses.items() if s.state in (REFUSED, FAILED)}
+    for run, status in bad.items():
+        print(f'{run} {status.state}: {status.message}', file=sys.stderr)
     return not bad
-
-
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt

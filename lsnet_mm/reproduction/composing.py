@@ -7,14 +7,19 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+import lsnet_mm
+
 from ..evaluation.computation import config_sha256
 from ..utils.pretrained import train_from_scratch
 from ..utils.settings import check_options, read_config
-from .sources import ROOT, find_config
-from .system import System
+from .tables import System
 
+_PACKAGE = Path(lsnet_mm.__file__).parent
+#: The folder of ``configs/`` and ``tools/``: in a checkout beside the package, else inside it.
+ROOT = _PACKAGE.parent if (_PACKAGE.parent / 'tools/reproduce.py').is_file() else _PACKAGE / '.mim'
 DATA = ('pancreas_ct', 'slices', 'phantom')
 DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
+_read = cache(read_config)
 
 
 def compose(
@@ -64,6 +69,20 @@ def composed_sha256(*args, training: bool = False, **kwargs) -> str:
     return config_sha256(compose(*args, **kwargs).to_dict(), training)
 
 
+def find_config(name: str) -> Path:
+    """The file ``configs/<method>/<name>.py``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    for path in sorted(ROOT.glob(f'configs/[a-z]*/{name}.py')):
+        return path
+    raise FileNotFoundError(
+        f'there is no config {name}.py below configs/. Add it, or correct its name in '
+        'lsnet_mm/reproduction/tables.py.'
+    )
+
+
 def data_root(data: str) -> Path:
     """Where data are expected, by their dataset file."""
     return Path(_load(_dataset(data)).test_dataloader.dataset.data_root)
@@ -107,8 +126,3 @@ def _set_fold(config: Config, fold: int | str) -> None:
 
 def _load(path: Path) -> Config:
     return deepcopy(_read(path))
-
-
-@cache
-def _read(path: Path) -> Config:
-    return read_config(path)

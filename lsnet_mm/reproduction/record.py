@@ -1,4 +1,7 @@
+"""What the run folders say of a table's rows, each beside the one that it is compared with."""
+
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -6,8 +9,9 @@ from pathlib import Path
 from ..evaluation.functional import Row as SliceRow
 from ..evaluation.functional import aggregate, box_scores, failure_rates
 from ..evaluation.results import TRAIN_SPLIT, read_run
-from .row import Row
+from ..evaluation.statistics import PairedDifference, paired_difference
 from .run import Run
+from .tables import Row, Table
 
 _NAME = re.compile(r'(?:fold(?P<fold>\d+)_)?seed(?P<seed>\d+)')
 _PROTOCOLS = ('slice_fg', 'case')
@@ -21,14 +25,16 @@ class Record:
     Attributes:
         row: Of a table.
         runs: Result and slices by fold and seed.
-        train: The slices of training likewise, where these were scored.
+        train: The same of the slices of training, where these were scored.
         stale: Run folders of another config, which are left out.
+        reference: The record of ``row.reference``, if it has a row in the table.
     """
 
     row: Row
     runs: dict[Key, tuple[dict, list[SliceRow]]]
-    train: dict[Key, list[SliceRow]]
+    train: dict[Key, tuple[dict, list[SliceRow]]]
     stale: tuple[Path, ...] = ()
+    reference: 'Record | None' = None
 
     @cached_property
     def folds(self) -> list[int | None]:
@@ -38,19 +44,47 @@ class Record:
     @cached_property
     def seeds(self) -> list[int]:
         """Those with all the folds: the others have not seen every case yet."""
-        return complete_seeds(self.runs)
+        return _complete_seeds(self.runs)
 
     def slices(self, seed: int) -> list[SliceRow]:
         """The slices of a seed, over all folds."""
         return [row for fold in self.folds for row in self.runs[fold, seed][1]]
 
     def without_fold(self, fold: int) -> 'Record':
-        """The same of the other folds."""
+        """The same of the other folds, and so is its reference."""
         runs, train = (
             {key: value for key, value in of.items() if key[0] != fold}
             for of in (self.runs, self.train)
         )
-        return replace(self, runs=runs, train=train)
+        reference = self.reference and self.reference.without_fold(fold)
+        return replace(self, runs=runs, train=train, reference=reference)
+
+    @cached_property
+    def difference(self) -> PairedDifference | None:
+        """From the reference, over the seeds and folds that both have; None without any.
+
+        Raises:
+            ValueError: If they were tested on different slices.
+        """
+        a, b = self.paired_runs()
+        try:
+            return paired_difference(a, b) if a else None
+        except ValueError as error:
+            a, b = self.row.system.name, self.row.reference.name
+            raise ValueError(f'{a} cannot be compared with {b}: {error}') from error
+
+    def paired_runs(self) -> tuple[list[list[SliceRow]], list[list[SliceRow]]]:
+        """The slices here and of the reference, a list for each seed that both have with the same
+        folds."""
+        if self.reference is None:
+            return [], []
+        common = self.runs.keys() & self.reference.runs.keys()
+        folds = sorted({fold for fold, _ in common}, key=str)
+        seeds = _complete_seeds(common)
+        return tuple(
+            [[row for fold in folds for row in r.runs[fold, seed][1]] for seed in seeds]
+            for r in (self, self.reference)
+        )
 
     @cached_property
     def scores(self) -> dict[str, list[float]]:
@@ -74,8 +108,8 @@ class Record:
             oracle = aggregate(rows, 'oracle_', _PROTOCOLS)
             scores |= {f'oracle/{key}': value for key, value in oracle.items()}
         keys = [(fold, seed) for fold in self.folds]
-        if all(self.train.get(key) for key in keys):
-            train = box_scores([row for key in keys for row in self.train[key]])
+        if all(key in self.train for key in keys):
+            train = box_scores([row for key in keys for row in self.train[key][1]])
             scores['train/box/miou'] = train['box/miou']
         result = self.runs[keys[0]][0]
         for prefix, part in (('', result), ('localizer/', result.get('localizer') or {})):
@@ -86,31 +120,36 @@ class Record:
         return scores
 
 
-def complete_seeds(keys) -> list[int]:
-    """The seeds that come with every fold among (fold, seed) pairs."""
-    folds = {fold for fold, _ in keys}
-    seeds = sorted({seed for _, seed in keys})
-    return [seed for seed in seeds if all((fold, seed) in keys for fold in folds)]
+def read_records(
+    table: Table, data: str, results: str | Path = 'results', from_scratch: bool = False
+) -> list[Record]:
+    """What there is of each row of a table, in their order, with whatever seeds and folds."""
+    rows = [_read_record(row, data, Path(results), from_scratch) for row in table.rows]
+    by_system = {record.row.system: record for record in rows}
+    return [replace(record, reference=by_system.get(record.row.reference)) for record in rows]
 
 
-def read_record(row: Row, data: str, results: Path, from_scratch: bool = False) -> Record:
-    """Collect the run folders of a row, with whatever seeds and folds there are."""
-    runs, train, stale = {}, {}, []
+def _read_record(row: Row, data: str, results: Path, from_scratch: bool) -> Record:
+    found, stale = {'test': {}, TRAIN_SPLIT: {}}, []
     for file in sorted((results / data / row.system.name).glob('*/result.json')):
         match = _NAME.fullmatch(file.parent.name)
         if match is None:
             continue
         fold, seed = (None if text is None else int(text) for text in match.groups())
-        run = Run(row.system, data, seed, fold, from_scratch, results)
-        result, rows = read_run(run.folder)
-        if result['config_sha256'] != run.sha256():
-            stale.append(run.folder)
-            continue
-        runs[fold, seed] = result, rows
-        if (run.folder / TRAIN_SPLIT / 'result.json').is_file():
-            result, rows = read_run(run.folder / TRAIN_SPLIT)
-            if result['config_sha256'] == run.sha256(TRAIN_SPLIT):
-                train[fold, seed] = rows
-            else:
-                stale.append(run.folder / TRAIN_SPLIT)
-    return Record(row, runs, train, tuple(stale))
+        run = Run(row.system, data, seed, fold, from_scratch, results, train_split=True)
+        for test, folder in run.tests.items():
+            if not (folder / 'result.json').is_file():
+                continue
+            result, slices = read_run(folder)
+            if result['config_sha256'] != run.sha256(test):
+                stale.append(folder)
+                break
+            found[test][fold, seed] = result, slices
+    return Record(row, found['test'], found[TRAIN_SPLIT], tuple(stale))
+
+
+def _complete_seeds(keys: Collection[Key]) -> list[int]:
+    """The seeds that come with every fold among (fold, seed) pairs."""
+    folds = {fold for fold, _ in keys}
+    seeds = sorted({seed for _, seed in keys})
+    return [seed for seed in seeds if all((fold, seed) in keys for fold in folds)]

@@ -1,43 +1,105 @@
 """The paper's four tables and one of the presets, at two sizes; rows that the paper has not carry
 no figures of it."""
 
-from .row import Row
-from .system import System
-from .table import Table
+from __future__ import annotations
 
-#: Nets of width 16, all but Table 5's on 160x160 pixels, which a CPU trains in minutes.
-_SMALL = {
-    'unet': 'unet_small_slices',
-    'attention': 'attention_unet_small_slices',
-    'c2f': 'c2f_small_unet_slices',
-    'lsnet': 'lsnet_small_unet_slices',
-    'fcn': 'fcn_small_slices',
-    'c2f_fcn': 'c2f_small_fcn_slices',
-    'lsnet_fcn': 'lsnet_small_fcn_slices',
-    'pspnet': 'pspnet_small_slices',
-    'deeplabv3': 'deeplabv3_small_slices',
-    'rstn': 'rstn_small_unet_slices',
-    'peer': 'unet_small_slices_320',
-    'preset': 'lsnet_small_unet_slices_paper',
-    'accurate': 'lsnet_small_unet_slices_accurate',
-    'fast': 'lsnet_small_unet_slices_fast',
-}
-#: ResNet-18 and ResNet-34 on 320x320 pixels, as in the paper.
-_PAPER = {
-    'unet': 'unet_r34_pancreas',
-    'attention': 'attention_unet_r34_pancreas',
-    'c2f': 'c2f_r18_r34_unet_pancreas',
-    'lsnet': 'lsnet_r18_r34_unet_pancreas',
-    'fcn': 'fcn_r34_pancreas',
-    'c2f_fcn': 'c2f_r18_r34_fcn_pancreas',
-    'lsnet_fcn': 'lsnet_r18_r34_fcn_pancreas',
-    'pspnet': 'pspnet_r34_pancreas',
-    'deeplabv3': 'deeplabv3_r34_pancreas',
-    'rstn': 'rstn_r18_r34_unet_pancreas',
-    'peer': 'unet_r34_pancreas',
-    'preset': 'lsnet_r18_r34_unet_pancreas',
-    'accurate': 'lsnet_r18_r34_unet_pancreas_accurate',
-    'fast': 'lsnet_r18_r34_unet_pancreas_fast',
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class System:
+    """What is trained and tested: a config and options, under a name of its own.
+
+    Attributes:
+        name: Of its result folders.
+        config: Stem of a file below ``configs/``.
+        options: To that config, as in ``--cfg-options``.
+        weights: The system whose checkpoint is tested; None trains its own.
+    """
+
+    name: str
+    config: str
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
+    weights: System | None = None
+
+    @classmethod
+    def of(cls, config: str) -> System:
+        """A config as it stands."""
+        return cls(config, config)
+
+    def trained(self, suffix: str, options: Mapping[str, object]) -> System:
+        """Another one, whose options change the training."""
+        return System(f'{self.name}_{suffix}', self.config, {**self.options, **options})
+
+    def tested(self, suffix: str, options: Mapping[str, object]) -> System:
+        """The same checkpoint under options that only a test reads."""
+        return replace(self.trained(suffix, options), weights=self)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system in a table.
+
+    Attributes:
+        label: Its name in the table.
+        system: What is trained and tested.
+        reference: The system that the row is compared with, by slices; None compares with none.
+        paper: The paper's own figures by the names of columns, as printed there.
+    """
+
+    label: str
+    system: System
+    reference: System | None = None
+    paper: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the paper's tables, or that of the presets.
+
+    Attributes:
+        number: In the paper; the presets' is 5.
+        title: What it shows.
+        rows: In their order.
+        columns: Measured figures: key of a metric (see ``Record.scores``) by header.
+        train_split: The slices of training are scored too.
+    """
+
+    number: int
+    title: str
+    rows: tuple[Row, ...]
+    columns: Mapping[str, str]
+    train_split: bool = False
+
+    def short(self) -> Table:
+        """The rows that the paper has too, with masks and boxes in a figure each: for a README."""
+        rows = [
+            replace(row, paper={'DSC': row.paper['DSC']}) for row in self.rows if 'DSC' in row.paper
+        ]
+        keys = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
+        columns = {name: key for name, key in self.columns.items() if key in keys}
+        return replace(self, rows=tuple(rows), columns=columns)
+
+
+SCALES = ('small', 'paper')
+#: The config of each net by scale. ``small``: of width 16, all but Table 5's on 160x160 pixels,
+#: which a CPU trains in minutes. ``paper``: ResNet-18 and ResNet-34 on 320x320 pixels.
+_CONFIGS = {
+    'unet': ('unet_small_slices', 'unet_r34_pancreas'),
+    'attention': ('attention_unet_small_slices', 'attention_unet_r34_pancreas'),
+    'c2f': ('c2f_small_unet_slices', 'c2f_r18_r34_unet_pancreas'),
+    'lsnet': ('lsnet_small_unet_slices', 'lsnet_r18_r34_unet_pancreas'),
+    'fcn': ('fcn_small_slices', 'fcn_r34_pancreas'),
+    'c2f_fcn': ('c2f_small_fcn_slices', 'c2f_r18_r34_fcn_pancreas'),
+    'lsnet_fcn': ('lsnet_small_fcn_slices', 'lsnet_r18_r34_fcn_pancreas'),
+    'pspnet': ('pspnet_small_slices', 'pspnet_r34_pancreas'),
+    'deeplabv3': ('deeplabv3_small_slices', 'deeplabv3_r34_pancreas'),
+    'rstn': ('rstn_small_unet_slices', 'rstn_r18_r34_unet_pancreas'),
+    'peer': ('unet_small_slices_320', 'unet_r34_pancreas'),
+    'preset': ('lsnet_small_unet_slices_paper', 'lsnet_r18_r34_unet_pancreas'),
+    'accurate': ('lsnet_small_unet_slices_accurate', 'lsnet_r18_r34_unet_pancreas_accurate'),
+    'fast': ('lsnet_small_unet_slices_fast', 'lsnet_r18_r34_unet_pancreas_fast'),
 }
 _MASK = {'type': 'FocalDiceLoss'}
 _TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
@@ -46,9 +108,9 @@ _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
 _ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
 
 
-def _systems(configs: dict[str, str], margin: float | None = None) -> dict[str, System]:
+def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     """The systems that the tables compare; L-SNet with the margin of its baselines, if given."""
-    s = {key: System.of(config) for key, config in configs.items()}
+    s = {key: System.of(names[SCALES.index(scale)]) for key, names in _CONFIGS.items()}
     if margin is not None:
         for key in ('lsnet', 'lsnet_fcn'):
             s[key] = s[key].trained(f'margin{margin}', {'model.roi_extractor.margin': margin})
@@ -77,10 +139,13 @@ MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
 BOXES = {'box mIoU': 'box/miou'}
 
 
-def _table1(s: dict[str, System]) -> Table:
-    def paper(dsc: str, precision: str, recall: str) -> dict[str, str]:
-        return {'DSC': dsc, 'precision': precision, 'recall': recall}
+def _figures(*names: str) -> Callable[..., dict[str, str]]:
+    """Takes the paper's figures in the order of these columns."""
+    return lambda *figures: dict(zip(names, figures, strict=True))
 
+
+def _table1(s: dict[str, System]) -> Table:
+    paper = _figures('DSC', 'precision', 'recall')
     unet, fcn = s['lsnet'], s['lsnet_fcn']
     rows = [
         Row('U-Net', s['unet'], unet, paper('86.56', '89.60', '90.29')),
@@ -119,9 +184,7 @@ def _table2(s: dict[str, System]) -> Table:
 
 
 def _table3(s: dict[str, System]) -> Table:
-    def paper(miou: str, dsc: str, params: str) -> dict[str, str]:
-        return {'box mIoU': miou, 'DSC': dsc, 'params of the first stage (M)': params}
-
+    paper = _figures('box mIoU', 'DSC', 'params of the first stage (M)')
     rows = (
         Row('U-Net', s['c2f'], None, paper('83.83', '87.41', '14.33')),
         Row('L-Net', s['hard_crop'], s['c2f'], paper('86.58', '87.86', '14.50')),
@@ -134,9 +197,7 @@ def _table3(s: dict[str, System]) -> Table:
 
 
 def _table4(s: dict[str, System]) -> Table:
-    def paper(training: str, validation: str, dsc: str) -> dict[str, str]:
-        return {'box mIoU in training': training, 'box mIoU in validation': validation, 'DSC': dsc}
-
+    paper = _figures('box mIoU in training', 'box mIoU in validation', 'DSC')
     ours = s['lsnet']
     rows = (
         Row('gamma 0', s['gamma0'], ours, paper('92.03', '86.58', '87.86')),
@@ -168,7 +229,7 @@ def _table5(s: dict[str, System]) -> Table:
 
 
 _BUILDERS = (_table1, _table2, _table3, _table4, _table5)
-_SYSTEMS = {'small': _systems(_SMALL), 'paper': _systems(_PAPER, margin=15)}
+_SYSTEMS = {'small': _systems('small'), 'paper': _systems('paper', margin=15)}
 #: The tables by scale and number.
 TABLES = {
     scale: {table.number: table for table in (build(systems) for build in _BUILDERS)}

@@ -30,8 +30,11 @@ def test_git_state(tmp_path):
     def git(*args):
         subprocess.run(['git', '-C', tmp_path, *args], check=True, capture_output=True)
 
-    file = tmp_path / '__init__.py'
-    file.write_text('')
+    package, results, other = (tmp_path / name for name in ('package', 'results', 'other'))
+    for folder in (package, results, other):
+        folder.mkdir()
+        (folder / '__init__.py').write_text('')
+    file = package / '__init__.py'
     assert _git_state(file) == (None, None)
     git('init')
     assert _git_state(file) == (None, None)
@@ -40,5 +43,10 @@ def test_git_state(tmp_path):
     commit, dirty = _git_state(file)
     assert len(commit) == 40
     assert dirty is False
-    file.write_text('1')
-    assert _git_state(file) == (commit, True)
+    (results / '__init__.py').write_text('a table written anew')
+    (other / 'untracked.py').write_text('')
+    assert _git_state(file) == (commit, False)
+    for changed in (file, other / '__init__.py'):
+        changed.write_text('1')
+        assert _git_state(file) == (commit, True)
+        git('checkout', changed)

@@ -8,12 +8,13 @@ from lsnet_mm.reproduction import (
     Run,
     System,
     Table,
+    boxes,
+    breakdown,
     csv_text,
     markdown,
     read_records,
     write_report,
 )
-from lsnet_mm.reproduction.where import where
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -55,14 +56,14 @@ CSV = (
 )
 
 
-def slices(dsc, boxes=None):
+def slices(dsc, iou=None):
     """Two cases whose slices all have this DSC; boxes of that IoU and masks of 90 in true ones."""
     tp, wrong = dsc, 100 - dsc
     rows = []
     for case in ('a', 'b'):
         row = {'case': case, 'slice': 7, 'area': 100, 'tp': tp, 'fp': wrong, 'fn': wrong}
-        row |= {'box_iou': boxes, 'n_boxes': None if boxes is None else 1}
-        if boxes is not None:
+        row |= {'box_iou': iou, 'n_boxes': None if iou is None else 1}
+        if iou is not None:
             row |= {'oracle_tp': 90, 'oracle_fp': 10, 'oracle_fn': 10}
         rows.append(row)
     return rows
@@ -192,9 +193,9 @@ def test_rows_tested_on_different_slices_are_not_compared(results):
         markdown(TABLE, read_records(TABLE, 'slices', results))
 
 
-def test_where(results):
+def test_breakdown(results):
     """The reference minus the row: one seed's 20 points at 0 to 499 pixels, alike in both cases."""
-    assert where(read_records(TABLE, 'slices', results)) == (
+    assert breakdown(read_records(TABLE, 'slices', results)) == (
         '|  | Two stages - One stage |\n'
         '| --- | ---: |\n'
         '| DSC, 0 to 499 pixels (2 slices) | +20.0 |\n'
@@ -203,5 +204,16 @@ def test_where(results):
     )
 
 
-def test_where_without_runs(here):
-    assert where(read_records(TABLE, 'slices')) == ''
+def test_boxes(results):
+    """Of the one row that has any: all slices are of 100 pixels, all boxes of IoU 0.5."""
+    header, _, row = boxes(read_records(TABLE, 'slices', results)).splitlines()
+    cells = dict(zip(header.split(' | '), row.split(' | '), strict=True))
+    assert cells['| system'] == '| Two stages'
+    assert cells['box mIoU'] == '50.0 ± 0.0'
+    assert cells['boxes below 0.1 IoU'] == cells['slices with DSC 0'] == '0.0 ± 0.0'
+    areas = [cells[name] for name in header.rstrip(' |').split(' | ')[-4:-1]]
+    assert areas == ['50.0', '-', '-'] and row.endswith('| - |')
+
+
+def test_breakdown_without_runs(here):
+    assert breakdown(read_records(TABLE, 'slices')) == ''

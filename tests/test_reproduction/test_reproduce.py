@@ -11,10 +11,7 @@ import pytest
 
 from lsnet_mm.evaluation.results import read_run
 from lsnet_mm.phantom import write_prepared
-from lsnet_mm.reproduction import command, composing
-from lsnet_mm.reproduction.row import Row
-from lsnet_mm.reproduction.system import System
-from lsnet_mm.reproduction.table import Table
+from lsnet_mm.reproduction import Row, System, Table, command, composing
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """

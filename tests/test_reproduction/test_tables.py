@@ -3,8 +3,7 @@
 import pytest
 
 from lsnet_mm.reproduction import TABLES, System, find_system
-from lsnet_mm.reproduction.composing import composed_sha256
-from lsnet_mm.reproduction.sources import find_config
+from lsnet_mm.reproduction.composing import composed_sha256, find_config
 
 ROWS = [row for tables in TABLES.values() for table in tables.values() for row in table.rows]
 SYSTEMS = sorted({row.system for row in ROWS}, key=lambda system: system.name)

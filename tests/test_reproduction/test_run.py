@@ -4,7 +4,7 @@ import pytest
 from fake_runs import put_checkpoint, put_result
 
 from lsnet_mm.reproduction import TABLES, Run, find_system, plan, remaining
-from lsnet_mm.reproduction.planning import HASH_FILE
+from lsnet_mm.reproduction.run import HASH_FILE
 
 SMALL = TABLES['small']
 RUN = Run(find_system('unet_small_slices'), 'slices')
