@@ -7,7 +7,6 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..files import write_atomic
-from .calibration import calibration_images
 from .errors import ExportError
 from .inference_checkpoint import inference_checkpoint, inference_config
 from .load import load_model
@@ -26,7 +25,6 @@ def export(
     out: Path,
     onnx: bool = False,
     overwrite: bool = False,
-    int8: int = 0,
 ) -> list[Path]:
     """Write a model's inference checkpoint, and its ONNX graphs, into a folder.
 
@@ -39,7 +37,6 @@ def export(
         out: The folder.
         onnx: Also write the graphs.
         overwrite: Replace an export that is there.
-        int8: Convolutions of the graphs in 8 bits, calibrated on so many slices of the training.
 
     Returns:
         list: The files.
@@ -53,8 +50,6 @@ def export(
         raise ExportError(f'{out} is a file: -o takes a folder')
     if old and not overwrite:
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
-    if int8 and not onnx:
-        raise ExportError('--int8 is of ONNX graphs: add --onnx')
     if onnx:
         require_onnx()
     model, meta = load_model(config, checkpoint)
@@ -67,15 +62,8 @@ def export(
         steps = preprocessing(config)
         size = steps['resize'] and steps['resize']['size'][::-1]
         graphs = graphs_of(model)
-        images = calibration_images(config, int8) if int8 else []
-        onnx_files = {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
+        files |= {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
         about = describe(model, steps, OPSET)
-        if int8:
-            from .quantize import quantize
-
-            onnx_files, agreement = quantize(onnx_files, about, images)
-            about['int8'] = dict(slices=len(images), dice_with_float32=round(agreement, 4))
-        files |= onnx_files
     about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
     about['files'] = {
         name: dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
