@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
+from lsnet_mm.apis import WrongCheckpointError
+from lsnet_mm.export import ExportError
 from lsnet_mm.export.command import export
-from lsnet_mm.export.errors import ExportError
 from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
 
 
@@ -45,7 +46,7 @@ def main(argv=None) -> None:
         refuse_unsafe_checkpoints()
     try:
         files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite)
-    except (ExportError, UnsafeCheckpointError, OSError) as error:
+    except (ExportError, UnsafeCheckpointError, WrongCheckpointError, OSError) as error:
         parser.error(str(error))
     before = Path(args.checkpoint)
     if before.is_file():

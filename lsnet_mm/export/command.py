@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import CheckpointLoader
+from torch import nn
 
+from ..apis.load_model import load_weights
 from ..files import write_atomic
-from .errors import ExportError
+from . import ExportError
+from .graphs import graphs_of
 from .inference_checkpoint import inference_checkpoint, inference_config
-from .load import load_model
-from .metadata import describe
-from .onnx_graphs import graphs_of, require_onnx
-from .preprocessing import preprocessing
+from .metadata import describe, preprocessing
+from .trace import OPSET, require_onnx, trace
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
@@ -43,6 +48,7 @@ def export(
 
     Raises:
         ExportError: If something is in the way, or cannot be exported; nothing is written then.
+        WrongCheckpointError: If the checkpoint does not fit the config; nothing is written either.
     """
     out = Path(out)
     old = [out / name for name in (ABOUT, CHECKPOINT, *GRAPHS) if (out / name).exists()]
@@ -57,8 +63,6 @@ def export(
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}
     if onnx:
-        from .trace import OPSET, trace  # needs the packages
-
         steps = preprocessing(config)
         size = steps['resize'] and steps['resize']['size'][::-1]
         graphs = graphs_of(model)
@@ -73,3 +77,23 @@ def export(
     for path in old:
         path.unlink()
     return [write_atomic(out / name, data) for name, data in files.items()]
+
+
+def load_model(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
+    """A config's model with a checkpoint's weights, ready for inference on the CPU.
+
+    Args:
+        config: With the model.
+        checkpoint: Path or URL.
+
+    Returns:
+        tuple: The model, and the checkpoint's ``meta``.
+
+    Raises:
+        WrongCheckpointError: If the checkpoint does not fit.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = revert_sync_batchnorm(MODELS.build(config.model))
+    load_weights(model, loaded, checkpoint)
+    return model.eval(), loaded.get('meta', {})
