@@ -1,13 +1,13 @@
 """Export a trained model: an inference checkpoint, and ONNX graphs that need no torch."""
 
 import argparse
-import json
 from pathlib import Path
 
 from mmengine.config import DictAction
 
+from lsnet_mm.apis import WrongCheckpointError
+from lsnet_mm.export import ExportError
 from lsnet_mm.export.command import export
-from lsnet_mm.export.errors import ExportError
 from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
 
 
@@ -17,15 +17,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
-    parser.add_argument(
-        '--int8',
-        type=int,
-        nargs='?',
-        const=32,
-        default=0,
-        metavar='SLICES',
-        help='convolutions of the ONNX graphs in 8 bits, calibrated on slices of the training (32)',
-    )
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
     parser.add_argument(
         '--cfg-options',
@@ -49,25 +40,19 @@ def main(argv=None) -> None:
         config = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    if args.int8 < 0:
-        parser.error('--int8: a number of slices, at least 1')
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         parser.error(f'checkpoint not found: {args.checkpoint}')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     try:
-        files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite, args.int8)
-    except (ExportError, UnsafeCheckpointError, OSError) as error:
+        files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite)
+    except (ExportError, UnsafeCheckpointError, WrongCheckpointError, OSError) as error:
         parser.error(str(error))
     before = Path(args.checkpoint)
     if before.is_file():
         print(f'{before}: {before.stat().st_size / 1e6:.2f} MB')
     for file in files:
         print(f'{file}: {file.stat().st_size / 1e6:.2f} MB')
-    about = json.loads((args.out / 'model.json').read_text())
-    if 'int8' in about:
-        print('masks in 8 bits against float32, Dice on {slices} slices of the training: '
-              '{dice_with_float32}'.format(**about['int8']))  # fmt: skip
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lsnet_mm.files import write_atomic
-from lsnet_mm.visualization.report_page import report_page
+from lsnet_mm.visualization.report import report_page
 
 
 def main() -> None:

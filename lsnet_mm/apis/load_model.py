@@ -62,7 +62,7 @@ def load_model(
     else:
         content = safe_torch_load(path)
     model = MODELS.build(cfg.model)
-    _load_weights(model, content, path.name)
+    load_weights(model, content, path.name)
     model.cfg = cfg
     model.dataset_meta = dict(classes=_classes(model, content))
     if device.type == 'cpu':
@@ -82,7 +82,17 @@ def place(model: nn.Module, device: str | torch.device) -> nn.Module:
     return model.to(device)
 
 
-def _load_weights(model: nn.Module, content: object, name: str) -> None:
+def load_weights(model: nn.Module, content: object, name: str) -> None:
+    """Gives a model every weight of a checkpoint, or refuses it; mmengine's loading would warn.
+
+    Args:
+        model: Of the config.
+        content: The checkpoint: weights by name, or a dict with them in ``state_dict``.
+        name: Of the checkpoint, for the error.
+
+    Raises:
+        WrongCheckpointError: If it lacks a weight of the model, or has another or another shape.
+    """
     weights = content.get('state_dict', content) if isinstance(content, Mapping) else {}
     weights = {str(k).removeprefix('module.'): v for k, v in weights.items()}
     weights = {k: v for k, v in weights.items() if isinstance(v, torch.Tensor)}

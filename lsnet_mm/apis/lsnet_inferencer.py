@@ -125,7 +125,7 @@ class LSNetInferencer(BaseInferencer):
         """A montage of each volume, if asked for."""
         if not return_vis:
             return []
-        from ..visualization.study_page import study_montage
+        from ..visualization.study import study_montage
 
         pictures = []
         for one, found in zip(inputs, preds, strict=True):

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import CheckpointLoader
+from torch import nn
 
+from ..apis.load_model import load_weights
 from ..files import write_atomic
-from .calibration import calibration_images
-from .errors import ExportError
+from . import ExportError
+from .graphs import graphs_of
 from .inference_checkpoint import inference_checkpoint, inference_config
-from .load import load_model
-from .metadata import describe
-from .onnx_graphs import graphs_of, require_onnx
-from .preprocessing import preprocessing
+from .metadata import describe, preprocessing
+from .trace import OPSET, require_onnx, trace
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
@@ -26,7 +30,6 @@ def export(
     out: Path,
     onnx: bool = False,
     overwrite: bool = False,
-    int8: int = 0,
 ) -> list[Path]:
     """Write a model's inference checkpoint, and its ONNX graphs, into a folder.
 
@@ -39,13 +42,13 @@ def export(
         out: The folder.
         onnx: Also write the graphs.
         overwrite: Replace an export that is there.
-        int8: Convolutions of the graphs in 8 bits, calibrated on so many slices of the training.
 
     Returns:
         list: The files.
 
     Raises:
         ExportError: If something is in the way, or cannot be exported; nothing is written then.
+        WrongCheckpointError: If the checkpoint does not fit the config; nothing is written either.
     """
     out = Path(out)
     old = [out / name for name in (ABOUT, CHECKPOINT, *GRAPHS) if (out / name).exists()]
@@ -53,8 +56,6 @@ def export(
         raise ExportError(f'{out} is a file: -o takes a folder')
     if old and not overwrite:
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
-    if int8 and not onnx:
-        raise ExportError('--int8 is of ONNX graphs: add --onnx')
     if onnx:
         require_onnx()
     model, meta = load_model(config, checkpoint)
@@ -62,20 +63,11 @@ def export(
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}
     if onnx:
-        from .trace import OPSET, trace  # needs the packages
-
         steps = preprocessing(config)
         size = steps['resize'] and steps['resize']['size'][::-1]
         graphs = graphs_of(model)
-        images = calibration_images(config, int8) if int8 else []
-        onnx_files = {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
+        files |= {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
         about = describe(model, steps, OPSET)
-        if int8:
-            from .quantize import quantize
-
-            onnx_files, agreement = quantize(onnx_files, about, images)
-            about['int8'] = dict(slices=len(images), dice_with_float32=round(agreement, 4))
-        files |= onnx_files
     about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
     about['files'] = {
         name: dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
@@ -85,3 +77,23 @@ def export(
     for path in old:
         path.unlink()
     return [write_atomic(out / name, data) for name, data in files.items()]
+
+
+def load_model(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
+    """A config's model with a checkpoint's weights, ready for inference on the CPU.
+
+    Args:
+        config: With the model.
+        checkpoint: Path or URL.
+
+    Returns:
+        tuple: The model, and the checkpoint's ``meta``.
+
+    Raises:
+        WrongCheckpointError: If the checkpoint does not fit.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = revert_sync_batchnorm(MODELS.build(config.model))
+    load_weights(model, loaded, checkpoint)
+    return model.eval(), loaded.get('meta', {})

@@ -15,8 +15,8 @@ from ..utils.checkpoint import safe_torch_load
 from ..utils.pretrained import train_from_scratch
 from ..utils.translation import translate
 from ..version import __version__
+from . import ExportError
 from .config_text import TRUSTED_IMPORTS, check_config, custom_imports, parse_config
-from .errors import ExportError
 
 #: What a test needs. The rest of a config is about training, or about one machine.
 KEPT = (

@@ -1,13 +1,31 @@
+"""What `model.json` says: all that a runner needs to know beside the graphs, as plain values."""
+
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 from torch import nn
 
 from ..models.dense_heads.mask_branch import MASK_CFG
 from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet
 from ..version import __version__
+from . import ExportError
 
 #: Grows when a runner of an older version would misread the graphs, of the models that it would
 #: misread: 2 is of those whose boxes and mask have to agree.
 SCHEMA, MASK_SCHEMA = 1, 2
+
+# How many channels MMCV's loading gives, by its color_type.
+_CHANNELS = {'color': 3, 'grayscale': 1}
+# How they resize where a config does not say.
+_INTERPOLATION = {'Resize': 'bilinear', 'ResizeSlice': 'area'}
+# They load or pack, and leave the image alone.
+_NOT_OF_THE_IMAGE = {
+    'LoadCTMask',
+    'LoadAnnotations',
+    'BoxesFromMask',
+    'PackLSNetInputs',
+    'PackSegInputs',
+}
 
 
 def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
@@ -47,6 +65,44 @@ def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
     return about
 
 
+def preprocessing(config: Config) -> dict:
+    """What a runner has to do with a slice.
+
+    Args:
+        config: With ``test_dataloader`` or ``test_pipeline``.
+
+    Returns:
+        dict: ``channels``; ``neighbours`` on each side that are channels; ``hu_window`` (low,
+        high), None for 8-bit images; ``resize``, None or ``size`` (w, h) and ``interpolation``.
+
+    Raises:
+        ExportError: If there is no pipeline, or it does anything else to the image.
+    """
+    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    pipeline = dataset.get('pipeline') or config.get('test_pipeline')
+    if not pipeline:
+        raise ExportError('the config has no test_pipeline, which says how slices are prepared')
+    result = dict(channels=3, neighbours=0, hu_window=None, resize=None)
+    for step in pipeline:
+        name = step['type'].split('.')[-1]
+        if name == 'LoadCTSlice':
+            neighbours = TRANSFORMS.build(dict(step)).neighbours
+            result.update(channels=2 * neighbours + 1, neighbours=neighbours)
+        elif name == 'LoadImageFromFile' and step.get('color_type', 'color') in _CHANNELS:
+            result['channels'] = _CHANNELS[step.get('color_type', 'color')]
+        elif name == 'HUWindow' and result['resize'] is None:
+            result['hu_window'] = TRANSFORMS.build(dict(step)).window
+        elif name in _INTERPOLATION and _is_plain(step):
+            how = step.get('interpolation', _INTERPOLATION[name])
+            result['resize'] = dict(size=tuple(step['scale']), interpolation=how)
+        elif name not in _NOT_OF_THE_IMAGE:
+            raise ExportError(
+                f'the ONNX runner knows no {dict(step)} in the test pipeline: leave it out, or '
+                'export without --onnx'
+            )
+    return result
+
+
 def _localizer(model: LSNet) -> dict:
     localizer, size = model.localizer, model.localizer_size
     if isinstance(localizer, CoarseLocalizer):
@@ -56,3 +112,8 @@ def _localizer(model: LSNet) -> dict:
     keys = ('score_thr', 'vote', 'max_per_img', *(MASK_CFG if head.mask is not None else ()))
     rule = {key: head.test_cfg[key] for key in keys}
     return dict(kind='heatmap', size=size, stride=head.stride, centerness=True, **rule)
+
+
+def _is_plain(step: dict) -> bool:
+    keys = {'type', 'scale', 'keep_ratio', 'interpolation'}
+    return set(step) <= keys and 'scale' in step and not step.get('keep_ratio', False)

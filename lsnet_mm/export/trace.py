@@ -2,19 +2,33 @@
 
 import logging
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
-import onnxruntime
 import torch
 
-from .errors import ExportError
-from .image_graph import ImageGraph
+from . import ExportError
+from .graphs import ImageGraph
 
 #: The first with an antialiased Resize.
 OPSET = 18
 TOLERANCE = 2e-4  # relative above 1; rounding alone stays two orders below
 _ADAPTIVE = (torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveMaxPool2d)
 _DYNAMIC = torch.export.Dim.DYNAMIC
+
+
+def require_onnx() -> None:
+    """Refuses to begin what a missing package would stop.
+
+    Raises:
+        ExportError: If a package is missing.
+    """
+    packages = ('onnx', 'onnxscript', 'onnxruntime')
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise ExportError(
+            f'ONNX export needs {" and ".join(missing)}, which cannot be found: '
+            "pip install 'lsnet_mm[onnx]'"
+        )
 
 
 @torch.no_grad()
@@ -58,6 +72,8 @@ def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
     Raises:
         ExportError: If they differ by more than rounding.
     """
+    import onnxruntime  # an extra of the package
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it would print is in the error
     session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])

@@ -18,7 +18,7 @@ def draw_preview(
         title: Of the page.
         classes: Names of the labels from 1 on.
     """
-    from ..visualization.study_page import study_montage, study_page
+    from ..visualization.study import study_montage, study_page
 
     grey, mask = grey_volume(volume, window), grey_volume(found.mask)
     x, y, z = volume.oriented(ORIENTATION).spacing

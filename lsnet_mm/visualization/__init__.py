@@ -2,8 +2,7 @@
 
 from .panel import draw_panel, draw_slice
 from .slice_view import SliceView, input_image
-from .study_montage import study_montage
-from .study_page import study_page
+from .study import study_montage, study_page
 from .two_stage_visualizer import TwoStageVisualizer
 
 __all__ = [

@@ -2,15 +2,21 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from io import BytesIO
 
 from PIL import Image
 
+# What a page puts into the base that all share: title and style, elements, and script.
+_PARTS = re.compile(
+    r'(?P<head><title>.*</style>)\n(?P<body>.*)<script>\n(?P<script>.*)</script>\n', re.DOTALL
+)
+
 
 def fill_template(name: str, data: Mapping[str, object]) -> bytes:
-    """Put data and the common style into ``templates/<name>``.
+    """Put ``templates/<name>`` into ``templates/base.html``, and data into both.
 
     The page reads the data as JSON, so that no text in it can become markup or code.
 
@@ -25,11 +31,14 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
         ValueError: If a number in the data is not finite; JSON has none such.
     """
     folder = files(__package__) / 'templates'
-    page, style = ((folder / file).read_text(encoding='utf-8') for file in (name, 'base.css'))
+    page, own = ((folder / file).read_text(encoding='utf-8') for file in ('base.html', name))
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
     # "</script>" in a text would end the script that holds it.
     text = text.replace('<', '\\u003c')
-    return page.replace('{{base.css}}', style).replace('{{data}}', text).encode()
+    # The data last: what stands in them is replaced no more.
+    for key, part in {**_PARTS.fullmatch(own).groupdict(), 'data': text}.items():
+        page = page.replace(f'{{{{{key}}}}}', part)
+    return page.encode()
 
 
 def encode_image(image: Image.Image, kind: str, **options: object) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lsnet_mm.combinations import command as module
-from lsnet_mm.combinations import markdown, read_combinations, summary
-from lsnet_mm.combinations.command import main
+from lsnet_mm.combinations.combination import read_combinations
+from lsnet_mm.combinations.command import main, markdown, summary
 
 ROOT = Path(__file__).parents[2]
 SMALL = ['--size', '64', '--repeats', '1']

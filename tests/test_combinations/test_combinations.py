@@ -8,7 +8,8 @@ import math
 import pytest
 import torch
 
-from lsnet_mm.combinations import Trial, phantom_batch, read_combinations
+from lsnet_mm.combinations.combination import read_combinations
+from lsnet_mm.combinations.trial import Trial, phantom_batch
 
 SIZE, CROP = 64, 32
 COMBINATIONS = read_combinations()

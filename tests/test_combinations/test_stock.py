@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsnet_mm.combinations import read_combinations, set_classes, stock_model
+from lsnet_mm.combinations.combination import read_combinations, set_classes, stock_model
 from lsnet_mm.utils.pretrained import pretrained_parts
 
 

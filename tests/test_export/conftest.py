@@ -12,8 +12,7 @@ from exporting import (
     train,
 )
 
-from lsnet_mm.export.command import export
-from lsnet_mm.export.load import load_model
+from lsnet_mm.export.command import export, load_model
 
 
 @pytest.fixture(scope='package')

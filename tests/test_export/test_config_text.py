@@ -3,8 +3,8 @@
 import pytest
 from mmengine.config import Config
 
+from lsnet_mm.export import ExportError
 from lsnet_mm.export.config_text import check_config, parse_config
-from lsnet_mm.export.errors import ExportError
 
 
 @pytest.mark.parametrize(

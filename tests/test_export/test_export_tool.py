@@ -11,9 +11,9 @@ import torch
 from exporting import build, config, lsnet_config, segmentor
 from mmengine.runner import CheckpointLoader
 
-from lsnet_mm.export import command, onnx_graphs
-from lsnet_mm.export.errors import ExportError
-from lsnet_mm.export.preprocessing import preprocessing
+from lsnet_mm.export import ExportError, command, trace
+from lsnet_mm.export.graphs import graphs_of
+from lsnet_mm.export.metadata import preprocessing
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,7 +103,7 @@ def test_a_malicious_checkpoint(tool, config_file, tmp_path, capsys):
 
 
 def test_missing_packages(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_graphs, 'find_spec', lambda name: None)
+    monkeypatch.setattr(trace, 'find_spec', lambda name: None)
     with pytest.raises(
         ExportError, match=r"needs onnx and onnxscript and onnxruntime.*'lsnet_mm\[onnx\]'"
     ):
@@ -135,16 +135,16 @@ def coarse(classes):
 )
 def test_models_that_no_graph_stands_for(model, message):
     with pytest.raises(ExportError, match=message):
-        onnx_graphs.graphs_of(build(config(model, 'LoadCTSlice')))
+        graphs_of(build(config(model, 'LoadCTSlice')))
 
 
 def test_padding_and_other_models():
     cfg = config(segmentor(), 'LoadCTSlice')
     cfg.model.data_preprocessor.test_cfg = dict(size_divisor=32)
     with pytest.raises(ExportError, match=r'without test_cfg \(padding\)'):
-        onnx_graphs.graphs_of(build(cfg))
+        graphs_of(build(cfg))
     with pytest.raises(ExportError, match='type Linear cannot be exported'):
-        onnx_graphs.graphs_of(torch.nn.Linear(1, 1))
+        graphs_of(torch.nn.Linear(1, 1))
 
 
 @pytest.mark.parametrize(

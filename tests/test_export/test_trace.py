@@ -7,8 +7,8 @@ from exporting import PREPROCESSOR
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from lsnet_mm.export.errors import ExportError
-from lsnet_mm.export.image_graph import ImageGraph
+from lsnet_mm.export import ExportError
+from lsnet_mm.export.graphs import ImageGraph
 from lsnet_mm.export.trace import check, trace
 
 

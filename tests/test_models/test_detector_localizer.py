@@ -10,8 +10,8 @@ from helpers import batch, learn_by_heart, lsnet, segmentor
 from mmengine.structures import InstanceData
 
 from lsnet_mm.evaluation.boxes import union_box_iou
-from lsnet_mm.export.errors import ExportError
-from lsnet_mm.export.onnx_graphs import graphs_of
+from lsnet_mm.export import ExportError
+from lsnet_mm.export.graphs import graphs_of
 
 pytestmark = pytest.mark.mmdet
 BOX = (20, 24, 50, 60)

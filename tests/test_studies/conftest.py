@@ -59,7 +59,7 @@ def pictures(monkeypatch):
         calls['page'] = (volume, mask, boxes, spacing, heatmaps, title, classes)
         return np.array_str(np.array(spacing)).encode()
 
-    module = ModuleType('study_page')
+    module = ModuleType('study')
     module.study_montage, module.study_page = montage, page
-    monkeypatch.setitem(sys.modules, 'lsnet_mm.visualization.study_page', module)
+    monkeypatch.setitem(sys.modules, 'lsnet_mm.visualization.study', module)
     return calls

@@ -3,7 +3,7 @@
 import pytest
 from pages import assert_alone, open_page, start_browser, write_run
 
-from lsnet_mm.visualization.report_page import report_page
+from lsnet_mm.visualization.report import report_page
 
 RUNS = ['a/seed0', 'b/seed0', 'b/seed1', 'c/seed0']
 

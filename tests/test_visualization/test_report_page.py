@@ -5,8 +5,7 @@ import sys
 import pytest
 from pages import write_run
 
-from lsnet_mm.visualization.report_page import report_page, systems
-from lsnet_mm.visualization.report_run import ReportRun
+from lsnet_mm.visualization.report import ReportRun, report_page, systems
 
 
 @pytest.fixture

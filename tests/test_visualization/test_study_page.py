@@ -7,7 +7,7 @@ import pytest
 from pages import phantom_study
 
 from lsnet_mm.visualization import study_montage, study_page
-from lsnet_mm.visualization.study_montage import spread
+from lsnet_mm.visualization.study import spread
 
 SPACING = (1.0, 2.0, 2.5)
 
