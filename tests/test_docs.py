@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lsnet_mm.benchmark.tables import markdown as benchmark_tables
+from lsnet_mm.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.reproduction import TABLES, find_system, markdown, read_records
 from lsnet_mm.reproduction.box_gradient import markdown as gradient_table
 from lsnet_mm.reproduction.composing import composed_sha256

@@ -1,4 +1,4 @@
-"""What an untrained net does where the label stands in for what it would find."""
+"""Whole volumes, and what an untrained net does with the oracle's predictions."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def counted(monkeypatch, owner, name):
 
 @pytest.mark.parametrize(('rounds', 'crops'), [(0, 1), (None, 2)])
 def test_all_stages_run_on_organ_slices_and_on_no_others(
-    subject, scene, monkeypatch, rounds, crops
+    build_system, scene, monkeypatch, rounds, crops
 ):
-    system = subject(LSNET, rounds=rounds)
-    run = Inference(system, system.build(), scene)
-    inner = run.two_stages
+    system = build_system(LSNET, rounds=rounds)
+    run = Inference(system, scene)
+    inner = system.two_stages
     bbr = counted(monkeypatch, inner.localizer.head.distances[0], 'forward')
     kp = counted(monkeypatch, inner.localizer.head.keypoints[0], 'forward')
     found = counted(monkeypatch, inner.localizer.head, 'predict_by_feat')
@@ -49,32 +49,32 @@ def test_all_stages_run_on_organ_slices_and_on_no_others(
     assert np.array_equal(masks > 0, scene.label.voxels > 0)
 
 
-def test_a_mask_beside_the_boxes(subject, scene):
+def test_a_mask_beside_the_boxes(build_system, scene):
     """It agrees with the boxes, but for the size of its cells."""
-    system = subject(LSNET, rounds=0)
+    system = build_system(LSNET, rounds=0)
     system.cfg.model.localizer.head.loss_mask = dict(type='FocalDiceLoss')
-    result = Inference(system, system.build(), scene).predictor(scene.volume)
+    result = Inference(system, scene).predictor(scene.volume)
     for number in range(len(scene)):
         true = scene.boxes(number)
         assert len(result.boxes[number]) == len(true) <= 1
         np.testing.assert_allclose(result.boxes[number], true, atol=2)
 
 
-def test_boxes_of_a_coarse_net(subject, scene, monkeypatch):
-    system = subject(COARSE)
-    run = Inference(system, system.build(), scene)
-    coarse = counted(monkeypatch, run.two_stages.localizer, 'coarse_masks')
-    fine = counted(monkeypatch, run.two_stages.segmentor, 'encode_decode')
+def test_boxes_of_a_coarse_net(build_system, scene, monkeypatch):
+    system = build_system(COARSE)
+    run = Inference(system, scene)
+    coarse = counted(monkeypatch, system.two_stages.localizer, 'coarse_masks')
+    fine = counted(monkeypatch, system.two_stages.segmentor, 'encode_decode')
     run()
     assert sum(coarse) == len(scene) and sum(fine) == len(scene.organ_slices)
 
 
-def test_the_profile_adds_up_and_leaves_the_model_as_it_was(subject, scene):
-    system = subject(LSNET)
-    run = Inference(system, system.build(), scene)
-    before = dict(vars(run.two_stages))
+def test_the_profile_adds_up_and_leaves_the_model_as_it_was(build_system, scene):
+    system = build_system(LSNET)
+    run = Inference(system, scene)
+    before = dict(vars(system.two_stages))
     profile = run.profile()
-    assert vars(run.two_stages).keys() == before.keys()
+    assert vars(system.two_stages).keys() == before.keys()
     assert sum(profile['shares'].values()) == pytest.approx(1)
     assert profile['crops'] == 2
     shares = profile['shares']
@@ -83,21 +83,21 @@ def test_the_profile_adds_up_and_leaves_the_model_as_it_was(subject, scene):
     assert {'pipeline', 'L-Net', 'BBR', 'crop', 'S-Net', 'the rest'} <= shares.keys()
 
 
-def test_operations_of_a_mean_slice(subject, scene):
-    one = subject(UNET)
-    run = Inference(one, one.build(), scene)
+def test_operations_of_a_mean_slice(build_system, scene):
+    one = build_system(UNET)
+    run = Inference(one, scene)
     # 160x160, whatever is in the slice.
     assert run.work()['macs'] == pytest.approx(0.28e9, abs=0.01e9)
-    two = [subject(LSNET, rounds=rounds) for rounds in (0, 1)]
-    costs = [Inference(system, system.build(), scene).work()['macs'] for system in two]
+    two = [build_system(LSNET, rounds=rounds) for rounds in (0, 1)]
+    costs = [Inference(system, scene).work()['macs'] for system in two]
     assert costs[1] > costs[0] > 0
 
 
 @pytest.mark.parametrize('config', [UNET, LSNET])
-def test_bfloat16_reaches_the_nets(subject, scene, monkeypatch, config):
-    system = subject(config, dtype='bfloat16')
-    run = Inference(system, system.build(), scene)
-    net = run.two_stages.segmentor if run.two_stages else run.model
+def test_bfloat16_reaches_the_nets(build_system, scene, monkeypatch, config):
+    system = build_system(config, dtype='bfloat16')
+    run = Inference(system, scene)
+    net = system.two_stages.segmentor if system.two_stages else run.model
     types = []
     net.backbone.register_forward_hook(lambda module, args, out: types.append(out[-1].dtype))
     run()
