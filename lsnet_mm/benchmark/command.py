@@ -69,7 +69,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Size, training step, whole-volume inference, memory and loader of systems '
         'side by side: in one process, in turns, with ratios against a baseline. Without a '
-        'checkpoint a net has random weights, and the label stands in for what it would find.'
+        'checkpoint a net has random weights and oracle predictions, from the label.'
     )
     add = parser.add_argument
     add('configs', nargs='+', type=_file, help='config files')
@@ -77,14 +77,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--peers', nargs='*', choices=PEERS, metavar='NAME', help=f'of {", ".join(PEERS)}; '
         'without a name all. They get the data and the optimizer of the baseline')  # fmt: skip
     add('--parts', nargs='+', choices=PARTS, default=PARTS, help='what to measure (all)')
-    add('--repeats', type=_count, default=5, help='rounds that count (5)')
+    add('--repeats', type=positive_int, default=5, help='rounds that count (5)')
     add('--size', type=int, default=512, help="width and height of the phantom's slices (512)")
-    add('--slices', type=_count, default=240, help='of the volume (240)')
-    add('--with-organ', type=_share, default=0.36, help='part of them that hold the organ (0.36)')
+    add('--slices', type=positive_int, default=240, help='of the volume (240)')
+    add('--with-organ', type=fraction, default=0.36, help='part of them that hold the organ (0.36)')
     add('--image', type=_file_or_folder, help='NIfTI volume in HU in place of the phantom, or a '
         'folder of 8-bit slices')  # fmt: skip
     add('--label', type=_file_or_folder, help='its label, or a folder of masks')
-    add('--batch-size', type=_count, default=8, help='slices at a time (8)')
+    add('--batch-size', type=positive_int, default=8, help='slices at a time (8)')
     add('--threads', type=int, help="torch's (as many as it takes)")
     add('--device', type=device_name, default='cpu', help='(cpu)')
     add('--variants', nargs='+', type=_variant, default=[_variant('configured')],
@@ -96,7 +96,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--checkpoint', nargs='+', type=_weights, default=[], metavar='CONFIG=FILE',
         help='weights of a config, by its name; it then finds what it finds')  # fmt: skip
     add('--workers', type=int, nargs='+', help='of the loader (1, 2 and as many as cores)')
-    add('--loader-batches', type=_count, default=10, help='in each round (10)')
+    add('--loader-batches', type=positive_int, default=10, help='in each round (10)')
     add('--out', type=Path, help='folder for benchmark.md, .json and .png')
     args = parser.parse_args(argv)
     args.checkpoint = dict(args.checkpoint)
@@ -146,13 +146,13 @@ def _variant(text: str) -> tuple[str, dict]:
     return text, {key: value for word in words for key, value in WORDS[word].items()}
 
 
-def _count(text: str) -> int:
+def positive_int(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text}: must be at least 1')
     return int(text)
 
 
-def _share(text: str) -> float:
+def fraction(text: str) -> float:
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f'{text}: a part of the slices, from 0 to 1')
     return float(text)

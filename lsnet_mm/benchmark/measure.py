@@ -7,7 +7,6 @@ from itertools import product
 from time import perf_counter
 
 import numpy as np
-import torch
 from mmengine.dataset import pseudo_collate
 from rich.progress import track
 
@@ -119,8 +118,8 @@ def measure_memory(systems: Sequence[System], scene: Scene) -> Rows:
         for call in calls.values():  # the optimizer's state is there from the first step on
             call()
         held = held_memory(system.model, training.optim_wrapper.optimizer)
-        kind = torch.device(system.switches.device).type
-        peaks = {key: held + peak_memory(call, kind) for key, call in calls.items()}
+        device = system.switches.device
+        peaks = {key: held + peak_memory(call, device) for key, call in calls.items()}
         rows[system.name] = dict(peaks=peaks)
         if phases := [peaks[phase] for phase in system.phases if phase in peaks]:
             rows[system.name]['step_over_phases'] = peaks['step'] / max(phases)

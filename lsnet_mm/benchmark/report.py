@@ -46,8 +46,8 @@ def markdown(results: dict) -> str:
     if results['own_boxes']:
         lines.append(f'Trained, with boxes of their own: {", ".join(results["own_boxes"])}.')
     lines.append(
-        'Systems without a checkpoint have random weights, and the label stands in for what a '
-        'net without mistakes would find.'
+        'Systems without a checkpoint have random weights and oracle predictions: what a net '
+        'without mistakes would find, from the label.'
     )
     for part, tables in _TABLES.items():
         if part in parts:

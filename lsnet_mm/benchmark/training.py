@@ -65,7 +65,7 @@ class Training:
 
     def segmentor(self, watch: Stopwatch) -> None:
         """All of the second stage on the true boxes: crops and their targets, S-Net forward, its
-        loss, and backward into the boxes."""
+        loss, and backward into the boxes; of RSTN also the coarse map that weights the images."""
         with patch.object(self.model.localizer, 'propose', _true_rois):
             self._backward('loss_segmentor')
 
