@@ -1,5 +1,7 @@
 """Whole-volume prediction, and the oracle that answers for a net without weights."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from functools import cache
 
@@ -8,11 +10,12 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..apis import VolumePredictor, slice_pipeline
 from ..models.dense_heads.targets import encode
-from ..models.geometry import scale_boxes
-from ..models.localizers import LNet
+from ..models.geometry import boxes_to_distances, cell_centers, scale_boxes
+from ..models.localizers import CoarseLocalizer, LNet
 from .resources import count_work
 from .scene import Scene
 from .system import System
@@ -109,51 +112,104 @@ class Inference:
 def predict_by_oracle(model: nn.Module, scene: Scene) -> None:
     """Lets a two-stage model find in the slices of a scene what is there.
 
-    Everything runs as it is, and only then its result is exchanged: so that boxes are decoded,
-    crops segmented and masks pasted where there is an organ, and nowhere else. The answers are
-    those of a net that makes no mistakes; a real one finds more or fewer boxes and may need more
-    rounds. Nothing is exchanged in training.
+    Everything runs as it is, and only then what a net gives is exchanged, not what is made of it:
+    so that boxes are decoded as the localizer does, crops segmented and masks pasted where there is
+    an organ, and nowhere else. The answers are those of a net that makes no mistakes; a real one
+    finds more or fewer boxes and may need more rounds. Nothing is exchanged in training.
     """
-    localizer, device = model.localizer, next(model.parameters()).device
-    predict, write = localizer.predict, model.write_result
-    numbers: list[int] = []  # of the slices that the localizer is at
+    oracle = Oracle(scene, next(model.parameters()).device)
+    localizer, write = model.localizer, model.write_result
+    predict, numbers = localizer.predict, []  # of the slices that the localizer is at
 
-    @cache
-    def boxes(number: int, size: tuple[int, int]) -> Tensor:
-        own = scene.mask(number).shape
-        return scale_boxes(scene.boxes(number), own, size).to(device)
-
-    @cache
-    def mask(number: int) -> Tensor:
-        return torch.from_numpy(scene.mask(number)).to(device)[None]
-
-    def oracle_boxes(inputs: Tensor, samples: list) -> list[InstanceData]:
+    def predict_boxes(inputs: Tensor, samples: list) -> list[InstanceData]:
         numbers[:] = [sample.slice_index for sample in samples]
         try:
-            predict(inputs, samples)
+            found = predict(inputs, samples)
         finally:
             numbers.clear()
-        found = [boxes(sample.slice_index, tuple(inputs.shape[-2:])) for sample in samples]
-        return [InstanceData(bboxes=b.clone(), scores=b.new_ones(len(b))) for b in found]
+        if isinstance(localizer, (LNet, CoarseLocalizer)):
+            return found  # from the oracle's maps
+        size = tuple(inputs.shape[-2:])
+        boxes = [oracle.boxes(sample.slice_index, size) for sample in samples]
+        return [InstanceData(bboxes=b.clone(), scores=b.new_ones(len(b))) for b in boxes]
 
-    def oracle_mask(sample, probs: Tensor, found: InstanceData) -> None:
+    def write_result(sample, probs: Tensor, found: InstanceData) -> None:
         write(sample, probs, found)
-        true = mask(sample.slice_index)
-        if len(found.bboxes) and true.shape == sample.pred_sem_seg.data.shape:
-            sample.pred_sem_seg = PixelData(data=true)
+        mask = oracle.mask(sample.slice_index)
+        if len(found.bboxes) and mask.shape == sample.pred_sem_seg.data.shape:
+            sample.pred_sem_seg = PixelData(data=mask)
 
-    localizer.predict, model.write_result = oracle_boxes, oracle_mask
+    localizer.predict, model.write_result = predict_boxes, write_result
     if isinstance(localizer, LNet):
-        head, of_heatmaps = localizer.head, localizer.head.predict_with_heatmaps
+        _exchange_maps(localizer.head, oracle, numbers)
+    elif isinstance(localizer, CoarseLocalizer):
+        coarse_masks = localizer.coarse_masks
 
-        @cache
-        def heatmap(number: int, cells: tuple[int, int]) -> Tensor:
-            size = cells[0] * head.stride, cells[1] * head.stride
-            heat, _ = encode(boxes(number, size), cells, head.stride)
-            return heat.logit(LOWEST_PROBABILITY)[None]
+        def true_masks(inputs: Tensor) -> tuple[Tensor, Tensor]:
+            masks, probs = coarse_masks(inputs)
+            true = [oracle.coarse_mask(n, tuple(masks.shape[-2:])) for n in numbers]
+            return torch.cat(true) if numbers else masks, probs
 
-        def oracle_peaks(heatmaps: Tensor, x: tuple, *args, **kwargs) -> list[InstanceData]:
-            peaks = [heatmap(number, tuple(heatmaps.shape[-2:])) for number in numbers]
-            return of_heatmaps(torch.stack(peaks).to(heatmaps), x, *args, **kwargs)
+        localizer.coarse_masks = true_masks
 
-        head.predict_with_heatmaps = oracle_peaks
+
+def _exchange_maps(head: nn.Module, oracle: Oracle, numbers: list[int]) -> None:
+    """Of L-Net's head: the heatmap, which says where the others run, and these once they have."""
+    with_heatmaps, by_feat = head.predict_with_heatmaps, head.predict_by_feat
+
+    def maps(like: Tensor) -> tuple[Tensor, ...]:
+        size = tuple(like.shape[-2:])
+        found = zip(*(oracle.maps(n, size, head.stride) for n in numbers), strict=True)
+        return tuple(torch.stack(some).to(like) for some in found)
+
+    def predict_with_heatmaps(heatmaps: Tensor, *args, **kwargs) -> list[InstanceData]:
+        return with_heatmaps(maps(heatmaps)[0], *args, **kwargs)
+
+    def predict_by_feat(heatmaps: Tensor, distances: Tensor, *args, **kwargs) -> list[InstanceData]:
+        _, distances, masks = maps(distances)
+        args = args if head.mask is None else (masks, *args[1:])
+        return by_feat(heatmaps, distances, *args, **kwargs)
+
+    head.predict_with_heatmaps, head.predict_by_feat = predict_with_heatmaps, predict_by_feat
+
+
+class Oracle:
+    """What is in the slices of a scene, in the forms that nets give; made once each.
+
+    Args:
+        scene: With the label.
+        device: Where it is needed.
+    """
+
+    def __init__(self, scene: Scene, device: torch.device) -> None:
+        self.scene, self.device = scene, device
+        self.mask, self.boxes, self.maps = cache(self.mask), cache(self.boxes), cache(self.maps)
+        self.coarse_mask = cache(self.coarse_mask)
+
+    def mask(self, number: int) -> Tensor:
+        """(1, H, W) labels, uint8."""
+        return torch.from_numpy(self.scene.mask(number)).to(self.device)[None]
+
+    def coarse_mask(self, number: int, size: tuple[int, int]) -> Tensor:
+        """(1, h, w) booleans."""
+        return F.interpolate(self.mask(number)[None].float(), size)[0] > 0
+
+    def boxes(self, number: int, size: tuple[int, int]) -> Tensor:
+        """(n, 4) boxes in an image of a size."""
+        own = self.scene.mask(number).shape
+        return scale_boxes(self.scene.boxes(number), own, size).to(self.device)
+
+    def maps(self, number: int, cells: tuple[int, int], stride: int) -> tuple[Tensor, ...]:
+        """Of L-Net: heatmap logits (1, h, w), distances (4, h, w) and mask logits (1, h, w). A cell
+        of the mask holds any of the label in the boxes, so none of what is too small to be an
+        object."""
+        size = cells[0] * stride, cells[1] * stride
+        heat, boxes = encode(self.boxes(number, size), cells, stride)
+        points = cell_centers(cells, stride, heat)
+        distances = boxes_to_distances(points, boxes.flatten(0, 1)).T.reshape(4, *cells)
+        mask, objects = self.mask(number), torch.zeros_like(self.mask(number))
+        for x1, y1, x2, y2 in self.scene.boxes(number).int().tolist():
+            objects[:, y1:y2, x1:x2] = mask[:, y1:y2, x1:x2]
+        held = F.interpolate(objects[None].float(), cells, mode='area')[0] > 0
+        lowest = LOWEST_PROBABILITY
+        return heat.logit(lowest)[None], distances, held.to(heat).logit(lowest)
