@@ -224,10 +224,8 @@ def measure_parts(args: argparse.Namespace, systems: list[System], scene: Scene)
     if 'loader' in args.parts:
         workers = args.workers or sorted({1, 2, os.cpu_count() or 1})
         parts['loader'] = measure.measure_loader(
-            systems, workers, args.loader_batches, args.repeats
+            systems, workers, args.loader_batches, args.repeats, parts.get('training', {})
         )
-    if 'loader' in parts and 'training' in parts:
-        measure.compare_with_step(parts['loader'], parts['training'])
     return parts
 
 

@@ -8,14 +8,13 @@ from time import perf_counter
 
 import numpy as np
 from mmengine.dataset import pseudo_collate
-from rich.progress import track
 
 from ..evaluation.complexity import count_gflops, count_params
 from .inference import Inference
 from .resources import held_memory, peak_memory
 from .scene import Scene
 from .system import FUSED, System
-from .timing import REST, Run, Stopwatch, spread, take_turns
+from .timing import REST, Run, Stopwatch, spread, take_turns, with_bar
 from .training import Training, build_loader, missing_data, slices_per_second
 
 Rows = dict[str, dict]
@@ -106,7 +105,7 @@ def measure_memory(systems: Sequence[System], scene: Scene) -> Rows:
         scene: A volume of a batch, all of it with the organ.
     """
     rows: Rows = {}
-    for system in map(replace, track(systems, 'memory', transient=True)):
+    for system in map(replace, with_bar(systems, 'memory')):
         system.compile()
         training, inference = Training(system, scene), Inference(system, scene)
         runs: dict[str, Run] = dict(step=training.step)
@@ -127,24 +126,20 @@ def measure_memory(systems: Sequence[System], scene: Scene) -> Rows:
 
 
 def measure_loader(
-    systems: Sequence[System], workers: Sequence[int], batches: int, repeats: int
+    systems: Sequence[System], workers: Sequence[int], batches: int, repeats: int, training: Rows
 ) -> Rows:
-    """Slices a second for each number of workers, or why there are none."""
+    """Slices a second for each number of workers, or why there are none; and, of those in the rows
+    of training, how many times as fast as the step the loader is at its best (``over_step``)."""
     rows: Rows = {s.name: dict(missing=missing_data(s), rates={}) for s in systems}
     present = [s for s in systems if not rows[s.name]['missing']]
     loaders = {(s.name, number): build_loader(s, number) for s, number in product(present, workers)}
     rates: dict = {key: [] for key in loaders}
     turns = [*product(range(repeats), loaders.items())]
-    for _, (key, loader) in track(turns, 'loader', transient=True):
+    for _, (key, loader) in with_bar(turns, 'loader'):
         rates[key].append(slices_per_second(loader, batches))
     for (name, number), values in rates.items():
         rows[name]['rates'][str(number)] = spread(values)
+    for name in {name for name, _ in loaders} & training.keys():
+        best = max(rate['median'] for rate in rows[name]['rates'].values())
+        rows[name]['over_step'] = best / training[name]['slices_per_second']['median']
     return rows
-
-
-def compare_with_step(loader: Rows, training: Rows) -> None:
-    """Adds ``over_step``: how many times as fast as the step the loader is at its best."""
-    for name, row in loader.items():
-        if row['rates']:
-            best = max(rate['median'] for rate in row['rates'].values())
-            row['over_step'] = best / training[name]['slices_per_second']['median']

@@ -7,6 +7,7 @@ from itertools import product
 from unittest.mock import patch
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 REST = 'the rest'
@@ -68,6 +69,11 @@ class Stopwatch:
 Run = Callable[[Stopwatch], object]
 
 
+def with_bar(items: Sequence, title: str) -> Iterator:
+    """The items, with a progress bar on standard error while there are any left."""
+    return track(items, title, transient=True, console=Console(stderr=True))
+
+
 def take_turns(
     runs: Mapping[Hashable, Run],
     repeats: int,
@@ -89,7 +95,7 @@ def take_turns(
     """
     seconds: dict[Hashable, list[dict[str, float]]] = {key: [] for key in runs}
     turns = [*product(range(1 + repeats), runs.items())]
-    for _, (key, run) in track(turns, title, transient=True):
+    for _, (key, run) in with_bar(turns, title):
         watch = Stopwatch(now)
         run(watch)
         seconds[key].append(watch.read())

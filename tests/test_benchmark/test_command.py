@@ -78,8 +78,10 @@ def test_the_loader_where_its_data_are(build_system, tmp_path):
     assert missing_data(absent) == 'no data in no/such/folder'
     data = write_prepared(tmp_path / 'data', 4, (32, 32, 12))
     system.cfg.train_dataloader.dataset.data_root = str(data)
-    rows = measure_loader([system, peer], [1], 2, 1)
-    assert rows[system.name]['rates']['1']['median'] > 0
+    training = {system.name: dict(slices_per_second=dict(median=2.0))}
+    rows = measure_loader([system, peer], [1], 2, 1, training)
+    rate = rows[system.name]['rates']['1']['median']
+    assert rate > 0 and rows[system.name]['over_step'] == rate / 2
     assert rows['peer'] == dict(missing="the baseline's", rates={})
 
 
