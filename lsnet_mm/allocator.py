@@ -2,7 +2,7 @@ import ctypes
 import platform
 
 # Parameters of mallopt(3).
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _NEVER = 2**31 - 1
 
 
@@ -17,15 +17,3 @@ def keep_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_MAX, 0)
         libc.mallopt(_TRIM_THRESHOLD, _NEVER)
-
-
-def give_memory_back() -> None:
-    """Let the process hand back all that it frees at once, so that its size is what it needs.
-
-    The opposite of :func:`keep_memory`, to measure memory; slow. No effect where the C library is
-    another.
-    """
-    if platform.libc_ver()[0] == 'glibc':
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_THRESHOLD, 2**16)
-        libc.mallopt(_TRIM_THRESHOLD, 2**16)

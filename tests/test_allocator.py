@@ -1,4 +1,4 @@
-"""Freed memory is kept for the next array: pages are asked for once. Or it is given back."""
+"""Freed memory is kept for the next array: pages are asked for once."""
 
 import platform
 import subprocess
@@ -30,30 +30,3 @@ def test_keep_memory():
 
     kept = faults('from lsnet_mm.allocator import keep_memory; keep_memory()')
     assert 10 * kept < faults('')
-
-
-SIZE = """
-import numpy as np
-{}
-def resident():
-    lines = open('/proc/self/status').read().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith('VmRSS')))
-before = resident()
-blocks = [np.ones(100_000, np.uint8) for _ in range(1000)]
-last = blocks.pop()  # holds the heap's end in place
-del blocks
-print(resident() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
-@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library')
-def test_give_memory_back():
-    def kept(first_line):
-        out = subprocess.run(
-            [sys.executable, '-c', SIZE.format(first_line)], capture_output=True, check=True
-        )
-        return int(out.stdout)
-
-    least = kept('from lsnet_mm.allocator import give_memory_back; give_memory_back()')
-    assert least < 10_000 < kept('')  # of 100,000 KB

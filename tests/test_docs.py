@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lsnet_mm.benchmark.tables import markdown as benchmark_tables
+from lsnet_mm.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.reproduction import (
     TABLES,

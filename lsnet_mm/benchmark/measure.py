@@ -1,134 +1,145 @@
-"""The parts of a benchmark, each over all systems in turns."""
+"""The parts of a benchmark, each over all systems in turns: rows of the JSON file by system."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import product
+from time import perf_counter
 
+import numpy as np
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 from ..evaluation.complexity import count_gflops, count_params
 from .inference import Inference
-from .loader import build_loader, missing_data, slices_per_second
-from .memory import peak_memory
+from .resources import held_memory, peak_memory
 from .scene import Scene
-from .spread import ratios, spread
-from .subject import Subject
-from .training import Training
-from .turns import take_turns
+from .system import FUSED, System
+from .timing import REST, Run, Stopwatch, spread, take_turns, with_bar
+from .training import Training, build_loader, missing_data, slices_per_second
 
-Models = dict[str, nn.Module]
 Rows = dict[str, dict]
 
 
-def measure_size(
-    subjects: Sequence[Subject], models: Models, runs: dict[str, Inference], scene: Scene
-) -> Rows:
+def measure_size(runs: Sequence[Inference]) -> Rows:
     """``params``, ``gflops`` of a slice in one box, as in the results, and the ``work`` of a mean
     slice of the volume; before anything is compiled."""
     rows = {}
-    for name, model in ((s.name, models[s.name]) for s in subjects):
-        packed = scene.packed(runs[name].predictor.pipeline, 0)
-        inputs = model.data_preprocessor(pseudo_collate([packed]))['inputs']
-        rows[name] = dict(
-            params=count_params(model),
-            gflops=count_gflops(model, inputs),
-            work=runs[name].work(),
-            dtype=runs[name].switches.dtype,
+    for run in runs:
+        packed = run.scene.packed(run.predictor.pipeline, 0)
+        inputs = run.model.data_preprocessor(pseudo_collate([packed]))['inputs']
+        rows[run.system.name] = dict(
+            params=count_params(run.model),
+            gflops=count_gflops(run.model, inputs),
+            work=run.work(),
+            dtype=run.system.switches.dtype,
             pixels=list(inputs.shape[-2:]),
         )
     return rows
 
 
-def measure_inference(
-    subjects: Sequence[Subject], runs: dict[str, Inference], repeats: int, on_turn: Callable
-) -> Rows:
+def measure_inference(runs: Sequence[Inference], repeats: int) -> Rows:
     """Seconds a volume, what of it is spent where, and the speed against the first system's."""
-    seconds = take_turns(runs, repeats, subjects[0].switches.now, on_turn=on_turn)
-    totals = {name: [turn['total'] for turn in turns] for name, turns in seconds.items()}
-    base, count = totals[subjects[0].name], len(runs[subjects[0].name].scene)
-    rows = {}
-    for name, times in totals.items():
-        rows[name] = dict(
+    now, count = runs[0].system.switches.now, len(runs[0].scene)
+    turns = take_turns({run.system.name: run for run in runs}, repeats, now, 'inference')
+    totals = {name: _totals(seconds) for name, seconds in turns.items()}
+    base, rows = totals[runs[0].system.name], {}
+    for run in runs:
+        times = totals[run.system.name]
+        rows[run.system.name] = dict(
             volume=spread(times),
-            slice=spread([time / count for time in times]),
-            slices_per_second=spread([count / time for time in times]),
-            speed=ratios(base, times),
-            rates=[count / time for time in times],
-            **runs[name].profile(),
+            slice=spread(times / count),
+            slices_per_second=spread(count / times),
+            speed=spread(base / times),
+            rates=(count / times).tolist(),
+            **run.profile(),
         )
-        on_turn()
     return rows
 
 
-def measure_training(
-    subjects: Sequence[Subject], models: Models, scene: Scene, repeats: int, on_turn: Callable
-) -> Rows:
+def measure_training(systems: Sequence[System], scene: Scene, repeats: int) -> Rows:
     """Seconds a step, its spans, its parts alone, and the ratios that compare them."""
-    runs, work, batch = {}, {}, subjects[0].switches.batch_size
-    for subject in subjects:
-        training = Training(subject, models[subject.name], scene)
-        work[subject.name] = None if subject.switches.compile else training.work()
-        runs |= {(subject.name, key): run for key, run in training.runs().items()}
+    runs, work = {}, {}
+    for system in systems:
+        training = Training(system, scene)
+        work[system.name] = None if system.switches.compile else training.work()
+        runs |= {(system.name, key): run for key, run in training.runs().items()}
     # System by system: a step and its parts are compared more closely than any two systems.
-    seconds = take_turns(runs, repeats, subjects[0].switches.now, on_turn=on_turn)
-    total = {key: [turn['total'] for turn in turns] for key, turns in seconds.items()}
-    base, rows = total[subjects[0].name, 'step'], {}
-    for name in (subject.name for subject in subjects):
-        step, turns = total[name, 'step'], seconds[name, 'step']
+    turns = take_turns(runs, repeats, systems[0].switches.now, 'training')
+    totals = {key: _totals(seconds) for key, seconds in turns.items()}
+    base, rows = totals[systems[0].name, 'step'], {}
+    for system in systems:
+        name, batch = system.name, system.switches.batch_size
+        step, spans = totals[name, 'step'], turns[name, 'step']
         rows[name] = dict(
             step=spread(step),
-            slices_per_second=spread([batch / time for time in step]),
-            time=ratios(step, base),
-            spans={k: spread([turn[k] for turn in turns]) for k in turns[0] if k != 'total'},
-            rates=[batch / time for time in step],
+            slices_per_second=spread(batch / step),
+            time=spread(step / base),
+            spans={k: spread([turn[k] for turn in spans]) for k in spans[0] if k != REST},
+            rates=(batch / step).tolist(),
             work=work[name],
         )
-        if (name, 'L-Net') in total:
-            rows[name] |= _parts(*(total[name, k] for k in ('step', 'L-Net', 'S-Net', 'fused')))
+        if system.two_stages:
+            parts = {key: totals[name, key] for key in ('L-Net', 'S-Net', 'fused')}
+            first, second, fused = parts.values()
+            rows[name] |= dict(
+                parts={key: spread(times) for key, times in parts.items()},
+                step_over_parts=spread(step / (2 * first + second)),
+                fused_over_parts=spread(fused / (first + second)),
+            )
     return rows
 
 
-def _parts(step, first, second, fused) -> dict:
-    alone = [2 * a + b for a, b in zip(first, second, strict=True)]
-    once = [a + b for a, b in zip(first, second, strict=True)]
-    return dict(
-        parts={'L-Net': spread(first), 'S-Net': spread(second), 'fused': spread(fused)},
-        step_over_parts=ratios(step, alone),
-        fused_over_parts=ratios(fused, once),
-    )
+def _totals(turns: Sequence[dict[str, float]]) -> np.ndarray:
+    """Seconds of each round: what is divided by another of these is so within the rounds."""
+    return np.array([sum(seconds.values()) for seconds in turns])
 
 
-def measure_memory(
-    subjects: Sequence[Subject], scene: Scene, threads: int, on_turn: Callable
-) -> Rows:
-    """Bytes at the peak of each run, and the step's against the larger of the phases alone."""
-    rows = {}
-    for subject in subjects:
-        peaks = peak_memory(subject, scene, threads)
-        rows[subject.name] = dict(peaks=peaks)
-        phases = [peaks[phase] for phase in subject.phases if phase in peaks]
-        if phases:
-            rows[subject.name]['step_over_phases'] = peaks['step'] / max(phases)
-        on_turn()
+def measure_memory(systems: Sequence[System], scene: Scene) -> Rows:
+    """Bytes at the peak of a ``step``, of an ``inference``, and of a two-stage model of each phase
+    alone and of the ``fused`` step; and the step's against the larger of the phases alone.
+
+    These are torch's: weights, the optimizer's state, and what a run adds at its highest.
+
+    Args:
+        systems: Each is built anew.
+        scene: A volume of a batch, all of it with the organ.
+    """
+    rows: Rows = {}
+    for system in map(replace, with_bar(systems, 'memory')):
+        system.compile()
+        training, inference = Training(system, scene), Inference(system, scene)
+        runs: dict[str, Run] = dict(step=training.step)
+        if system.two_stages:
+            runs |= {phase: partial(training.step, phases=[phase]) for phase in system.phases}
+            runs['fused'] = partial(training.step, phases=FUSED)
+        runs['inference'] = inference
+        calls = {key: partial(run, Stopwatch(perf_counter)) for key, run in runs.items()}
+        for call in calls.values():  # the optimizer's state is there from the first step on
+            call()
+        held = held_memory(system.model, training.optim_wrapper.optimizer)
+        device = system.switches.device
+        peaks = {key: held + peak_memory(call, device) for key, call in calls.items()}
+        rows[system.name] = dict(peaks=peaks)
+        if phases := [peaks[phase] for phase in system.phases if phase in peaks]:
+            rows[system.name]['step_over_phases'] = peaks['step'] / max(phases)
     return rows
 
 
 def measure_loader(
-    subjects: Sequence[Subject],
-    workers: Sequence[int],
-    batches: int,
-    repeats: int,
-    on_turn: Callable,
+    systems: Sequence[System], workers: Sequence[int], batches: int, repeats: int, training: Rows
 ) -> Rows:
-    """Slices a second for each number of workers, or why there are none."""
-    rows: Rows = {s.name: dict(missing=missing_data(s), rates={}) for s in subjects}
-    present = [s for s in subjects if not rows[s.name]['missing']]
+    """Slices a second for each number of workers, or why there are none; and, of those in the rows
+    of training, how many times as fast as the step the loader is at its best (``over_step``)."""
+    rows: Rows = {s.name: dict(missing=missing_data(s), rates={}) for s in systems}
+    present = [s for s in systems if not rows[s.name]['missing']]
     loaders = {(s.name, number): build_loader(s, number) for s, number in product(present, workers)}
     rates: dict = {key: [] for key in loaders}
-    for _ in range(repeats):
-        for key, loader in loaders.items():
-            rates[key].append(slices_per_second(loader, batches))
-            on_turn()
+    turns = [*product(range(repeats), loaders.items())]
+    for _, (key, loader) in with_bar(turns, 'loader'):
+        rates[key].append(slices_per_second(loader, batches))
     for (name, number), values in rates.items():
         rows[name]['rates'][str(number)] = spread(values)
+    for name in {name for name, _ in loaders} & training.keys():
+        best = max(rate['median'] for rate in rows[name]['rates'].values())
+        rows[name]['over_step'] = best / training[name]['slices_per_second']['median']
     return rows

@@ -1,7 +1,7 @@
 import pytest
 
-from lsnet_mm.benchmark import Subject, Switches, phantom_scene
 from lsnet_mm.benchmark import scene as module
+from lsnet_mm.benchmark.system import Switches, System
 from lsnet_mm.datasets.transforms import BoxesFromMask
 
 
@@ -10,14 +10,14 @@ def scene():
     """Ten slices of 64x64, four of them with an organ in one piece; crumbs are none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, 'BOXES', BoxesFromMask(min_area=250, merge_distance=80))
-        yield phantom_scene(64, 10, 0.4)
+        yield module.phantom_scene(64, 10, 0.4)
 
 
 @pytest.fixture
-def subject():
+def build_system():
     """Builds the system of a config, two slices at a time."""
 
     def build(config, **switches):
-        return Subject.from_config(str(config), Switches(batch_size=2, **switches))
+        return System.from_config(config, Switches(batch_size=2, **switches))
 
     return build

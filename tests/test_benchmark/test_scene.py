@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lsnet_mm.benchmark import phantom_scene, read_scene
+from lsnet_mm.benchmark.scene import phantom_scene, read_scene
 from lsnet_mm.phantom import write_prepared
 from lsnet_mm.preparation.case import ORIENTATION
 

@@ -4,36 +4,37 @@ from benchmarking import UNET
 from mmengine.config import Config
 
 from lsnet_mm.apis.load_model import load_config
-from lsnet_mm.benchmark import Subject, Switches
+from lsnet_mm.benchmark.command import parse_args
+from lsnet_mm.benchmark.system import Switches, System
+from lsnet_mm.benchmark.timing import Stopwatch
 from lsnet_mm.benchmark.training import Training
-from lsnet_mm.benchmark.turns import Laps
-from lsnet_mm.benchmark.variants import variants
+
+
+def variants(*names, batch_size=2):
+    return parse_args([str(UNET), '--batch-size', str(batch_size), '--variants', *names]).variants
 
 
 def test_words_change_what_they_name_and_later_ones_win():
-    ways = variants(['configured', 'plain+bfloat16', 'plain+fused-adam'], Switches(batch_size=3))
+    ways = variants('configured', 'plain+bfloat16', 'plain+fused-adam', batch_size=3)
     assert ways['configured'] == Switches(batch_size=3)
     assert ways['plain+bfloat16'] == Switches(
         batch_size=3, dtype='bfloat16', channels_last=False, fused_adam=False
     )
     assert ways['plain+fused-adam'].fused_adam is True
-    with pytest.raises(ValueError, match="'horse' is none of configured"):
-        variants(['plain+horse'], Switches())
 
 
 @pytest.mark.parametrize('name', ['configured', 'plain', 'channels-last', 'plain+fused-adam'])
 def test_they_reach_the_net_and_the_optimizer(scene, name):
-    way = variants([name], Switches(batch_size=2))[name]
-    system = Subject.from_config(str(UNET), way, variant=name)
+    way = variants(name)[name]
+    system = System.from_config(UNET, way, variant=name)
     assert system.name == f'unet_small_slices, {name}'
-    model, orders = system.build(), []
-    training = Training(system, model, scene)
-    model.backbone.register_forward_hook(
+    training, orders = Training(system, scene), []
+    system.model.backbone.register_forward_hook(
         lambda module, args, out: orders.append(
             out[0].is_contiguous(memory_format=torch.channels_last)
         )
     )
-    training.step(Laps(lambda: 0.0))
+    training.step(Stopwatch(lambda: 0.0))
     assert orders == ['plain' not in name]  # the config has the hook
     fused = training.optim_wrapper.optimizer.defaults['fused']
     assert bool(fused) == ('fused-adam' in name)
@@ -42,20 +43,20 @@ def test_they_reach_the_net_and_the_optimizer(scene, name):
 @pytest.mark.parametrize(('name', 'last'), [('configured', True), ('plain', False)])
 def test_the_schedule_of_the_paper(scene, name, last):
     """Maps turned and weights not; all weights in inference."""
-    way = variants([name], Switches(batch_size=2))[name]
+    way = variants(name)[name]
     config = load_config(UNET)
     schedule = Config.fromfile(UNET.parents[1] / '_base_' / 'schedules' / 'paper_60e.py')
     config.optim_wrapper, config.custom_hooks = schedule.optim_wrapper, schedule.custom_hooks
-    model = Subject(name, config, way).build()
-    kernel = model.backbone.layer1[0].conv1.weight
+    system = System(name, config, way)
+    kernel = system.model.backbone.layer1[0].conv1.weight
     assert kernel.is_contiguous(memory_format=torch.channels_last) == last
-    training, orders = Training(Subject(name, config, way), model, scene), []
+    training, orders = Training(system, scene), []
     assert kernel.is_contiguous()
-    model.backbone.register_forward_hook(
+    system.model.backbone.register_forward_hook(
         lambda module, args, out: orders.append(
             out[-1].is_contiguous(memory_format=torch.channels_last)
         )
     )
-    training.step(Laps(lambda: 0.0))
+    training.step(Stopwatch(lambda: 0.0))
     assert orders == [last]
     assert training.optim_wrapper.optimizer.defaults['fused'] == last
