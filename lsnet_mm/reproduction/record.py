@@ -50,6 +50,11 @@ class Record:
         """The slices of a seed, over all folds."""
         return [row for fold in self.folds for row in self.runs[fold, seed][1]]
 
+    def with_training(self) -> 'Record':
+        """The same of the runs whose slices of training were scored; of all, if none's were."""
+        runs = {key: run for key, run in self.runs.items() if key in self.train}
+        return replace(self, runs=runs or self.runs)
+
     def without_fold(self, fold: int) -> 'Record':
         """The same of the other folds, and so is its reference."""
         runs, train = (
@@ -123,8 +128,14 @@ class Record:
 def read_records(
     table: Table, data: str, results: str | Path = 'results', from_scratch: bool = False
 ) -> list[Record]:
-    """What there is of each row of a table, in their order, with whatever seeds and folds."""
+    """What there is of each row of a table, in their order, with whatever seeds and folds.
+
+    Of a table with the slices of training, a row's runs are those whose training was scored too: a
+    row that another table has run on more folds keeps to those of its neighbours here.
+    """
     rows = [_read_record(row, data, Path(results), from_scratch) for row in table.rows]
+    if table.train_split:
+        rows = [record.with_training() for record in rows]
     by_system = {record.row.system: record for record in rows}
     return [replace(record, reference=by_system.get(record.row.reference)) for record in rows]
 

@@ -1,5 +1,7 @@
 """Run folders made by hand, and every cell of their table."""
 
+from dataclasses import replace
+
 import pytest
 from fake_runs import put_result
 
@@ -217,3 +219,15 @@ def test_boxes(results):
 
 def test_breakdown_without_runs(here):
     assert breakdown(read_records(TABLE, 'slices')) == ''
+
+
+def test_a_row_keeps_to_the_folds_whose_training_was_scored(here):
+    """Another table has run it on fold 1 too, which its neighbours here have not seen."""
+    for fold in (0, 1):
+        put_result(Run(TWO, 'slices', 0, fold, train_split=True), slices(60, 0.5))
+    put_result(Run(TWO, 'slices', 0, 0, train_split=True), slices(60, 0.8), test='train_split')
+    two = TABLE.rows[1]
+    (record,) = read_records(replace(TABLE, rows=(two,)), 'slices')
+    assert record.folds == [0] and record.scores['train/box/miou'] == pytest.approx([80])
+    (record,) = read_records(replace(TABLE, rows=(two,), train_split=False), 'slices')
+    assert record.folds == [0, 1]
