@@ -10,8 +10,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from ..files import write_atomic
-from .errors import VolumeError
-from .naming import public_name
+from .errors import VolumeError, public_name
 from .volume import Volume
 
 
