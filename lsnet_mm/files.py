@@ -1,22 +1,20 @@
 """Files that are there whole or not at all."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 
-def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray | int]) -> Path:
+def write_atomic(path: str | Path, content: bytes) -> Path:
     """Write a file under a temporary name, then rename: a failure leaves the old one as it was.
 
     A killed process leaves ``.<name>.partial`` behind, which the next one overwrites.
 
     Args:
         path: The file; missing folders are made.
-        chunks: Its content, or the parts of it in their order: bytes, arrays in C order, or a
-            number of zeros, which take no time and, on most disks, no space.
+        content: All of it.
 
     Returns:
         Path: The file.
@@ -28,10 +26,7 @@ def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray |
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(partial_name(path.name))
     try:
-        with partial.open('wb') as file:
-            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
-                file.seek(chunk, os.SEEK_CUR) if isinstance(chunk, int) else file.write(chunk)
-            file.truncate()  # to where it is: zeros at the end are written by nothing else
+        partial.write_bytes(content)
         os.replace(partial, path)
     except BaseException:
         # What stands in the way may be no file; then the first error is the one to tell.

@@ -3,7 +3,15 @@
 from .dicom import read_dicom, read_slices
 from .errors import VolumeError, public_name
 from .hu import check_finite, read_hu
-from .nifti import foreground_slices, open_nifti, read_nifti, read_slice, slice_spacing, write_nifti
+from .nifti import (
+    foreground_slices,
+    open_nifti,
+    pack_nifti,
+    read_nifti,
+    read_slice,
+    slice_spacing,
+    write_nifti,
+)
 from .series import BrokenFile, Series, SliceHeader, ct_series, find_series
 from .stacking import sort_slices
 from .volume import Volume
@@ -19,6 +27,7 @@ __all__ = [
     'find_series',
     'foreground_slices',
     'open_nifti',
+    'pack_nifti',
     'public_name',
     'read_dicom',
     'read_hu',
