@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lsnet_mm.coco import export_coco
+from lsnet_mm.preparation.coco import export_coco
 from lsnet_mm.utils import read_config
 
 

@@ -15,8 +15,8 @@ import nibabel as nib
 import numpy as np
 import pydicom
 
-from lsnet_mm.preparation import Pool, find_pancreas_ct, prepare
-from lsnet_mm.volumes import open_nifti, read_slice
+from lsnet_mm.preparation import find_pancreas_ct, prepare
+from lsnet_mm.volumes import Pool, open_nifti, read_slice
 
 
 def medians(calls: list[Callable], repeats: int) -> list[float]:

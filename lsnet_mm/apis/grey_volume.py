@@ -1,7 +1,6 @@
 import numpy as np
 
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume
+from ..volumes import ORIENTATION, Volume
 
 
 def grey_volume(volume: Volume, window: tuple[float, float] | None = None) -> np.ndarray:

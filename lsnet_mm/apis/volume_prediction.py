@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from nibabel.affines import apply_affine
 
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume
+from ..volumes import ORIENTATION, Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
 from torch import nn
 
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume, VolumeError, check_finite
+from ..volumes import ORIENTATION, Volume, VolumeError, check_finite
 from .volume_prediction import VolumePrediction
 
 #: Precisions of the nets, the exact one first.

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .pool import Pool
+from ..volumes import Pool
+from .case import Source
 from .prepare import REPORT, SHEET, prepare
-from .source import Source
-from .table import report_table
+from .report import report_table
 
 COLUMNS = (
     TextColumn('{task.description}'),

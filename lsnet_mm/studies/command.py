@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from ..apis import DTYPES, TidyUp
-from ..preparation import Pool
 from ..utils import refuse_unsafe_checkpoints
+from ..volumes import Pool
 from .dicom_seg import MISSING
 from .find import find_studies
 from .job import Job

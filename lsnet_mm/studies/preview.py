@@ -2,8 +2,7 @@ from collections.abc import Sequence
 
 from ..apis.grey_volume import grey_volume
 from ..apis.volume_prediction import VolumePrediction
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume
+from ..volumes import ORIENTATION, Volume
 
 
 def draw_preview(

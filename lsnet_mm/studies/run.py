@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..preparation import Pool
+from ..volumes import Pool
 from .find import Findings
 from .job import Job
 from .segment import segment_study

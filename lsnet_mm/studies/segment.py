@@ -11,8 +11,7 @@ import torch
 from ..allocator import keep_memory
 from ..apis import VolumePrediction, VolumePredictor, load_model, slice_pipeline
 from ..apis.slice_pipeline import grey_window
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume, VolumeError, pack_nifti
+from ..volumes import ORIENTATION, Volume, VolumeError, pack_nifti
 from .dicom_seg import pack_dicom_seg
 from .job import Job
 from .model_spec import ModelSpec

@@ -12,12 +12,15 @@ from .nifti import (
     slice_spacing,
     write_nifti,
 )
+from .pool import Pool
 from .series import BrokenFile, Series, SliceHeader, ct_series, find_series
 from .stacking import sort_slices
-from .volume import Volume
+from .volume import ORIENTATION, Volume
 
 __all__ = [
+    'ORIENTATION',
     'BrokenFile',
+    'Pool',
     'Series',
     'SliceHeader',
     'Volume',
