@@ -1,6 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and whether they are still the same."""
 
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -39,6 +41,20 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
 def partial_name(name: str) -> str:
     """What a file is called until it is whole."""
     return f'.{name}.partial'
+
+
+def fingerprint(paths: Iterable[Path], salt: str = '') -> str:
+    """A digest that changes when one of some files is replaced; none is opened.
+
+    Args:
+        paths: The files, in any order.
+        salt: What else shall change it.
+    """
+    digest = hashlib.sha256(salt.encode())
+    for path in sorted(paths):
+        stat = path.stat()
+        digest.update(f'{path.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0'.encode())
+    return digest.hexdigest()[:16]
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -10,7 +10,7 @@ from ..files import write_atomic
 from .calibration import calibration_images
 from .errors import ExportError
 from .inference_checkpoint import inference_checkpoint, inference_config
-from .load import load_model
+from .load import load_for_export
 from .metadata import describe
 from .onnx_graphs import graphs_of, require_onnx
 from .preprocessing import preprocessing
@@ -57,7 +57,7 @@ def export(
         raise ExportError('--int8 is of ONNX graphs: add --onnx')
     if onnx:
         require_onnx()
-    model, meta = load_model(config, checkpoint)
+    model, meta = load_for_export(config, checkpoint)
     kept = inference_config(config)
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}

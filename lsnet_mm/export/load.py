@@ -9,7 +9,7 @@ from torch import nn
 from .errors import ExportError
 
 
-def load_model(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
+def load_for_export(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
     """A config's model with a checkpoint's weights, ready for inference on the CPU.
 
     Unlike mmengine's ``load_checkpoint``, which warns, this takes no checkpoint of another model.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..files import fingerprint
 from ..volumes import Volume, VolumeError, public_name, read_nifti
 
 Folds = list[dict[str, list[str]]]
@@ -45,11 +45,7 @@ class Case(ABC):
 
     def fingerprint(self) -> str:
         """A digest that changes when a file of the case is replaced; no file is opened."""
-        digest = hashlib.sha256(f'{VERSION}'.encode())
-        for path in sorted(self.files):
-            stat = path.stat()
-            digest.update(f'{path.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0'.encode())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.files, salt=f'{VERSION}')
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import torch
 from benchmarking import UNET
 from mmengine.config import Config
 
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.benchmark import Subject, Switches
 from lsnet_mm.benchmark.training import Training
 from lsnet_mm.benchmark.turns import Laps
@@ -43,7 +43,7 @@ def test_they_reach_the_net_and_the_optimizer(scene, name):
 def test_the_schedule_of_the_paper(scene, name, last):
     """Maps turned and weights not; all weights in inference."""
     way = variants([name], Switches(batch_size=2))[name]
-    config = load_config(UNET)
+    config = read_model_config(UNET)
     schedule = Config.fromfile(UNET.parents[1] / '_base_' / 'schedules' / 'paper_60e.py')
     config.optim_wrapper, config.custom_hooks = schedule.optim_wrapper, schedule.custom_hooks
     model = Subject(name, config, way).build()

@@ -13,7 +13,7 @@ from exporting import (
 )
 
 from lsnet_mm.export.command import export
-from lsnet_mm.export.load import load_model
+from lsnet_mm.export.load import load_for_export
 
 
 @pytest.fixture(scope='package')
@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     save_training_checkpoint(checkpoint, model, cfg, adam)
     out = folder / 'exported'
     export(cfg, str(checkpoint), out, onnx=True)
-    loaded, _ = load_model(cfg, str(checkpoint))
+    loaded, _ = load_for_export(cfg, str(checkpoint))
     return SimpleNamespace(
         config=cfg, checkpoint=checkpoint, model=loaded, folder=out, slices=phantom_slices()[0]
     )
