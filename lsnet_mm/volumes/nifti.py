@@ -92,7 +92,6 @@ def pack_nifti(volume: Volume, like: str | Path | None = None, scale: float = 1.
     if like is not None:
         with _open(Path(like)) as file:
             source = nib.Nifti1Header.from_fileobj(file)
-        image = nib.Nifti1Image(volume.voxels, None, image.header)
         for name in GEOMETRY:
             image.header[name] = source[name]
     image.header.set_slope_inter(scale, 0)
