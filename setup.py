@@ -101,6 +101,6 @@ setup(
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
-    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.studies.command:main']},
+    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.apis.command:main']},
     zip_safe=False,
 )

@@ -1,5 +1,6 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and whether they are still the same."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,15 +9,14 @@ import cv2
 import numpy as np
 
 
-def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray | int]) -> Path:
+def write_atomic(path: str | Path, content: bytes) -> Path:
     """Write a file under a temporary name, then rename: a failure leaves the old one as it was.
 
     A killed process leaves ``.<name>.partial`` behind, which the next one overwrites.
 
     Args:
         path: The file; missing folders are made.
-        chunks: Its content, or the parts of it in their order: bytes, arrays in C order, or a
-            number of zeros, which take no time and, on most disks, no space.
+        content: All of it.
 
     Returns:
         Path: The file.
@@ -28,10 +28,7 @@ def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray |
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(partial_name(path.name))
     try:
-        with partial.open('wb') as file:
-            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
-                file.seek(chunk, os.SEEK_CUR) if isinstance(chunk, int) else file.write(chunk)
-            file.truncate()  # to where it is: zeros at the end are written by nothing else
+        partial.write_bytes(content)
         os.replace(partial, path)
     except BaseException:
         # What stands in the way may be no file; then the first error is the one to tell.
@@ -44,6 +41,20 @@ def write_atomic(path: str | Path, chunks: bytes | Iterable[bytes | np.ndarray |
 def partial_name(name: str) -> str:
     """What a file is called until it is whole."""
     return f'.{name}.partial'
+
+
+def fingerprint(paths: Iterable[Path], salt: str = '') -> str:
+    """A digest that changes when one of some files is replaced; none is opened.
+
+    Args:
+        paths: The files, in any order.
+        salt: What else shall change it.
+    """
+    digest = hashlib.sha256(salt.encode())
+    for path in sorted(paths):
+        stat = path.stat()
+        digest.update(f'{path.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0'.encode())
+    return digest.hexdigest()[:16]
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from lsnet_mm.coco import export_coco
 from lsnet_mm.phantom import write_prepared
+from lsnet_mm.preparation.coco import export_coco
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.slow]
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from test_inheritance import MY_MMSEG, migrated
 from test_tools import load_tool, refusal
 
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.utils.cli import load_config as load_options
 from lsnet_mm.utils.settings import (
     FALLBACKS,
@@ -346,6 +346,6 @@ def test_tools_refuse_a_file_with_them(child, capsys):
 
 
 def test_loading_a_model_refuses(child):
-    refused(load_config, child('image_size = (256, 256)', base=str(MAIN)))
+    refused(read_model_config, child('image_size = (256, 256)', base=str(MAIN)))
     with pytest.raises(FileNotFoundError, match='config not found: nowhere.py'):
-        load_config('nowhere.py')
+        read_model_config('nowhere.py')

@@ -7,7 +7,7 @@ import torch
 from exporting import build, lsnet_config
 from mmengine.config import Config
 
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.export import inference_checkpoint
 from lsnet_mm.utils.settings import read_config
 from lsnet_mm.utils.translation import translate
@@ -43,7 +43,7 @@ def test_defaults_and_a_preprocessor_of_the_wrapper():
 @pytest.mark.parametrize('name', ['MultiRound', 'mmseg.MultiRound'])
 def test_a_config_object_of_before_builds(name):
     config = wrapped(type=name)
-    assert load_config(config).model == lsnet_config().model
+    assert read_model_config(config).model == lsnet_config().model
 
 
 OLD_CHILD = (

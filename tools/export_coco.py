@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from mmengine.config import DictAction
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lsnet_mm.coco import export_coco
+from lsnet_mm.preparation.coco import export_coco
+from lsnet_mm.progress import progress_bar
 from lsnet_mm.utils import read_config
 
 
@@ -39,13 +39,7 @@ def main(argv=None) -> None:
         cfg = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
+    with progress_bar() as progress:
         tasks = {split: progress.add_task(split, total=None) for split in args.splits}
 
         def on_slice(split: str, total: int) -> None:

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS
 from rich.console import Console
 from rich.table import Table
 
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.evaluation.complexity import count_gflops, count_params
 from lsnet_mm.utils.pretrained import train_from_scratch
 
@@ -37,7 +37,7 @@ def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 def main(argv=None) -> None:
     parser, args = parse_args(argv)
     try:
-        cfg = load_config(args.config, args.cfg_options)
+        cfg = read_model_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     train_from_scratch(cfg.model)

@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from lsnet_mm.phantom import write_download, write_prepared
+from lsnet_mm.progress import progress_bar
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,13 +44,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     write = write_download if args.download else write_prepared
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
+    with progress_bar() as progress:
         task = progress.add_task('phantoms', total=args.cases)
         write(
             args.out,

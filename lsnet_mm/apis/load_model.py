@@ -1,3 +1,6 @@
+"""Trained models: a config, and the weights that were trained with it."""
+
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,17 +10,19 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from ..evaluation.computation import config_sha256
 from ..models.compile_nets import check_compiler, compile_nets
 from ..utils import read_config, safe_torch_load
 from ..utils.device import find_device
 from ..utils.translation import translate
+from ..version import __version__
 
 
 class WrongCheckpointError(ValueError):
     """The weights of a checkpoint are not those of the config's model."""
 
 
-def load_config(config: str | Path | Config, options: Mapping | None = None) -> Config:
+def read_model_config(config: str | Path | Config, options: Mapping | None = None) -> Config:
     """A config with everything registered that it needs; a file is read as by `read_config`."""
     if isinstance(config, Config):
         translate(config)
@@ -53,7 +58,7 @@ def load_model(
         ValueError: If the device is not there, or it is to be compiled and has no nets.
         RuntimeError: If it is to be compiled, and the machine cannot.
     """
-    cfg, device = load_config(config), find_device(device)
+    cfg, device = read_model_config(config), find_device(device)
     path = Path(checkpoint).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
@@ -67,19 +72,45 @@ def load_model(
     model.dataset_meta = dict(classes=_classes(model, content))
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
-    model = place(model, device)
+    model = to_device(model, device)
     if compile:
         compile_nets(model)
         check_compiler(device)
     return model.eval()
 
 
-def place(model: nn.Module, device: str | torch.device) -> nn.Module:
+def to_device(model: nn.Module, device: str | torch.device) -> nn.Module:
     """The model on a device, on a CPU in channels-last order: there convolutions take about four
     fifths of the time in it."""
     if torch.device(device).type == 'cpu':
         model = model.to(memory_format=torch.channels_last)
     return model.to(device)
+
+
+def model_identity(
+    config: str, checkpoint: str, dtype: str = 'float32', compile: bool = False
+) -> dict:
+    """Name and hashes of a model, without paths, for the record of what it has segmented.
+
+    Args:
+        config: File.
+        checkpoint: File.
+        dtype: What its nets compute in; named if it is not the default.
+        compile: Whether they are compiled, likewise.
+
+    Raises:
+        FileNotFoundError: If one of the files is missing.
+    """
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
+    known = {
+        'name': Path(config).stem,
+        'config_sha256': config_sha256(read_model_config(config).to_dict()),
+        'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
+        'lsnet_mm': __version__,
+    }
+    known |= {'dtype': dtype} if dtype != 'float32' else {}
+    return known | ({'compile': True} if compile else {})
 
 
 def load_weights(model: nn.Module, content: object, name: str) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +10,16 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, read_hu
-from .grey_volume import grey_volume
-from .load_model import load_config, load_model
-from .slice_pipeline import WINDOW, grey_window, slice_pipeline
-from .tidy_up import TidyUp
-from .volume_prediction import VolumePrediction
-from .volume_predictor import VolumePredictor, check_dtype
+from .load_model import load_model, read_model_config
+from .preview import grey_volume
+from .volume_prediction import TidyUp, VolumePrediction
+from .volume_predictor import WINDOW, VolumePredictor, check_dtype, grey_window, slice_pipeline
 
 VolumeAndBatch = tuple[Volume, int]
 
 
 class LSNetInferencer(BaseInferencer):
-    """Segments CT volumes, as an inferencer of OpenMMLab.
+    """Segments CT volumes, as an inferencer of OpenMMLab. ``lsnet-segment`` is its command line.
 
         inferencer = LSNetInferencer('config.py', 'checkpoint.pth')
         result = inferencer('folder/of/dicom')          # or a NIfTI file, a Volume, a list of them
@@ -39,7 +37,7 @@ class LSNetInferencer(BaseInferencer):
         show_progress: Show a bar.
     """
 
-    forward_kwargs = {'probability', 'heatmaps', 'tidy_up'}
+    forward_kwargs = {'probability', 'heatmaps', 'tidy_up', 'on_slices'}
     visualize_kwargs = {'return_vis'}
 
     def __init__(
@@ -59,7 +57,7 @@ class LSNetInferencer(BaseInferencer):
         check_dtype(dtype)
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
-        config = load_config(model)
+        config = read_model_config(model)
         super().__init__(config, str(weights), device, scope or 'mmseg', show_progress)
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
@@ -95,7 +93,8 @@ class LSNetInferencer(BaseInferencer):
             return_datasamples: Give :class:`VolumePrediction` in place of plain dicts.
             batch_size: Slices at a time.
             **kwargs: ``probability`` and ``heatmaps`` (False): give these too. ``tidy_up``: a
-                :class:`TidyUp`. ``return_vis`` (False): give a picture of each.
+                :class:`TidyUp`. ``on_slices``: called with the number of slices done and of all,
+                after every batch. ``return_vis`` (False): give a picture of each.
 
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
@@ -114,11 +113,12 @@ class LSNetInferencer(BaseInferencer):
         probability: bool = False,
         heatmaps: bool = False,
         tidy_up: TidyUp | None = None,
+        on_slices: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[VolumePrediction]:
         """Segment one volume."""
         volume, batch_size = inputs
         predict = VolumePredictor(self.model, self.pipeline, batch_size, self.dtype)
-        found = predict(volume, probability, heatmaps)
+        found = predict(volume, probability, heatmaps, on_slices)
         return [found.with_mask(tidy_up(found.mask)) if tidy_up else found]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:

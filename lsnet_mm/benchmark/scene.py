@@ -11,8 +11,7 @@ from mmcv.transforms import Compose
 
 from ..datasets.transforms import BoxesFromMask
 from ..phantom import make_case
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume, read_nifti
+from ..volumes import ORIENTATION, Volume, read_nifti
 
 SMALLEST_DEPTH, LARGEST_DEPTH = 16, 64
 # Objects closer than what a heatmap can tell apart are one, as in the configs.

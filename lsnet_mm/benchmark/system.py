@@ -15,7 +15,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import LOOPS, MODELS, init_default_scope
 from torch import nn
 
-from ..apis.load_model import load_config, load_model, place
+from ..apis.load_model import load_model, read_model_config, to_device
 from ..engine.loops.alternating_loop import PHASES, AlternatingMixin
 from ..models.compile_nets import compile_nets
 from ..models.segmentors import TwoStageSegmentor
@@ -95,7 +95,7 @@ class System:
     ) -> System:
         """The system of a config file, called by its name, and by its variant if it has one."""
         name = f'{path.stem}, {variant}' if variant else path.stem
-        return cls(name, load_config(path), switches, checkpoint)
+        return cls(name, read_model_config(path), switches, checkpoint)
 
     @cached_property
     def model(self) -> nn.Module:
@@ -109,7 +109,7 @@ class System:
             train_from_scratch(cfg)
             model = MODELS.build(cfg)
             model.init_weights()
-            model = place(revert_sync_batchnorm(model), self.switches.device)
+            model = to_device(revert_sync_batchnorm(model), self.switches.device)
         if self.switches.channels_last is not None:
             order = torch.channels_last if self.switches.channels_last else torch.contiguous_format
             model = model.to(memory_format=order)

@@ -58,7 +58,7 @@ def export(
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
     if onnx:
         require_onnx()
-    model, meta = load_model(config, checkpoint)
+    model, meta = load_for_export(config, checkpoint)
     kept = inference_config(config)
     files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
     about = {}
@@ -79,7 +79,7 @@ def export(
     return [write_atomic(out / name, data) for name, data in files.items()]
 
 
-def load_model(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
+def load_for_export(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
     """A config's model with a checkpoint's weights, ready for inference on the CPU.
 
     Args:

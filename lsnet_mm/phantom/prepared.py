@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from ..preparation.folds import contiguous_folds
+from ..preparation import contiguous_folds
 from ..replacing import replacing
 from .case import ORGANS, make_case
 

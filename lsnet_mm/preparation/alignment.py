@@ -8,6 +8,7 @@ from itertools import product
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 #: Shifts along the slices that the given alignment must beat.
 SHIFTS = (-10, -5, 5, 10)
@@ -63,20 +64,12 @@ def best_alternative(scores: dict[str, float]) -> tuple[str, float]:
 
 def _points(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices (n, 3) of voxels of a mask, and of voxels around it within the slices."""
-    slices = np.flatnonzero([mask[..., k].any() for k in range(mask.shape[2])])
-    mask = mask[..., slices[0] : slices[-1] + 1]
-    flat = mask.any(axis=2)
-    box = [_bounds(flat.any(axis=1)), _bounds(flat.any(axis=0))]
-    part = np.ascontiguousarray(mask[tuple(box)].T, np.uint8)  # slice by slice: (z, y, x)
+    x, y, z = ndimage.find_objects(mask.view(np.uint8))[0]
+    x, y = (slice(max(side.start - RING, 0), side.stop + RING) for side in (x, y))
+    part = np.ascontiguousarray(mask[x, y, z].T, np.uint8)  # slice by slice: (z, y, x)
     ring = np.stack([cv2.dilate(one, _DIAMOND) for one in part]) - part
-    origin = [box[0].start, box[1].start, slices[0]]
+    origin = [x.start, y.start, z.start]
     return tuple(_sample(voxels.T) + origin for voxels in (part, ring))
-
-
-def _bounds(used: np.ndarray) -> slice:
-    """From the first to the last True, with room for the ring."""
-    found = np.flatnonzero(used)
-    return slice(max(found[0] - RING, 0), found[-1] + RING + 1)
 
 
 def _sample(mask: np.ndarray) -> np.ndarray:

@@ -7,19 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .pool import Pool
+from ..progress import progress_bar
+from ..volumes import Pool
+from .case import Source
 from .prepare import REPORT, SHEET, prepare
-from .source import Source
-from .table import report_table
-
-COLUMNS = (
-    TextColumn('{task.description}'),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeRemainingColumn(),
-)
+from .report import report_table
 
 
 def build_parser(description: str, source: str) -> argparse.ArgumentParser:
@@ -49,7 +42,7 @@ def run(args: argparse.Namespace, find: Callable[[Path, Pool], Source]) -> int:
     try:
         if not args.source.is_dir():
             raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
-        with Pool(args.workers) as pool, Progress(*COLUMNS, console=Console(stderr=True)) as bar:
+        with Pool(args.workers) as pool, progress_bar() as bar:
             searching = bar.add_task('searching', total=None)
             source = find(args.source, pool)
             bar.remove_task(searching)

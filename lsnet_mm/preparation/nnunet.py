@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..volumes import Volume, VolumeError, public_name, read_nifti
-from .case import ORIENTATION, Case
-from .labels import read_label
-from .source import Source
+from ..volumes import ORIENTATION, Volume, VolumeError, public_name, read_nifti
+from .case import Case, Source, read_label
 
 ENDINGS = ('.nii.gz', '.nii')
 CHANNEL = re.compile(r'_\d{4}$')

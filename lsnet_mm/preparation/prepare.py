@@ -1,10 +1,15 @@
+"""From a source to a data set that nnU-Net and we can read."""
+
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from ..files import partial_name
-from .contact_sheet import draw_contact_sheet
+from ..volumes import Pool
+from .case import Folds, Source
 from .conversion import (
     IMAGES,
     LABELS,
@@ -14,15 +19,16 @@ from .conversion import (
     write_bytes,
     write_json,
 )
-from .folds import contiguous_folds, pinned_folds
-from .pancreas_ct_case import PancreasCTCase
-from .pool import Pool
-from .source import Folds, Source
+from .pancreas_ct import PancreasCTCase
+from .report import draw_contact_sheet
 
 REPORT, SHEET = 'preparation.json', 'contact_sheet.png'
 OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, 'dataset.json', 'splits_final.json'}
 #: What a run leaves that was killed while it wrote one of them.
 PARTIAL = {partial_name(name) for name in OURS}
+#: Last case of each block of Pancreas-CT in the coarse-to-fine literature. Dividing the 80 cases
+#: anew would move case 41 to another fold.
+PINNED_ENDS = (20, 41, 61, 82)
 #: nnU-Net's number of folds, where no other is given; the literature of Pancreas-CT uses four.
 NNUNET_FOLDS, PANCREAS_FOLDS = 5, 4
 
@@ -136,3 +142,32 @@ def _folds(source: Source, done: list[str]) -> tuple[str, Folds]:
     if pinned is not None:
         return 'pinned: 1-20, 21-41, 42-61, 62-82', pinned
     return 'contiguous blocks of an incomplete set', contiguous_folds(done, PANCREAS_FOLDS)
+
+
+def pinned_folds(cases: dict[int, str]) -> Folds | None:
+    """The four folds of Pancreas-CT: cases 1-20 | 21-41 | 42-61 | 62-82.
+
+    Args:
+        cases: Name of each case, by number.
+
+    Returns:
+        list | None: nnU-Net's ``splits_final.json``; None if a block has no case, or a number
+        lies outside of them, so that this is another set.
+    """
+    numbers = sorted(cases)
+    blocks = np.split(numbers, np.searchsorted(numbers, PINNED_ENDS, side='right'))
+    *blocks, beyond = [[cases[number] for number in block] for block in blocks]
+    return None if beyond or not all(blocks) else cross_validation(blocks)
+
+
+def contiguous_folds(cases: Iterable[str], folds: int) -> Folds:
+    """Blocks of the sorted cases, as nearly equal as they can be; no more folds than cases."""
+    cases = sorted(cases)
+    blocks = np.array_split(cases, max(min(folds, len(cases)), 1))
+    return cross_validation([block.tolist() for block in blocks])
+
+
+def cross_validation(blocks: list[list[str]]) -> Folds:
+    """nnU-Net's ``splits_final.json``: each block is ``val`` once."""
+    cases = sorted(case for block in blocks for case in block)
+    return [{'train': [c for c in cases if c not in block], 'val': block} for block in blocks]

@@ -1,18 +1,26 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
-from .ct_series import ct_series
 from .dicom import read_dicom, read_slices
-from .errors import VolumeError
+from .errors import VolumeError, public_name
 from .hu import check_finite, read_hu
-from .naming import public_name
-from .nifti import foreground_slices, open_nifti, read_nifti, read_slice, slice_spacing, write_nifti
-from .series import BrokenFile, Series, find_series
-from .slice_header import SliceHeader
+from .nifti import (
+    foreground_slices,
+    open_nifti,
+    pack_nifti,
+    read_nifti,
+    read_slice,
+    slice_spacing,
+    write_nifti,
+)
+from .pool import Pool
+from .series import BrokenFile, Series, SliceHeader, ct_series, find_series
 from .stacking import sort_slices
-from .volume import Volume
+from .volume import ORIENTATION, Volume
 
 __all__ = [
+    'ORIENTATION',
     'BrokenFile',
+    'Pool',
     'Series',
     'SliceHeader',
     'Volume',
@@ -22,6 +30,7 @@ __all__ = [
     'find_series',
     'foreground_slices',
     'open_nifti',
+    'pack_nifti',
     'public_name',
     'read_dicom',
     'read_hu',

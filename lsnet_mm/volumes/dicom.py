@@ -6,11 +6,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from .ct_series import ct_series
-from .errors import VolumeError
-from .naming import public_name
-from .series import find_series
-from .slice_header import SliceHeader
+from .errors import VolumeError, public_name
+from .series import SliceHeader, ct_series, find_series
 from .stacking import RELOAD, sort_slices, stack_affine
 from .volume import Volume
 
@@ -53,55 +50,33 @@ def read_slices(headers: list[SliceHeader]) -> Volume:
     """
     stack = np.empty((len(headers), *headers[0].shape), np.int16)
     for header, slice_ in zip(headers, stack, strict=True):
-        values = _to_hu(header, read_pixels(header, slice_))
-        if values is not slice_:
-            slice_[:] = values
+        slice_[:] = _to_hu(header, _read_pixels(header.path))
     return Volume(stack.T, stack_affine(headers))
 
 
-def read_pixels(header: SliceHeader, room: np.ndarray) -> np.ndarray:
-    """Stored values (rows, columns) of one file, before rescaling.
-
-    Args:
-        header: Of the file.
-        room: (rows, columns) in one piece; taken for the values if it is of their dtype.
-
-    Returns:
-        np.ndarray: ``room`` or another.
-
-    Raises:
-        VolumeError: If the file has no voxels, is truncated or cannot be decoded.
-    """
-    where = public_name(header.path)
-    try:
-        if header.offset is None:
-            return _decode(header.path, where).reshape(header.shape)
-        kind = np.dtype('<i2' if header.signed else '<u2')
-        pixels = room if room.dtype == kind else np.empty(header.shape, kind)
-        with header.path.open('rb', buffering=0) as file:
-            file.seek(header.offset)
-            if file.readinto(pixels) != pixels.nbytes:
-                raise EOFError
-        return pixels
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, VolumeError):
-            raise
-        raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
-
-
-def _decode(path: Path, where: str) -> np.ndarray:
+def _read_pixels(path: Path) -> np.ndarray:
+    """Stored values (rows, columns) of one file, before rescaling."""
+    where = public_name(path)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # they quote values of the header
-        data = pydicom.dcmread(path)
-        if 'PixelData' not in data:
-            raise VolumeError(where, 'the file has no pixel data', RELOAD)
         try:
-            return data.pixel_array
-        except (RuntimeError, NotImplementedError, AttributeError) as error:
-            syntax = data.file_meta.TransferSyntaxUID.name
-            reason = f'its encoding, {syntax}, cannot be decoded'
-            fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
-            raise VolumeError(where, reason, fix) from error
+            return _decode(pydicom.dcmread(path), where)
+        except VolumeError:
+            raise
+        except (OSError, ValueError, EOFError) as error:
+            raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
+
+
+def _decode(data: pydicom.Dataset, where: str) -> np.ndarray:
+    if 'PixelData' not in data:
+        raise VolumeError(where, 'the file has no pixel data', RELOAD)
+    try:
+        return data.pixel_array
+    except (RuntimeError, NotImplementedError, AttributeError) as error:
+        syntax = data.file_meta.get('TransferSyntaxUID')
+        reason = f'its encoding, {syntax.name if syntax else "unknown"}, cannot be decoded'
+        fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
+        raise VolumeError(where, reason, fix) from error
 
 
 def _to_hu(header: SliceHeader, pixels: np.ndarray) -> np.ndarray:

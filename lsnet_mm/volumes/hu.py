@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .dicom import read_dicom
-from .errors import VolumeError
-from .naming import public_name
+from .errors import VolumeError, public_name
 from .nifti import read_nifti
 from .volume import Volume
 

@@ -1,8 +1,6 @@
 """NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
 import gzip
-import zlib
-from itertools import chain
 from pathlib import Path
 
 import nibabel as nib
@@ -10,21 +8,37 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from ..files import write_atomic
-from .errors import VolumeError
-from .naming import public_name
+from .errors import VolumeError, public_name
 from .volume import Volume
 
+GZIP = b'\x1f\x8b'
+#: All that places a volume in space. Nothing else of a header is taken over: it may hold names.
+GEOMETRY = (
+    'pixdim',
+    'qform_code',
+    'sform_code',
+    'quatern_b',
+    'quatern_c',
+    'quatern_d',
+    'qoffset_x',
+    'qoffset_y',
+    'qoffset_z',
+    'srow_x',
+    'srow_y',
+    'srow_z',
+    'xyzt_units',
+)
 
-def read_nifti(path: str | Path, scaled: type | None = None) -> Volume:
-    """Read a whole 3D volume, compressed or not, in the units of the file.
+
+def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
+    """Read a whole 3D volume, in the units of the file.
 
     Args:
-        path: A ``.nii`` or ``.nii.gz`` file.
-        scaled: dtype of the voxels where the file has a slope or an intercept; None: as nibabel
-            has it, which is float64. Given, the volume is scaled slice by slice, in less memory.
+        path: The file; whether it is compressed its first bytes say, not its name.
+        scaled: Floating dtype of the voxels where the file has a slope or an intercept.
 
     Returns:
-        Volume: In the dtype of the file; with a slope or an intercept, floating point.
+        Volume: In the dtype of the file, or ``scaled``.
 
     Raises:
         VolumeError: If the file is missing, damaged or not 3D.
@@ -32,11 +46,13 @@ def read_nifti(path: str | Path, scaled: type | None = None) -> Volume:
     path = Path(path)
     where = public_name(path)
     try:
-        content = path.read_bytes()
-        if path.suffix == '.gz':
-            content = _inflate(content)
-        image = nib.Nifti1Image.from_bytes(content)
-        voxels = _voxels(image.dataobj, content, scaled)
+        with _open(path) as file:
+            image = nib.Nifti1Image.from_stream(file)
+            proxy = image.dataobj
+            plain = (proxy.slope, proxy.inter) == (1, 0)
+            voxels = np.asarray(proxy, None if plain else scaled)
+            if isinstance(file, gzip.GzipFile):
+                file.read()  # to the end, where the checksum is
     except MemoryError:
         raise
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
@@ -48,56 +64,52 @@ def read_nifti(path: str | Path, scaled: type | None = None) -> Volume:
     return Volume(voxels, image.affine)
 
 
-def _inflate(packed: bytes) -> bytes:
-    """What gzip.decompress does, several times as fast: the last four bytes tell the size."""
-    size = min(int.from_bytes(packed[-4:], 'little'), 1032 * len(packed))  # deflate packs no denser
-    content = zlib.decompress(packed, wbits=31, bufsize=max(size, 1))
-    # Where these are not the bytes of a single member, its last four bytes spoke of another.
-    return content if len(content) == size else gzip.decompress(packed)
-
-
-def _voxels(proxy: nib.arrayproxy.ArrayProxy, content: bytes, scaled: type | None) -> np.ndarray:
-    """The array of a file's bytes, without the two copies that nibabel makes."""
-    plain = (proxy.slope, proxy.inter) == (1, 0)
-    if not plain and scaled is None:
-        return np.asanyarray(proxy)
-    count = int(np.prod(proxy.shape))
-    flat = np.frombuffer(content, proxy.dtype, count, int(proxy.offset))
-    voxels = flat.reshape(proxy.shape, order='F')
-    if plain:
-        return voxels
-    values = np.empty(voxels.shape, scaled, order='F')
-    for k in range(voxels.shape[-1]):
-        values[..., k] = voxels[..., k] * proxy.slope + proxy.inter
-    return values
-
-
 def write_nifti(path: str | Path, volume: Volume) -> None:
     """Write an uncompressed NIfTI-1 file, whole or not at all. The same volume, the same bytes.
 
     Args:
-        path: A ``.nii`` file; it is replaced. Its folder must exist.
+        path: A ``.nii`` file; it is replaced. Missing folders are made.
         volume: Of an integer dtype that NIfTI knows.
 
     Raises:
         OSError: If it cannot be written.
     """
-    header = nib.Nifti1Header()
-    header.set_data_dtype(volume.voxels.dtype)
-    header.set_data_shape(volume.voxels.shape)
-    header.set_qform(volume.affine, code='scanner')
-    header.set_sform(volume.affine, code='scanner')
-    header.set_xyzt_units('mm')
-    header['vox_offset'] = 352
-    header['magic'] = b'n+1'
-    head = header.binaryblock + bytes(4)  # four zeros: no extensions
-    write_atomic(path, chain([head], map(_chunk, volume.voxels.T)))
+    write_atomic(path, _image(volume).to_bytes())
 
 
-def _chunk(one: np.ndarray) -> np.ndarray | int:
-    """A slice as it is written: most slices of a label are empty, and nothing is to be written."""
-    empty = not one[0, 0] and not one.any()  # the corner alone tells that an image is not
-    return one.nbytes if empty else np.ascontiguousarray(one)
+def pack_nifti(volume: Volume, like: str | Path | None = None, scale: float = 1.0) -> bytes:
+    """A compressed NIfTI-1 file. The same volume, the same bytes.
+
+    Args:
+        volume: Of an integer dtype that NIfTI knows.
+        like: NIfTI file whose geometry is taken over to the bit; None: that of ``volume``.
+        scale: What a stored 1 means.
+
+    Returns:
+        bytes: Content of a ``.nii.gz`` file.
+    """
+    image = _image(volume)
+    if like is not None:
+        with _open(Path(like)) as file:
+            source = nib.Nifti1Header.from_fileobj(file)
+        for name in GEOMETRY:
+            image.header[name] = source[name]
+    image.header.set_slope_inter(scale, 0)
+    return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)  # without name and time
+
+
+def _open(path: Path):
+    with path.open('rb') as file:
+        packed = file.read(len(GZIP)) == GZIP
+    return (gzip.open if packed else open)(path, 'rb')
+
+
+def _image(volume: Volume) -> nib.Nifti1Image:
+    image = nib.Nifti1Image(volume.voxels, None)
+    image.header.set_qform(volume.affine, code='scanner')
+    image.header.set_sform(volume.affine, code='scanner')
+    image.header.set_xyzt_units('mm')
+    return image
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -4,10 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from .errors import VolumeError
-from .naming import public_name
-from .series import Series
-from .slice_header import SliceHeader
+from .errors import VolumeError, public_name
+from .series import Series, SliceHeader
 
 RELOAD = 'Download the series again'
 #: Two positions are one if they are closer than this (mm).

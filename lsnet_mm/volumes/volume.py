@@ -12,6 +12,10 @@ from nibabel.orientations import (
     ornt_transform,
 )
 
+#: Columns to the left, rows to the front, slices to the feet: the axes of Pancreas-CT's files.
+#: All that a net sees is brought to them, or it would be shown some patients upside down.
+ORIENTATION = 'LAI'
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:

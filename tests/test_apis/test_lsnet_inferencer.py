@@ -20,7 +20,7 @@ from lsnet_mm.apis import (
     WrongCheckpointError,
     load_model,
 )
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
 from lsnet_mm.volumes import Volume, VolumeError, read_dicom
@@ -80,7 +80,7 @@ def test_an_unknown_precision(model):
 
 
 def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
-    config = load_config(ROOT / 'configs/unet/unet_small_slices.py')
+    config = read_model_config(ROOT / 'configs/unet/unet_small_slices.py')
     net = MODELS.build(config.model)
     torch.save(net.state_dict(), tmp_path / 'weights.pth')
     loaded = load_model(config, tmp_path / 'weights.pth', 'cpu')
@@ -129,7 +129,7 @@ def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch, tmp_path):
         raise FileNotFoundError('no g++')
 
     monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend=lacking))
-    config = load_config(ROOT / 'configs/unet/unet_small_slices.py')
+    config = read_model_config(ROOT / 'configs/unet/unet_small_slices.py')
     torch.save(MODELS.build(config.model).state_dict(), tmp_path / 'weights.pth')
     with pytest.raises(RuntimeError, match=r'torch.compile does not work here .*no g\+\+.*install'):
         load_model(config, tmp_path / 'weights.pth', 'cpu', compile=True)

@@ -4,7 +4,7 @@ import pytest
 
 from lsnet_mm.benchmark.scene import phantom_scene, read_scene
 from lsnet_mm.phantom import write_prepared
-from lsnet_mm.preparation.case import ORIENTATION
+from lsnet_mm.volumes import ORIENTATION
 
 
 def test_the_share_is_what_was_asked_for(scene):

@@ -3,7 +3,7 @@ import torch
 from benchmarking import UNET
 from mmengine.config import Config
 
-from lsnet_mm.apis.load_model import load_config
+from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.benchmark.command import parse_args
 from lsnet_mm.benchmark.system import Switches, System
 from lsnet_mm.benchmark.timing import Stopwatch
@@ -44,7 +44,7 @@ def test_they_reach_the_net_and_the_optimizer(scene, name):
 def test_the_schedule_of_the_paper(scene, name, last):
     """Maps turned and weights not; all weights in inference."""
     way = variants(name)[name]
-    config = load_config(UNET)
+    config = read_model_config(UNET)
     schedule = Config.fromfile(UNET.parents[1] / '_base_' / 'schedules' / 'paper_60e.py')
     config.optim_wrapper, config.custom_hooks = schedule.optim_wrapper, schedule.custom_hooks
     system = System(name, config, way)

@@ -12,7 +12,7 @@ from exporting import (
     train,
 )
 
-from lsnet_mm.export.command import export, load_model
+from lsnet_mm.export.command import export, load_for_export
 
 
 @pytest.fixture(scope='package')
@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
     save_training_checkpoint(checkpoint, model, cfg, adam)
     out = folder / 'exported'
     export(cfg, str(checkpoint), out, onnx=True)
-    loaded, _ = load_model(cfg, str(checkpoint))
+    loaded, _ = load_for_export(cfg, str(checkpoint))
     return SimpleNamespace(
         config=cfg, checkpoint=checkpoint, model=loaded, folder=out, slices=phantom_slices()[0]
     )

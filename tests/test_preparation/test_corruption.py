@@ -1,15 +1,21 @@
 """Whatever is wrong with a case: it is refused by name, the other one is prepared, exit code 1."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from downloads import prepare_download
+
+from lsnet_mm.preparation import Case, find_pancreas_ct, prepare
+from lsnet_mm.volumes import Pool
 
 
 def missing_slice(d):
@@ -240,6 +246,30 @@ def test_full_disk(download, prepared, tmp_path, capsys):
     check_refusal(capsys.readouterr().err, out, prepared, message)
     assert prepare_download(download.root, out) == 0  # there is space again
     assert (out / 'preparation.json').is_file()
+
+
+@dataclass(frozen=True)
+class DeadlyCase(Case):
+    """What a system does that runs out of memory."""
+
+    files = ()
+
+    def load(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no SIGKILL')
+def test_a_killed_worker(download, prepared, tmp_path):
+    source = find_pancreas_ct(download.root)
+    source = replace(source, cases=(DeadlyCase('PANCREAS_0001'), source.cases[1]))
+    with Pool(2) as pool:
+        report = prepare(source, tmp_path / 'out', pool)
+    dead, other = report['cases']
+    assert dead['error'].startswith('its process died. Run it again with fewer workers')
+    assert dead['case'] == 'PANCREAS_0001' and other['case'] == 'PANCREAS_0002'
+    name = 'imagesTr/PANCREAS_0002_0000.nii'
+    assert (tmp_path / 'out' / name).read_bytes() == (prepared / name).read_bytes()
+    assert [p.name for p in (tmp_path / 'out/imagesTr').iterdir()] == [Path(name).name]
 
 
 def test_what_cannot_be_replaced(download, tmp_path, capsys):

@@ -20,7 +20,7 @@ from rich.console import Console
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.phantom import downloaded_case, write_download
 from lsnet_mm.preparation import pinned_folds
-from lsnet_mm.preparation.table import report_table
+from lsnet_mm.preparation.report import report_table
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'prepare_pancreas_ct.py'

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from lsnet_mm.volumes import Volume, VolumeError, read_nifti, write_nifti
+from lsnet_mm.volumes import Volume, VolumeError, pack_nifti, read_nifti, write_nifti
 
 RNG = np.random.default_rng(0)
 LAI = np.array([[-0.8, 0, 0, 20], [0, 0.8, 0, -30], [0, 0, -2.5, 7], [0, 0, 0, 1.0]])
@@ -67,6 +67,28 @@ def test_gzip_in_several_members(volume, tmp_path):
     members = gzip.compress(content[:300]) + gzip.compress(content[300:])
     (tmp_path / 'b.nii.gz').write_bytes(members)
     np.testing.assert_array_equal(read_nifti(tmp_path / 'b.nii.gz').voxels, volume.voxels)
+
+
+@pytest.mark.parametrize('name', ['1.nii', '2.nii.gz', '3.NII.GZ'])
+@pytest.mark.parametrize('packed', [False, True])
+def test_content_tells_whether_it_is_compressed(volume, tmp_path, name, packed):
+    write_nifti(tmp_path / 'a.nii', volume)
+    content = (tmp_path / 'a.nii').read_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(content) if packed else content)
+    np.testing.assert_array_equal(read_nifti(tmp_path / name).voxels, volume.voxels)
+    mask = Volume(np.ones((5, 6, 7), np.uint8), volume.affine)
+    (tmp_path / 'mask.nii.gz').write_bytes(pack_nifti(mask, tmp_path / name))
+    np.testing.assert_array_equal(
+        nib.load(tmp_path / 'mask.nii.gz').affine, nib.load(tmp_path / 'a.nii').affine
+    )
+
+
+def test_a_wrong_checksum_is_damage(volume, tmp_path):
+    content = bytearray(pack_nifti(volume))
+    content[-8] ^= 1
+    (tmp_path / '1.nii.gz').write_bytes(content)
+    with pytest.raises(VolumeError, match='^1.nii.gz: the file is no NIfTI volume, or truncated'):
+        read_nifti(tmp_path / '1.nii.gz')
 
 
 def test_an_interrupted_write_leaves_the_old_file(volume, tmp_path):

@@ -1,12 +1,75 @@
+"""What is to be done with studies, and what is written of each."""
+
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
+from ..allocator import keep_memory
 from ..files import write_atomic
 from ..volumes import VolumeError
-from .job import Job
+from .lsnet_inferencer import LSNetInferencer
 from .study import Study
+from .volume_prediction import TidyUp
+
+
+@dataclass(frozen=True)
+class SegmentationJob:
+    """What is to be done with every study. It travels to worker processes.
+
+    Attributes:
+        config: Config file.
+        checkpoint: Checkpoint file that was trained with it.
+        out: Folder to write to.
+        device: Such as ``'cuda:0'``.
+        batch_size: Slices at a time.
+        unsafe_checkpoint: Let the checkpoint run code when it is loaded.
+        dtype: What the nets compute in.
+        compile: Compile them.
+        threads: Of torch in this process; 0 leaves them as they are.
+        dicom_seg: Write a DICOM Segmentation.
+        probability: Write the probability of foreground.
+        preview: Write a montage and a page.
+        tidy_up: What is removed from masks.
+        overwrite: Replace outputs that are there already.
+        model: What identifies the model, for the record of a study.
+    """
+
+    config: str
+    checkpoint: str
+    out: Path
+    device: str
+    batch_size: int = 8
+    unsafe_checkpoint: bool = False
+    dtype: str = 'float32'
+    compile: bool = False
+    threads: int = 0
+    dicom_seg: bool = False
+    probability: bool = False
+    preview: bool = False
+    tidy_up: TidyUp = TidyUp()
+    overwrite: bool = False
+    model: dict = field(default_factory=dict)
+
+    def inferencer(self) -> LSNetInferencer:
+        """The model, loaded once in a process."""
+        return _load(
+            self.config,
+            self.checkpoint,
+            self.device,
+            unsafe_checkpoint=self.unsafe_checkpoint,
+            dtype=self.dtype,
+            compile=self.compile,
+        )
+
+
+@lru_cache(maxsize=1)
+def _load(*args, **kwargs) -> LSNetInferencer:
+    keep_memory()  # of a process that has loaded a model, for its activations
+    return LSNetInferencer(*args, **kwargs, show_progress=False)
 
 
 class Outputs:
@@ -19,7 +82,7 @@ class Outputs:
         job: What is wanted.
     """
 
-    def __init__(self, study: Study, job: Job):
+    def __init__(self, study: Study, job: SegmentationJob):
         self.study = study
         self.job = job
         self.record = f'{study.name}.json'
@@ -48,7 +111,7 @@ class Outputs:
         same = (
             record.get('source') == fingerprint
             and record.get('model') == self.job.model
-            and record.get('tidy_up') == describe(self.job)
+            and record.get('tidy_up') == asdict(self.job.tidy_up)
         )
         if same and all((self.job.out / name).is_file() for name in self.wanted):
             return True
@@ -83,9 +146,3 @@ class Outputs:
             return json.loads((self.job.out / self.record).read_text())
         except (OSError, ValueError):
             return {}
-
-
-def describe(job: Job) -> dict:
-    """The tidying-up of a job, for the record."""
-    tidy = job.tidy_up
-    return dict(largest_component=tidy.largest_component, min_volume_ml=tidy.min_volume_ml)

@@ -3,20 +3,23 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from rich.progress import TaskID
 
-from ..apis import DTYPES, TidyUp
-from ..preparation import Pool
+from ..progress import progress_bar
 from ..utils import refuse_unsafe_checkpoints
+from ..volumes import Pool
 from .dicom_seg import MISSING
-from .find import find_studies
-from .job import Job
-from .model_spec import ModelSpec
-from .run import report, segment_all
-from .segment import predictor
+from .job import SegmentationJob
+from .load_model import model_identity
+from .segmentation import segment_study
+from .study import Findings, Study, find_studies
+from .volume_prediction import TidyUp
+from .volume_predictor import DTYPES
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -85,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     return report(results, found, args.out)
 
 
-def make_job(args: argparse.Namespace) -> Job:
+def make_job(args: argparse.Namespace) -> SegmentationJob:
     """What is to be done, after every check that needs no study.
 
     Raises:
@@ -100,26 +103,69 @@ def make_job(args: argparse.Namespace) -> Job:
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    spec = ModelSpec(
+    job = SegmentationJob(
         *args.model,
+        out=args.out,
         device=args.device or _own_device(),
         batch_size=args.batch_size,
         unsafe_checkpoint=args.unsafe_checkpoint,
         dtype=args.dtype,
         compile=args.compile,
-    )
-    predictor(spec)
-    return Job(
-        spec=spec,
-        out=args.out,
         threads=max((os.cpu_count() or 1) // args.workers, 1) if args.workers > 1 else 0,
         dicom_seg=args.dicom_seg,
         probability=args.probabilities,
         preview=args.preview,
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
-        model=spec.identity(),
     )
+    job.inferencer()  # whatever is wrong with the model is told here, once
+    return replace(job, model=model_identity(*args.model, args.dtype, args.compile))
+
+
+def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool | None) -> list[dict]:
+    """Segment studies with a progress bar: by slices here, by studies in a pool."""
+    results = []
+    with progress_bar() as bar:
+        whole = bar.add_task('studies', total=len(studies))
+        if pool is None:
+            for study in studies:
+                own = bar.add_task(f'{study.name}, slices', total=None)
+
+                def show(done: int, total: int, own: TaskID = own) -> None:
+                    bar.update(own, completed=done, total=total)
+
+                results.append(segment_study(study, job, show))
+                bar.remove_task(own)
+                bar.advance(whole)
+            return results
+        for (study, _), result in pool.unordered(segment_study, [(s, job) for s in studies]):
+            if isinstance(result, BaseException):  # the process died, and could not say why
+                error = 'its process died. Use fewer --workers: memory may be short.'
+                result = {'name': study.name, 'place': study.place, 'error': error}
+            results.append(result)
+            bar.advance(whole)
+    return sorted(results, key=lambda result: result['name'])
+
+
+def report(results: list[dict], found: Findings, out: Path) -> int:
+    """Say what was done, and what was not and why; the exit code."""
+    for note in found.notes:
+        print(f'note: {note}')
+    for result in results:
+        about = f'{result["name"]} ({result["place"]})'
+        if 'record' in result:
+            volumes = result['record']['classes'].items()
+            print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
+        elif 'skipped' in result:
+            print(f'{about}: skipped, its outputs are there and of this model')
+        else:
+            print(f'{about}: {result["error"]}', file=sys.stderr)
+    for message in found.refused:
+        print(message, file=sys.stderr)
+    failed = sum('error' in result for result in results)
+    done = len(results) - failed
+    print(f'{done} of {len(results)} studies are segmented in {out}. Not a medical device.')
+    return 1 if failed or found.refused else 0
 
 
 def _own_device() -> str:

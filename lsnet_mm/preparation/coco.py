@@ -12,7 +12,6 @@ from mmengine.registry import DATASETS, DefaultScope
 from ..datasets.ct_slice_dataset import CTSliceDataset
 from ..files import encode_png, write_atomic
 from ..replacing import replacing
-from .annotations import coco_annotations
 
 #: Transforms that make a slice, its mask and its boxes. The first ones load.
 KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')
@@ -77,6 +76,45 @@ def export_coco(
             about[split] = content['info'] | counts
         _write_json(root / MARKER, about)
     return about
+
+
+def coco_annotations(mask: np.ndarray, boxes: np.ndarray, image_id: int, first_id: int) -> list:
+    """The annotations of an image, all of category 1.
+
+    Args:
+        mask: (H, W), foreground where non-zero.
+        boxes: (n, 4) ``x1, y1, x2, y2`` in whole pixels, as ``BoxesFromMask`` gives them.
+        image_id: Of the image.
+        first_id: Of its first annotation; the others count on.
+
+    Returns:
+        list[dict]: One for each box. Its segmentation is the mask inside the box, its area the
+        number of pixels in that; ``bbox`` is ``x, y, width, height``.
+    """
+    annotations = []
+    for x1, y1, x2, y2 in boxes.astype(int).tolist():
+        inside = np.zeros(mask.shape, bool)
+        inside[y1:y2, x1:x2] = mask[y1:y2, x1:x2] > 0
+        annotations.append(
+            dict(
+                id=first_id + len(annotations),
+                image_id=image_id,
+                category_id=1,
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                area=int(inside.sum()),
+                iscrowd=0,
+                segmentation=uncompressed_rle(inside),
+            )
+        )
+    return annotations
+
+
+def uncompressed_rle(mask: np.ndarray) -> dict:
+    """Run lengths of a (H, W) mask, column by column, of 0 and 1 in turn and 0 first."""
+    flat = mask.flatten(order='F').astype(bool)
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    counts = np.diff(np.concatenate(([0], changes, [flat.size]))).tolist()
+    return dict(size=list(mask.shape), counts=[0, *counts] if flat[0] else counts)
 
 
 def _pipeline(cfg: Config) -> list[dict]:

@@ -12,10 +12,10 @@ import numpy as np
 import pydicom
 import pytest
 
+from lsnet_mm.apis import find_studies
+from lsnet_mm.apis.command import main
+from lsnet_mm.apis.load_model import model_identity
 from lsnet_mm.phantom import write_download
-from lsnet_mm.studies import find_studies
-from lsnet_mm.studies.command import main
-from lsnet_mm.studies.model_spec import ModelSpec
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
@@ -103,8 +103,7 @@ def test_what_has_no_nets_cannot_be_compiled(images, segment):
 
 
 def test_compiling_changes_the_identity(model):
-    specs = [ModelSpec(*map(str, model), 'cpu', compile=c) for c in (False, True)]
-    plain, compiled = (spec.identity() for spec in specs)
+    plain, compiled = (model_identity(*model, compile=c) for c in (False, True))
     assert compiled == plain | {'compile': True}
 
 

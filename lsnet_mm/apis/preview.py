@@ -1,9 +1,31 @@
+"""Pictures of a volume and of what was found in it."""
+
 from collections.abc import Sequence
 
-from ..apis.grey_volume import grey_volume
-from ..apis.volume_prediction import VolumePrediction
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume
+import numpy as np
+
+from ..volumes import ORIENTATION, Volume
+from .volume_prediction import VolumePrediction
+
+
+def grey_volume(volume: Volume, window: tuple[float, float] | None = None) -> np.ndarray:
+    """A volume as a stack of slices as the net sees them, for pictures.
+
+    Args:
+        volume: In HU; or a mask.
+        window: HU that become 0 and 255; None keeps the values.
+
+    Returns:
+        np.ndarray: (slices, rows, columns) uint8, made slice by slice.
+    """
+    slices = volume.oriented(ORIENTATION).voxels.T
+    if window is None:
+        return np.ascontiguousarray(slices, np.uint8)
+    low, high = window
+    grey = np.empty(slices.shape, np.uint8)
+    for k, hu in enumerate(slices):
+        grey[k] = np.rint(np.clip((hu - low) * (255 / (high - low)), 0, 255))
+    return grey
 
 
 def draw_preview(

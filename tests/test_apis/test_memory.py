@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 MEASURE = r"""
 import re, sys
 from pathlib import Path
-from lsnet_mm.studies.command import main
+from lsnet_mm.apis.command import main
 code = main(sys.argv[1:])
 # Not ru_maxrss, which starts at the peak of the process that started this one.
 print('PEAK', re.search(r'VmHWM:\s+(\d+) kB', Path('/proc/self/status').read_text())[1])

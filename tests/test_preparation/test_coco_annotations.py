@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsnet_mm.coco import coco_annotations, uncompressed_rle
+from lsnet_mm.preparation.coco import coco_annotations, uncompressed_rle
 
 MASK = np.array([[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 0, 2]], np.uint8)
 

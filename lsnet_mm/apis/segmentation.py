@@ -1,39 +1,28 @@
 """From a study as it was found to its outputs: whole, or not there at all."""
 
+from __future__ import annotations
+
 import os
 import time
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
-from ..allocator import keep_memory
-from ..apis import VolumePrediction, VolumePredictor, load_model, slice_pipeline
-from ..apis.slice_pipeline import grey_window
-from ..preparation.case import ORIENTATION
-from ..volumes import Volume, VolumeError
+from ..volumes import ORIENTATION, Volume, VolumeError, pack_nifti
 from .dicom_seg import pack_dicom_seg
-from .job import Job
-from .model_spec import ModelSpec
-from .nifti import pack_nifti
-from .outputs import Outputs, describe
+from .job import Outputs, SegmentationJob
 from .preview import draw_preview
 from .study import NiftiStudy, Study
-
-
-@lru_cache(maxsize=1)
-def predictor(spec: ModelSpec) -> VolumePredictor:
-    """The model, loaded once in a process, whose memory is then kept for its activations."""
-    keep_memory()
-    model = load_model(
-        spec.config, spec.checkpoint, spec.device, spec.unsafe_checkpoint, spec.compile
-    )
-    return VolumePredictor(model, slice_pipeline(model.cfg), spec.batch_size, spec.dtype)
+from .volume_prediction import VolumePrediction
+from .volume_predictor import grey_window
 
 
 def segment_study(
-    study: Study, job: Job, on_slices: Callable[[int, int], None] = lambda done, total: None
+    study: Study,
+    job: SegmentationJob,
+    on_slices: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict:
     """Segment one study, unless that is done already; never raises.
 
@@ -51,7 +40,7 @@ def segment_study(
         outputs = Outputs(study, job)
         if outputs.is_done(study.fingerprint()):
             return about | {'skipped': True}
-        return about | {'record': _segment(study, job, outputs, on_slices)}
+        return about | {'record': _segment(outputs, on_slices)}
     except VolumeError as error:
         message = str(error)
     except OSError as error:
@@ -60,12 +49,13 @@ def segment_study(
         message = 'there is not enough memory. Use fewer --workers or a smaller --batch-size.'
     except Exception as error:  # one strange study must not stop the others
         message = f'an unexpected {type(error).__name__}. Please report it.'
-        if job.spec.compile:
+        if job.compile:
             message += ' Without --compile it may work.'
     return about | {'error': message}
 
 
-def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> dict:
+def _segment(outputs: Outputs, on_slices: Callable) -> dict:
+    study, job = outputs.study, outputs.job
     if job.dicom_seg and not study.headers:
         reason = 'a DICOM Segmentation refers to a DICOM series, and this is a NIfTI file'
         raise VolumeError('the study', reason, 'Leave out --dicom-seg')
@@ -75,14 +65,14 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
     fingerprint = study.fingerprint()
     volume = study.load()
     loaded = time.perf_counter()
-    predict = predictor(job.spec)
+    inferencer = job.inferencer()
     begun = time.perf_counter()
-    found = predict(volume, job.probability, heatmaps=job.preview, on_slices=on_slices)
+    options = dict(tidy_up=job.tidy_up, probability=job.probability, heatmaps=job.preview)
+    results = inferencer(volume, True, job.batch_size, on_slices=on_slices, **options)
+    [found] = results['predictions']
     predicted = time.perf_counter()
-    tidied = found.with_mask(job.tidy_up(found.mask))
-    classes = predict.model.dataset_meta['classes'][1:]
-    window = grey_window(predict.pipeline)
-    files = _pack(study, job, outputs, volume, tidied, classes, window)
+    classes = inferencer.model.dataset_meta['classes'][1:]
+    files = _pack(outputs, volume, found, classes, grey_window(inferencer.pipeline))
     record = {
         'study': study.name,
         'source': fingerprint,
@@ -90,9 +80,9 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
         'shape': list(volume.voxels.shape),
         'spacing_mm': [round(size, 4) for size in volume.spacing],
         'orientation': volume.orientation,
-        'classes': _describe_classes(tidied, classes),
-        'boxes': tidied.box_edges(),
-        'tidy_up': describe(job),
+        'classes': _describe_classes(found, classes),
+        'boxes': found.box_edges(),
+        'tidy_up': asdict(job.tidy_up),
         'seconds': {
             'read': round(loaded - started, 2),
             'predict': round(predicted - begun, 2),
@@ -105,15 +95,10 @@ def _segment(study: Study, job: Job, outputs: Outputs, on_slices: Callable) -> d
 
 
 def _pack(
-    study: Study,
-    job: Job,
-    outputs: Outputs,
-    volume: Volume,
-    found: VolumePrediction,
-    classes: tuple[str, ...],
-    window: tuple[float, float],
+    outputs: Outputs, volume: Volume, found: VolumePrediction, classes: Sequence[str], window
 ) -> dict[str, bytes]:
     """Content of every file but the record: all of it before any is written."""
+    study, job = outputs.study, outputs.job
     like = study.path if isinstance(study, NiftiStudy) else None
     files = {outputs.mask: pack_nifti(found.mask, like)}
     if job.dicom_seg:
@@ -127,7 +112,7 @@ def _pack(
     return files
 
 
-def _describe_classes(found: VolumePrediction, classes: tuple[str, ...]) -> dict:
+def _describe_classes(found: VolumePrediction, classes: Sequence[str]) -> dict:
     described = {}
     volumes = found.volumes_ml(('background', *classes))
     slices = found.mask.oriented(ORIENTATION).voxels
