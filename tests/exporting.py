@@ -14,8 +14,8 @@ from mmseg.structures import SegDataSample
 
 import lsnet_mm.datasets  # noqa: F401  registers
 from lsnet_mm import __version__
+from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.models.geometry import mask_to_box
-from lsnet_mm.phantom import make_case
 
 BN = dict(type='BN')
 GN = dict(type='GN', num_groups=4)

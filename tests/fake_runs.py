@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
-from lsnet_mm.reproduction import Run
-from lsnet_mm.reproduction.run import HASH_FILE
+from lsnet_mm.experiments.reproduction import Run
+from lsnet_mm.experiments.reproduction.run import HASH_FILE
 
 TRAIN = """
 import json, os, pathlib, sys, time

@@ -7,8 +7,8 @@ import pytest
 
 from lsnet_mm.evaluation import aggregate, box_scores
 from lsnet_mm.evaluation.results import write_curve, write_result, write_slices
-from lsnet_mm.files import encode_png, write_atomic
-from lsnet_mm.phantom import make_case
+from lsnet_mm.experiments.phantom import make_case
+from lsnet_mm.utils.files import encode_png, write_atomic
 
 FLAGS = (
     'headless',

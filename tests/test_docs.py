@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lsnet_mm.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.evaluation.computation import config_sha256
-from lsnet_mm.reproduction import (
+from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
+from lsnet_mm.experiments.reproduction import (
     TABLES,
     boxes,
     breakdown,
@@ -19,8 +19,8 @@ from lsnet_mm.reproduction import (
     markdown,
     read_records,
 )
-from lsnet_mm.reproduction.box_gradient import markdown as gradient_table
-from lsnet_mm.reproduction.composing import composed_sha256
+from lsnet_mm.experiments.reproduction.box_gradient import markdown as gradient_table
+from lsnet_mm.experiments.reproduction.composing import composed_sha256
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.preparation.coco import export_coco
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.slow]

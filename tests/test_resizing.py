@@ -7,7 +7,7 @@ from mmcv.transforms import Resize
 from PIL import Image
 
 from lsnet_mm.datasets import BoxesFromMask, RandomCTAffine, ResizeSlice
-from lsnet_mm.resizing import resize_labels
+from lsnet_mm.utils.resizing import resize_labels
 
 SIZES = [(512, 160), (512, 256), (512, 320), (128, 256)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 
 ROOT = Path(__file__).parents[1]
 BY_EPOCH = """

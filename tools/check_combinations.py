@@ -2,7 +2,7 @@
 
 import sys
 
-from lsnet_mm.combinations.command import main
+from lsnet_mm.experiments.combinations.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

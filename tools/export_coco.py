@@ -6,8 +6,8 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from lsnet_mm.preparation.coco import export_coco
-from lsnet_mm.progress import progress_bar
 from lsnet_mm.utils import read_config
+from lsnet_mm.utils.progress import progress_bar
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from lsnet_mm.phantom import write_download, write_prepared
-from lsnet_mm.progress import progress_bar
+from lsnet_mm.experiments.phantom import write_download, write_prepared
+from lsnet_mm.utils.progress import progress_bar
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lsnet_mm.files import write_atomic
+from lsnet_mm.utils.files import write_atomic
 from lsnet_mm.visualization.report import report_page
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from lsnet_mm.reproduction.command import main
+from lsnet_mm.experiments.reproduction.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from rich.progress import TaskID
 
-from ..progress import progress_bar
 from ..utils import refuse_unsafe_checkpoints
+from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .dicom_seg import MISSING
 from .job import SegmentationJob

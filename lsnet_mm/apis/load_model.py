@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..evaluation.computation import config_sha256
-from ..models.compile_nets import check_compiler, compile_nets
+from ..models.utils.compile_nets import check_compiler, compile_nets
 from ..utils import read_config, safe_torch_load
 from ..utils.device import find_device
 from ..utils.translation import translate

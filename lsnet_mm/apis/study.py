@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..files import fingerprint
+from ..utils.files import fingerprint
 from ..volumes import (
     BrokenFile,
     Series,

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from ..files import write_atomic
-from .provenance import is_absolute
+from ..utils.files import write_atomic
+from ..utils.provenance import is_absolute
 
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'

@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from ..apis.load_model import load_weights
-from ..files import write_atomic
+from ..utils.files import write_atomic
 from . import ExportError
 from .graphs import graphs_of
 from .inference_checkpoint import inference_checkpoint, inference_config

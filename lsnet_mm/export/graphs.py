@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from ..models.dense_heads import KPBBRHead
 from ..models.localizers import CoarseLocalizer
-from ..models.probabilities import foreground_probabilities
 from ..models.segmentors import LSNet
+from ..models.utils.probabilities import foreground_probabilities
 from . import ExportError
 
 CHANNELS_SWAPPED = [2, 1, 0]

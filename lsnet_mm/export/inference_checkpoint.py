@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 from torch import nn
 
-from ..evaluation.provenance import is_absolute
 from ..utils.checkpoint import safe_torch_load
 from ..utils.pretrained import train_from_scratch
+from ..utils.provenance import is_absolute
 from ..utils.translation import translate
 from ..version import __version__
 from . import ExportError

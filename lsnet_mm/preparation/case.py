@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import fingerprint
+from ..utils.files import fingerprint
 from ..volumes import Volume, VolumeError, public_name, read_nifti
 
 Folds = list[dict[str, list[str]]]

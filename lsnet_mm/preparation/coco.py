@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from ..datasets.ct_slice_dataset import CTSliceDataset
-from ..files import encode_png, write_atomic
-from ..replacing import replacing
+from ..utils.files import encode_png, write_atomic
+from ..utils.replace_folder import replace_folder
 
 #: Transforms that make a slice, its mask and its boxes. The first ones load.
 KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')
@@ -59,7 +59,7 @@ def export_coco(
     about = {}
     with (
         DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')),
-        replacing(out, 'COCO export', LAYOUT, overwrite, MARKER) as root,
+        replace_folder(out, 'COCO export', LAYOUT, overwrite, MARKER) as root,
     ):
         for split in splits:
             dataset = DATASETS.build({**cfg[f'{split}_dataloader'].dataset, 'pipeline': pipeline})

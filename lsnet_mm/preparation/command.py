@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..progress import progress_bar
+from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .case import Source
 from .prepare import REPORT, SHEET, prepare

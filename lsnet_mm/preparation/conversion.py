@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..allocator import keep_memory
-from ..files import write_atomic
+from ..utils.allocator import keep_memory
+from ..utils.files import write_atomic
 from ..volumes import Volume, VolumeError, write_nifti
 from .case import Case
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import partial_name
+from ..utils.files import partial_name
 from ..volumes import Pool
 from .case import Folds, Source
 from .conversion import (

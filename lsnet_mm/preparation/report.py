@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from rich.table import Table
 
-from ..files import encode_png
-from ..resizing import resize_labels
+from ..utils.files import encode_png
+from ..utils.resizing import resize_labels
 from ..volumes import read_slice
 from .conversion import prepared_files
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import init_dist
 
-from ..allocator import keep_memory
+from .allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
 from .settings import read_config
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
-from ..files import encode_png
+from ..utils.files import encode_png
 from .slice_view import SliceView
 
 GT, PRED, BOX, FRAME = '#00C896', '#E8590C', '#F0E442', '#FFFFFF'

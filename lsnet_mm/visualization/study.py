@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..files import encode_png
-from ..resizing import resize_labels
+from ..utils.files import encode_png
+from ..utils.resizing import resize_labels
 from .draw import BOX, CLASSES, HEAT
 from .page import encode_image, fill_template
 

@@ -7,7 +7,7 @@ from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
-from ..files import write_atomic
+from ..utils.files import write_atomic
 from .draw import png_bytes
 from .panel import draw_slice
 from .slice_view import SliceView

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from ..files import write_atomic
+from ..utils.files import write_atomic
 from .errors import VolumeError, public_name
 from .volume import Volume
 

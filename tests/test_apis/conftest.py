@@ -9,7 +9,7 @@ from mmengine.runner import CheckpointLoader
 from threshold_segmentor import write_model
 
 from lsnet_mm.apis.command import main
-from lsnet_mm.phantom import write_download
+from lsnet_mm.experiments.phantom import write_download
 
 SHAPE = (40, 32, 10)
 

@@ -15,7 +15,7 @@ import pytest
 from lsnet_mm.apis import find_studies
 from lsnet_mm.apis.command import main
 from lsnet_mm.apis.load_model import model_identity
-from lsnet_mm.phantom import write_download
+from lsnet_mm.experiments.phantom import write_download
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)

@@ -6,7 +6,7 @@ import pydicom
 import pytest
 from threshold_segmentor import expected_mask
 
-from lsnet_mm.phantom import write_download
+from lsnet_mm.experiments.phantom import write_download
 
 hd = pytest.importorskip('highdicom')
 SHAPE = (40, 32, 10)

@@ -21,7 +21,7 @@ from lsnet_mm.apis import (
     load_model,
 )
 from lsnet_mm.apis.load_model import read_model_config
-from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
 from lsnet_mm.volumes import Volume, VolumeError, read_dicom
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threshold_segmentor import write_model
 
-from lsnet_mm.phantom import downloaded_case
+from lsnet_mm.experiments.phantom import downloaded_case
 from lsnet_mm.volumes import Volume, write_nifti
 
 ROOT = Path(__file__).parents[2]

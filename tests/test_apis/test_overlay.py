@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from threshold_segmentor import expected_mask
 
-from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.experiments.phantom import downloaded_case, write_download
 
 SHAPE = (40, 32, 10)
 AXES = [''.join(letters) for axes in permutations(('RL', 'AP', 'SI')) for letters in product(*axes)]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydicom.uid import generate_uid
 
-from lsnet_mm.phantom import write_download
+from lsnet_mm.experiments.phantom import write_download
 
 SAMPLES = Path(__file__).parents[3] / 'shared/dicom_samples'
 CT = '1.2.840.10008.5.1.4.1.1.2'

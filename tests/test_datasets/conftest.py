@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 
 
 @pytest.fixture(scope='session')

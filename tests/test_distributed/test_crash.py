@@ -4,7 +4,7 @@ import pytest
 import torch
 from launch import ROOT, finish, run, start
 
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.utils import safe_torch_load
 
 CONFIG = f"""

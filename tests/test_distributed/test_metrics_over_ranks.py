@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 import lsnet_mm.models  # noqa: F401  registers
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 
 SLICES = 13  # of two cases; one too few for two ranks, so that a sampler repeats one
 CONFIG = f"""

@@ -17,7 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 
-from lsnet_mm.models.compile_nets import compile_nets
+from lsnet_mm.models.utils.compile_nets import compile_nets
 
 ROOT = Path(__file__).parents[2]
 BN = dict(type='BN')

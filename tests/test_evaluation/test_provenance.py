@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from lsnet_mm.evaluation.provenance import _git_state, environment, is_absolute
+from lsnet_mm.utils.provenance import _git_state, environment, is_absolute
 
 
 def test_is_absolute():

@@ -10,7 +10,7 @@ from lsnet_mm.evaluation.results import (
     write_result,
     write_slices,
 )
-from lsnet_mm.files import write_atomic
+from lsnet_mm.utils.files import write_atomic
 
 ROWS = [
     {

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from downloads import Download, prepare_download
 
-from lsnet_mm.phantom import write_download
+from lsnet_mm.experiments.phantom import write_download
 
 SHAPE = (64, 64, 24)  # deep enough for shifts of ten slices
 

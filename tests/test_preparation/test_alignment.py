@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsnet_mm.phantom import make_case
+from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.preparation import alignment_scores, best_alternative
 
 AXES = {'x': 0, 'y': 1, 'z': 2}

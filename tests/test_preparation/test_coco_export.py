@@ -10,7 +10,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from lsnet_mm.datasets import BoxesFromMask, HUWindow
-from lsnet_mm.phantom import write_prepared
+from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.preparation.coco import export_coco
 from lsnet_mm.volumes import read_slice
 

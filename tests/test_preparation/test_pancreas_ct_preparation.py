@@ -18,7 +18,7 @@ from downloads import prepare_download, tree
 from rich.console import Console
 
 from lsnet_mm.datasets import PancreasCTDataset
-from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.preparation import pinned_folds
 from lsnet_mm.preparation.report import report_table
 

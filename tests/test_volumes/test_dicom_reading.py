@@ -17,7 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from lsnet_mm.phantom import downloaded_case, write_download
+from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.volumes import (
     SliceHeader,
     VolumeError,

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.hooks import Hook
 
-from ...files import encode_png, write_atomic
+from ...utils.files import encode_png, write_atomic
 from .slice_name import slice_name
 
 

@@ -15,9 +15,9 @@ from ...evaluation.computation import config_sha256
 from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
 from ...evaluation.metric_table import metric_table
-from ...evaluation.provenance import environment
 from ...evaluation.selection import select_slices, slice_title
-from ...files import write_atomic
+from ...utils.files import write_atomic
+from ...utils.provenance import environment
 from ...version import __version__
 from ...visualization import SliceView, draw_panel, input_image
 from ...visualization.draw import png_bytes

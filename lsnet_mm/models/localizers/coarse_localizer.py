@@ -4,7 +4,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, mask_to_box
-from ..probabilities import foreground_probabilities
+from ..utils.probabilities import foreground_probabilities
 from .base import BaseLocalizer, as_in_inference
 
 

@@ -7,9 +7,9 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, scale_boxes
-from ..gradient import scale_gradient
 from ..losses import soft_losses, soft_targets
-from ..ranks import mean_over_ranks, scale_losses
+from ..utils.gradient import scale_gradient
+from ..utils.ranks import mean_over_ranks, scale_losses
 from .ground_truth import crop_ground_truth, soft_ground_truth
 from .two_stage import TwoStageSegmentor
 

@@ -4,7 +4,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..gradient import scale_gradient
+from ..utils.gradient import scale_gradient
 from .lsnet import LSNet
 
 

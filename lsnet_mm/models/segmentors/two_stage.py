@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
-from ..probabilities import flip_background, foreground_probabilities, label_map
+from ..utils.probabilities import flip_background, foreground_probabilities, label_map
 
 TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
 

@@ -1,0 +1,198 @@
+import filecmp
+import re
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from lsnet_mm.experiments.phantom import downloaded_case, make_case, write_download
+
+SMALL = (40, 32, 8)
+REAL = Path(__file__).parents[4] / 'shared/dicom_samples/tcia_pancreas_0001_slice_122.dcm'
+LABELS = 'TCIA_pancreas_labels-02-05-2017'
+
+
+def series_of(root: Path) -> dict[str, list[pydicom.Dataset]]:
+    """All series under a folder, by patient, in the order of InstanceNumber."""
+    found = {}
+    for path in sorted(root.rglob('*.dcm')):
+        found.setdefault(pydicom.dcmread(path).PatientID, []).append(pydicom.dcmread(path))
+    return {key: sorted(files, key=lambda f: f.InstanceNumber) for key, files in found.items()}
+
+
+def label_of(root: Path, number: int) -> nib.Nifti1Image:
+    (path,) = root.rglob(f'label{number:04d}.nii.gz')
+    return nib.load(path)
+
+
+@pytest.mark.parametrize('layout, order', product(['nbia', 'doi', 'bare'],
+                                                  ['ascending', 'descending']))  # fmt: skip
+def test_voxels_come_back(tmp_path, layout, order):
+    root = write_download(tmp_path / 'raw', 2, SMALL, seed=3, layout=layout, slice_order=order)
+    series = series_of(root)
+    assert sorted(series) == ['PANCREAS_0001', 'PANCREAS_0002']
+    volume, label, spacing = make_case(3, 2, SMALL)
+    files = series['PANCREAS_0002']
+    read = np.stack([file.pixel_array.T for file in files], axis=2)
+    heights = [file.ImagePositionPatient[2] for file in files]
+    step = 1 if order == 'descending' else -1  # make_case counts from the feet
+    assert read.dtype == np.int16
+    np.testing.assert_array_equal(read, volume[..., ::step])
+    np.testing.assert_allclose(np.diff(heights), step * spacing[2], atol=2e-6)
+    np.testing.assert_allclose(files[0].PixelSpacing, (spacing[1], spacing[0]), atol=1e-6)
+    written = label_of(root, 2)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), label[..., ::step])
+    for given, expected in zip(downloaded_case(3, 2, SMALL, order)[:2], (read, written.dataobj),
+                               strict=True):  # fmt: skip
+        np.testing.assert_array_equal(given, expected)
+
+
+def test_both_slice_orders_are_the_same_bodies(tmp_path):
+    by_height = []
+    for order in ('ascending', 'descending'):
+        root = write_download(tmp_path / order, 1, SMALL, slice_order=order)
+        (files,) = series_of(root).values()
+        files.sort(key=lambda file: -file.ImagePositionPatient[2])
+        by_height.append(([f.ImagePositionPatient for f in files], [f.PixelData for f in files]))
+    assert by_height[0] == by_height[1]
+
+
+def test_where_files_lie(tmp_path):
+    def names(**kwargs):
+        root = write_download(tmp_path / str(len(list(tmp_path.iterdir()))), 1, SMALL, **kwargs)
+        return sorted(path.relative_to(root).as_posix() for path in root.rglob('*.*[mz]'))
+
+    uid = r'1\.2\.826[.\d]+'
+    last = ['25', '70']
+    for layout, pattern in (
+        ('nbia', r'manifest-\d+/Pancreas-CT/PANCREAS_0001/11-24-2015-PANCREAS0001-Pancreas-\d{5}/'
+                 r'Pancreas-\d{5}/1-00\d.dcm'),
+        ('doi', f'DOI/PANCREAS_0001/{uid}/{uid}/00000\\d.dcm'),
+        ('bare', f'{uid}/1-00\\d.dcm'),
+    ):  # fmt: skip
+        found = names(layout=layout)
+        images = [name for name in found if name.endswith('.dcm')]
+        assert len(images) == 8 and all(re.fullmatch(pattern, n) for n in images)
+        assert sorted(set(found) - set(images)) == [
+            f'{LABELS}/label00{n}.nii.gz' for n in ['01', *last]
+        ]
+    found = names(label_folder='doubled', withdrawn=False)
+    assert [n for n in found if 'label0' in n] == [f'{LABELS}/{LABELS}/label0001.nii.gz']
+
+
+def test_headers_have_the_quirks_of_the_collection(tmp_path):
+    files = series_of(write_download(tmp_path / 'raw', 2, SMALL))
+    first, second = files['PANCREAS_0001'], files['PANCREAS_0002']
+    for k, file in enumerate(first):
+        assert file.ImageOrientationPatient == [1, 0, 0, 0, -1, 0]
+        assert 'SliceThickness' in file and file.SliceThickness is None
+        assert (file.BitsStored, file.PixelRepresentation) == (16, 1)
+        assert file.InstanceNumber == k + 1
+    assert first[0].ImagePositionPatient == [0, 0, 0] and first[1].ImagePositionPatient[2] < 0
+    assert len({file.StudyTime for file in first}) == len(first)
+    assert len({file.SeriesInstanceUID for file in first}) == 1
+    assert len({file.SOPInstanceUID for file in first + second}) == 16
+    assert (first[0].RescaleSlope, first[0].RescaleIntercept) == (1, 0)
+    assert 'RescaleSlope' not in second[0] and 'RescaleIntercept' not in second[0]
+    assert 'phantom' in first[0].Manufacturer and 'FICTITIOUS' in str(first[0].PatientName)
+    assert first[0].PatientBirthDate and first[0].StudyDate
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason='the sample is not on this machine')
+def test_headers_are_those_of_a_genuine_slice(tmp_path):
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    ours, real = series_of(root)['PANCREAS_0001'][0], pydicom.dcmread(REAL)
+    other = {e.keyword for e in real if e.keyword not in ours or ours[e.keyword].value != e.value}
+    assert {keyword for keyword in other if keyword and not keyword.endswith('UID')} == {
+        'StudyTime', 'InstanceNumber', 'ImagePositionPatient', 'PixelSpacing', 'PixelData',
+        'Rows', 'Columns',
+        'AccessionNumber', 'InstitutionName', 'Manufacturer', 'PatientBirthDate', 'PatientName',
+        'PatientSex', 'ReferringPhysicianName',  # made up
+        'ContrastBolusAgent', 'ConversionType', 'PositionReferenceIndicator',  # left out
+    }  # fmt: skip
+    assert real.ImagePositionPatient[2] == -(real.InstanceNumber - 1) < 0
+    assert real[0x13, 0x10].value == ours[0x13, 0x10].value == 'CTP'
+
+
+def test_label_headers_disagree_with_the_series(tmp_path):
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    # The series: columns to the left, rows to the front, slices to the feet (LPS to RAS).
+    assert nib.aff2axcodes(label_of(root, 1).affine) == ('R', 'A', 'S') != ('L', 'A', 'I')
+
+
+def test_withdrawn_numbers_are_left_out(tmp_path):
+    seen = []
+    write_download(tmp_path / 'raw', 26, (32, 32, 8), on_case=seen.append)
+    assert seen[23:] == ['PANCREAS_0024', 'PANCREAS_0026', 'PANCREAS_0027']
+
+
+@pytest.mark.parametrize('layout', ['nbia', 'doi', 'bare'])
+def test_same_arguments_same_bytes_and_overwriting(tmp_path, layout):
+    roots = [write_download(tmp_path / name, 1, SMALL, layout=layout) for name in 'ab']
+    write_download(roots[1], 1, SMALL, seed=1, layout='nbia', overwrite=True)
+    write_download(roots[1], 1, SMALL, layout=layout, overwrite=True)
+    names = [sorted(p.relative_to(r) for p in r.rglob('*') if p.is_file()) for r in roots]
+    assert names[0] == names[1] and len(names[0]) == 8 + 3 + 3
+    assert filecmp.cmpfiles(*roots, names[0], shallow=False)[1:] == ([], [])
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ['a', 'b']
+
+
+@pytest.mark.parametrize('syntax', [ImplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
+def test_transfer_syntaxes(tmp_path, syntax):
+    if syntax == JPEG2000Lossless:
+        pytest.importorskip('openjpeg')
+    root = write_download(tmp_path / 'raw', 1, SMALL, transfer_syntax=syntax)
+    (files,) = series_of(root).values()
+    assert files[0].file_meta.TransferSyntaxUID == syntax
+    read = np.stack([file.pixel_array.T for file in files], axis=2)
+    np.testing.assert_array_equal(read, downloaded_case(0, 1, SMALL)[0])
+
+
+def test_refusals_leave_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"layout must be one of \['nbia', .*, got 'zip'"):
+        write_download(tmp_path / 'raw', layout='zip')
+    with pytest.raises(ValueError, match="slice_order must be one of .*, got 'up'"):
+        write_download(tmp_path / 'raw', slice_order='up')
+    with pytest.raises(ValueError, match='Explicit VR Big Endian is not little endian'):
+        write_download(tmp_path / 'raw', transfer_syntax=pydicom.uid.ExplicitVRBigEndian)
+    with pytest.raises(ValueError, match='shape must be at least'):
+        write_download(tmp_path / 'raw', shape=(8, 8, 8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_run_leaves_what_was_there(tmp_path):
+    def interrupt(case):
+        raise KeyboardInterrupt
+
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    before = sorted(root.rglob('*'))
+    with pytest.raises(KeyboardInterrupt):
+        write_download(root, 2, SMALL, seed=1, overwrite=True, on_case=interrupt)
+    assert sorted(root.rglob('*')) == before and list(tmp_path.iterdir()) == [root]
+
+
+def test_a_real_download_is_never_overwritten(tmp_path):
+    root = write_download(tmp_path / 'raw', 1, SMALL)
+    (root / 'PHANTOM.txt').unlink()
+    with pytest.raises(FileExistsError, match='raw has no PHANTOM.txt, so it may be no phantom'):
+        write_download(root, 1, SMALL, overwrite=True)
+    with pytest.raises(FileExistsError, match='raw is not empty.*--overwrite'):
+        write_download(root, 1, SMALL)
+
+
+def test_command_line_writes_a_download(tmp_path):
+    tool = Path(__file__).parents[3] / 'tools' / 'make_phantom.py'
+    command = [sys.executable, str(tool), str(tmp_path / 'raw'), '--cases', '1', '--size', '32']
+    command += ['--slices', '8']
+    wrong = subprocess.run([*command, '--layout', 'doi'], capture_output=True, text=True)
+    assert wrong.returncode != 0 and '--layout' in wrong.stderr and '--download' in wrong.stderr
+    options = ['--download', '--layout', 'doi', '--slice-order', 'descending']
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / 'raw/DOI/PANCREAS_0001').rglob('*.dcm'))) == 8
