@@ -28,7 +28,7 @@ model = dict(
         in_channels=64,
         delta=20,
         beta=2,
-        # Of the batch: most slices are without pancreas.
+        # Of the batch: a third of the slices are without pancreas.
         loss_cls=dict(type='FocalDiceLoss', dice_weight=0.2, squared=True, batch_dice=True),
         loss_bbox=dict(type='DIoULoss', loss_weight=0.5),
     ),

@@ -93,6 +93,11 @@ class Outputs:
         self.page = f'{study.name}.html'
 
     @property
+    def all(self) -> list[str]:
+        """Names of all files that a job may write, without the record."""
+        return [self.mask, self.dicom_seg, self.probability, self.montage, self.page]
+
+    @property
     def wanted(self) -> list[str]:
         """Names of the files of this job, without the record."""
         names = [self.mask]
@@ -112,6 +117,8 @@ class Outputs:
             record.get('source') == fingerprint
             and record.get('model') == self.job.model
             and record.get('tidy_up') == asdict(self.job.tidy_up)
+            # A file that it does not name is of an earlier run, perhaps of another model.
+            and set(self.wanted) <= set(record.get('files', ()))
         )
         if same and all((self.job.out / name).is_file() for name in self.wanted):
             return True
@@ -128,12 +135,17 @@ class Outputs:
         Raises:
             VolumeError: If one cannot be written; then none of them stays.
         """
+        old = self._read_record().get('files', ())
         record = dict(record, files=sorted(files))
         text = (json.dumps(record, indent=2) + '\n').encode()
         written = []
         try:
+            # Without its record a run that is killed here leaves nothing that counts as done.
+            (self.job.out / self.record).unlink(missing_ok=True)
             for name, content in {**files, self.record: text}.items():
                 written.append(write_atomic(self.job.out / name, content))
+            for name in set(old) & set(self.all) - set(files):
+                (self.job.out / name).unlink(missing_ok=True)
         except OSError as error:
             for path in written:
                 path.unlink(missing_ok=True)

@@ -58,7 +58,13 @@ class LSNetInferencer(BaseInferencer):
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
         config = read_model_config(model)
-        super().__init__(config, str(weights), device, scope or 'mmseg', show_progress)
+        super().__init__(
+            config,
+            str(weights),
+            device,
+            scope or config.get('default_scope', 'mmseg'),
+            show_progress,
+        )
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)

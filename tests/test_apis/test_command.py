@@ -66,6 +66,21 @@ def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     assert json.loads((out / 'study_001.json').read_text())['model']['name'] == 'other'
 
 
+def test_files_of_another_model_do_not_stay(images, segment, model, tmp_path):
+    """Beside a new mask an old probability would pass for this model's."""
+    folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
+    _, _, _, out = segment(folder, options=['--probabilities'])
+    assert 'study_001_probability.nii.gz' in names(out)
+    config = tmp_path / 'other.py'
+    config.write_text(model[0].read_text() + '\nmore = 1\n')
+    code, _, errors, _ = segment(folder, model=(config, model[1]), options=['--overwrite'])
+    assert code == 0, errors
+    assert names(out) == ['study_001.json', 'study_001.nii.gz']
+    (out / 'study_001_probability.nii.gz').write_bytes(b'from elsewhere')
+    code, _, errors, _ = segment(folder, model=(config, model[1]), options=['--probabilities'])
+    assert code == 1 and 'is not what this command would write' in errors
+
+
 def test_record(images, segment, pictures):
     options = ['--preview', '--largest-component', '--min-volume', '0.5']
     code, _, errors, out = segment(images, options=options)

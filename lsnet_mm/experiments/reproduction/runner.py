@@ -130,15 +130,15 @@ class Runner:
         return status
 
     def _carry_out(self, run: Run, environment: Mapping[str, str]) -> None:
-        run.work_dir.mkdir(parents=True, exist_ok=True)
         inherited: list[int] = []
         try:
+            run.work_dir.mkdir(parents=True, exist_ok=True)
             with FileLock(run.work_dir / '.lock', timeout=PATIENCE, on_acquired=inherited.append):
                 state, message = self._take_steps(run, env=environment, pass_fds=inherited)
         except Timeout:
             reason = f'{run.work_dir} is in use by another process. Wait for it, or stop it.'
             state, message = REFUSED, reason
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             state, message = REFUSED, str(error)
         status = self.statuses[run]
         status.message, status.state = message, state  # the state last: it is what is looked for

@@ -1,5 +1,5 @@
-"""The paper's four tables and one of the presets, at two sizes; rows that the paper has not carry
-no figures of it."""
+"""The paper's four tables and one of the presets, at two sizes; rows that are not in the paper
+carry no figures from it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,11 @@ _CONFIGS = {
     'accurate': ('lsnet_small_unet_slices_accurate', 'lsnet_r18_r34_unet_pancreas_accurate'),
     'fast': ('lsnet_small_unet_slices_fast', 'lsnet_r18_r34_unet_pancreas_fast'),
 }
-_MASK = {'type': 'FocalDiceLoss'}
+#: Of L-Net's mask branch; volumes have empty slices, folders of slices none.
+_MASKS = {
+    'small': {'type': 'FocalDiceLoss'},
+    'paper': {'type': 'FocalDiceLoss', 'batch_dice': True},
+}
 _TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
 # The mask of one round gives the next box, until two masks agree or ten rounds (Zhou et al., 2017).
@@ -120,7 +124,7 @@ def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
     for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
         s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
-    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': _MASK})
+    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': _MASKS[scale]})
     s['no_veto'] = s['mask'].tested('no_veto', {'model.localizer.head.test_cfg.veto_thr': 0})
     for key in ('lsnet', 'gamma0', 'gamma1'):
         s[f'{key}_fixed'] = s[key].trained('fixed', {'model.moving_target': False})

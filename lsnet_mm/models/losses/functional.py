@@ -62,7 +62,7 @@ def dice_loss(
             that holds nothing costs; in a Dice of its own, 0 whatever is found, it does not.
 
     Returns:
-        Tensor: (N, C), or (1, C) of a batch.
+        Tensor: (N, C), or (C,) of a batch.
     """
     dims = (0, 2, 3) if batch else (2, 3)
     overlap = (weight * probs * target).sum(dims)

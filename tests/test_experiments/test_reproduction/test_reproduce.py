@@ -26,7 +26,7 @@ ARGUMENTS = ['--table', '4', '--data', 'phantom', '--scale', 'small']
 PROGRAM = """
 import sys
 sys.path[:0] = {path!r}
-from test_reproduction.test_reproduce import install
+from test_experiments.test_reproduction.test_reproduce import install
 from lsnet_mm.experiments.reproduction.command import main
 install()
 sys.exit(main(sys.argv[1:]))

@@ -97,6 +97,13 @@ def test_one_that_is_refused_is_left_as_it_is(run, here):
     assert {path: path.stat().st_mtime_ns for path in UNET.work_dir.iterdir()} == before
 
 
+def test_a_disk_that_refuses_one_leaves_the_others(run, here):
+    UNET.work_dir.parent.mkdir(parents=True)
+    UNET.work_dir.write_text('a file where the folder should be')
+    statuses, _ = run([UNET, FCN])
+    assert [each.state for each in statuses] == [REFUSED, DONE]
+
+
 def test_a_resumed_training_starts_from_its_checkpoint(run):
     put_checkpoint(UNET, 3)
     run([UNET], resume=True, fail='unet_small_slices')
@@ -130,7 +137,7 @@ def test_each_run_has_a_device_to_itself(here, monkeypatch):
     assert {first, second} == {'a', 'b'} and third in {'a', 'b'}
 
 
-@pytest.mark.parametrize('error', [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError])
 def test_what_stops_the_command_stops_the_processes(here, monkeypatch, error):
     """From the thread that shows, as Ctrl-C does, or from the one that runs the process."""
 
@@ -141,11 +148,11 @@ def test_what_stops_the_command_stops_the_processes(here, monkeypatch, error):
     monkeypatch.setattr(runner, 'ROOT', here)
     write_fake_tools(here, [UNET], sleep=60)
     job = Runner([UNET], [os.environ])
-    if error is OSError:
+    if error is RuntimeError:
         monkeypatch.setattr(runner.Status, 'read_progress', fail)
     with pytest.raises(error):
         job.run(fail if error is KeyboardInterrupt else lambda: None)
-    assert error is OSError or job.statuses[UNET].state == STOPPED
+    assert error is RuntimeError or job.statuses[UNET].state == STOPPED
     with pytest.raises(ProcessLookupError):
         os.kill(int((UNET.work_dir / 'pid').read_text()), 0)
     with (UNET.work_dir / '.lock').open('w') as lock:
