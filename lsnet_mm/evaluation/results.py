@@ -17,8 +17,11 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
+from rich.table import Table
+
 from ..utils.files import write_atomic
 from ..utils.provenance import is_absolute
+from .functional import PROTOCOLS
 
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'
@@ -73,6 +76,29 @@ def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
         raise ValueError(f'expected schema {SCHEMA}, {folder.name} has {result.get("schema")}')
     with (folder / 'slices.csv').open(newline='') as file:
         return result, [_typed(row) for row in csv.DictReader(file)]
+
+
+def metric_table(result: dict) -> Table:
+    """The metrics of a run for the terminal: one row a protocol, and one a metric without any.
+
+    Args:
+        result: As in ``result.json``.
+    """
+    metrics = dict(result['metrics'])
+    data = '/'.join(str(result['data'][key]) for key in ('name', 'split') if result['data'][key])
+    title = ', '.join(text for text in (result['config'], data) if text)
+    table = Table(title=title or None, caption='percent; hd95 in mm')
+    for column in ('', 'DSC', 'precision', 'recall'):
+        table.add_column(column, justify='right' if column else 'left')
+    for prefix in ('', 'oracle/'):
+        for protocol in PROTOCOLS:
+            keys = [f'{prefix}{protocol}/{name}' for name in ('dsc', 'precision', 'recall')]
+            if keys[0] in metrics:
+                table.add_row(prefix + protocol, *(f'{metrics.pop(key):.2f}' for key in keys))
+    table.add_section()
+    for key, value in metrics.items():
+        table.add_row(key, f'{value:.2f}')
+    return table
 
 
 def finite(node: object) -> object:

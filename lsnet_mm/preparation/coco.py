@@ -10,8 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from ..datasets.ct_slice_dataset import CTSliceDataset
-from ..utils.files import encode_png, write_atomic
-from ..utils.replace_folder import replace_folder
+from ..utils.files import encode_png, replace_folder, write_atomic
 
 #: Transforms that make a slice, its mask and its boxes. The first ones load.
 KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')

@@ -14,7 +14,6 @@ from ...evaluation import TwoStageSegMetric, complexity, results
 from ...evaluation.computation import config_sha256
 from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
-from ...evaluation.metric_table import metric_table
 from ...evaluation.selection import select_slices, slice_title
 from ...utils.files import write_atomic
 from ...utils.provenance import environment
@@ -85,7 +84,7 @@ class ResultHook(Hook):
             if picture is not None:
                 write_atomic(folder / 'panel.png', png_bytes(picture))
         console = Console()
-        console.print(metric_table(result))
+        console.print(results.metric_table(result))
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
 
     def _describe(self, runner, metric: TwoStageSegMetric, metrics: dict) -> dict:

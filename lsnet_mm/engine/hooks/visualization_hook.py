@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 
 from ...visualization import input_image
-from .slice_name import slice_name
+from .mask_writer import slice_name
 
 
 @HOOKS.register_module()

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from matplotlib.axes import Axes
 
 from ...visualization.draw import INK, new_figure
-from ...visualization.plots.bars import BAR
-from ...visualization.plots.style import COLORS, DPI, WIDTH, to_png, widen
+from ...visualization.plots import BAR, COLORS, DPI, WIDTH, to_png, widen
 
 ORDER = (
     'pipeline',

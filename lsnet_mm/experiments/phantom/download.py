@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from ...utils.replace_folder import replace_folder
+from ...utils.files import replace_folder
 from .case import make_case
 from .ct_series import CTSeries
 from .download_layout import IMAGES, KNOWN, LABELS, MARKER, add_clutter, label_file, series_files

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from ...preparation import contiguous_folds
-from ...utils.replace_folder import replace_folder
+from ...utils.files import replace_folder
 from .case import ORGANS, make_case
 
 LAYOUT = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
