@@ -50,7 +50,7 @@ def train_and_kill(config, work_dir, last):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (work_dir / 'last_checkpoint').exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+#: Seconds that only a hang takes, however busy the machine is.
+HANGS = 600
 
 
 def environment(**more):
@@ -35,7 +37,7 @@ def start(*command, cwd=ROOT, **env):
     )
 
 
-def finish(process, timeout):
+def finish(process, timeout=HANGS):
     """Waits for the end; a hang becomes an error, and leaves nothing running.
 
     Returns:
@@ -54,7 +56,7 @@ def finish(process, timeout):
         raise AssertionError(f'still running after {timeout} s:\n{text[-4000:]}') from None
 
 
-def run(*command, timeout=100, **kwargs):
+def run(*command, timeout=HANGS, **kwargs):
     """Runs to a good end; returns what was printed."""
     process = start(*command, **kwargs)
     text = finish(process, timeout)

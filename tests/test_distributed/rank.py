@@ -12,7 +12,7 @@ KINDS = ('epoch', 'iter')
 
 
 def main(out):
-    distributed.init_process_group('gloo', timeout=datetime.timedelta(seconds=60))
+    distributed.init_process_group('gloo', timeout=datetime.timedelta(minutes=10))
     rank = distributed.get_rank()
     share = slice(2 * rank, 2 * rank + 2)
     found = {name: gradients(name, share, as_runner_wraps) for name in SCENARIOS}

@@ -40,7 +40,7 @@ def undisturbed(folder):
 def killed(folder):
     """The work folder, the exit code and what was printed."""
     process = start(*TRAIN, 'killed', cwd=folder, ACCIDENT='1')
-    text = finish(process, timeout=100)
+    text = finish(process)
     return folder / 'killed', process.returncode, text
 
 

@@ -39,7 +39,7 @@ def test_slurm_on_cpus(cluster, tmp_path):
         for n in range(2)
     ]
     for n, task in enumerate(tasks):
-        text = finish(task, timeout=60)
+        text = finish(task)
         assert task.returncode == 0, text
         assert f'rank {n} of 2, 0 here, mean [15.0]' in text
 

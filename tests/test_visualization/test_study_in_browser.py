@@ -49,7 +49,7 @@ class Page:
         )
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, 'the page did not come to what was waited for'

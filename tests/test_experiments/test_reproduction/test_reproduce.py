@@ -56,7 +56,7 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
 
     program = PROGRAM.format(path=[str(ROOT), str(ROOT / 'tests')])
     process = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', program, *ARGUMENTS])
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not (work / 'last_checkpoint').exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

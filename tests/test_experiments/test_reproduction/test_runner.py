@@ -162,7 +162,7 @@ def test_what_stops_the_command_stops_the_processes(here, monkeypatch, error):
 def test_a_training_that_outlives_its_command_keeps_the_folder(run, here):
     write_fake_tools(here, [UNET], sleep=60)
     command = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', PROGRAM])
-    pid, deadline = UNET.work_dir / 'pid', time.monotonic() + 120
+    pid, deadline = UNET.work_dir / 'pid', time.monotonic() + 600
     while not pid.exists():
         assert command.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
