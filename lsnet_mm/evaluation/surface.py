@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 #: Tolerance of the normalised surface Dice in mm.
@@ -31,7 +30,7 @@ def hd95(pred: Tensor, target: Tensor, spacing: Sequence[float]) -> float:
     compute = _monai('compute_hausdorff_distance')
     return float(
         compute(
-            *_crop(pred, target),
+            *(mask[None, None] for mask in (pred, target)),
             include_background=True,
             percentile=95,
             spacing=list(spacing),
@@ -60,7 +59,7 @@ def nsd(
     compute = _monai('compute_surface_dice')
     return 100.0 * float(
         compute(
-            *_crop(pred, target),
+            *(mask[None, None] for mask in (pred, target)),
             class_thresholds=[tolerance],
             include_background=True,
             spacing=list(spacing),
@@ -82,21 +81,6 @@ def check_volume(case: str, slices: Sequence[int], spacing: Sequence[float] | No
         raise ValueError(
             f'hd95 and nsd need contiguous slices, case {case} jumps from slice {a} to {b}'
         )
-
-
-def _crop(*masks: Tensor) -> list[Tensor]:
-    """Cut masks to what holds them all and a voxel around: a volume is mostly neither.
-
-    Returns:
-        list: (1, 1, h, w, d), as MONAI takes them.
-    """
-    union = torch.stack(masks).any(0)
-    for axis in range(3):
-        others = [a for a in range(3) if a != axis]
-        at = torch.nonzero(union.amax(others)).flatten()
-        start, stop = max(int(at.min()) - 1, 0), int(at.max()) + 2
-        masks = [m.narrow(axis, start, min(stop, m.shape[axis]) - start) for m in masks]
-    return [m[None, None] for m in masks]
 
 
 def _diagonal(shape: Sequence[int], spacing: Sequence[float]) -> float:
