@@ -66,14 +66,21 @@ class Record:
 
     @cached_property
     def difference(self) -> PairedDifference | None:
+        """In the DSC of slices with foreground; see :meth:`difference_by`."""
+        return self.difference_by('slice_fg')
+
+    def difference_by(self, protocol: str) -> PairedDifference | None:
         """From the reference, over the seeds and folds that both have; None without any.
+
+        Args:
+            protocol: ``'slice_fg'``, or ``'case'``.
 
         Raises:
             ValueError: If they were tested on different slices.
         """
         a, b = self.paired_runs()
         try:
-            return paired_difference(a, b) if a else None
+            return paired_difference(a, b, protocol) if a else None
         except ValueError as error:
             a, b = self.row.system.name, self.row.reference.name
             raise ValueError(f'{a} cannot be compared with {b}: {error}') from error

@@ -21,7 +21,8 @@ percent, mean ± standard deviation over seeds. "True boxes" is the second stage
 boxes. "Difference" is the DSC minus that of the row named beside it, paired by slice, with a 95 %
 BCa bootstrap interval over patients. Columns that begin with "paper" are the paper's own figures,
 for its nets on its split of Pancreas-CT. "Holm": p-values of the differences by a permutation test
-that flips the signs of patients, adjusted for as many comparisons.
+that flips the signs of patients, adjusted for as many comparisons. "DSC by case": the same
+differences of the Dice of a patient's slices together.
 """
 #: The fold that was looked at when anything was chosen.
 _CHOSEN_ON = 0
@@ -190,8 +191,18 @@ def write_report(
     return [write_atomic(folder / file, content) for file, content in files.items()]
 
 
+def by_case(records: Sequence[Record]) -> str:
+    """A line with the differences in DSC by case; empty without any."""
+    each = [
+        f'{record.row.label} - {record.reference.row.label} {difference}'
+        for record in records
+        if (difference := record.difference_by('case')) is not None
+    ]
+    return f'DSC by case: {", ".join(each)}.' if each else ''
+
+
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
-    parts = markdown(table, records), comparisons(records)
+    parts = markdown(table, records), comparisons(records), by_case(records)
     return ''.join(f'{part}\n\n' for part in parts if part)[:-1]
 
 

@@ -158,7 +158,14 @@ def test_folds_are_one_test_set(here):
 def test_holm_of_the_differences(results):
     """Two patients flip in four ways, of which two are as far from 0."""
     text = write_report(TABLE, 'slices', 'small', results)[0].read_text()
-    assert '\n\nHolm over 1 comparison: One stage - Two stages p = 0.500.\n\nDSC,' in text
+    assert '\n\nHolm over 1 comparison: One stage - Two stages p = 0.500.\n\nDSC by case' in text
+
+
+def test_differences_by_case(results):
+    """Of the table's text: two cases alike, 20 points apart."""
+    (file,) = (f for f in write_report(TABLE, 'slices', 'small', results) if f.suffix == '.md')
+    line = 'DSC by case: One stage - Two stages -20.0 [-20.0, -20.0].'
+    assert line in file.read_text().splitlines()
 
 
 def test_holm_over_a_table(here):
@@ -185,7 +192,8 @@ def test_folds_that_nothing_was_chosen_on(here):
         '| One stage | 41.5 | -18.5 [-19.0, -18.0] | Two stages | 0 (folds 1, 2) |\n'
         '| Two stages | 60.0 | - | - | 0 (folds 1, 2) |\n'
         '| Later | not run | - | - | - |\n\n'
-        'Holm over 1 comparison: One stage - Two stages p = 0.125.\n'
+        'Holm over 1 comparison: One stage - Two stages p = 0.125.\n\n'
+        'DSC by case: One stage - Two stages -18.5 [-19.0, -18.0].\n'
     )
 
 
