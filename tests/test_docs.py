@@ -11,6 +11,7 @@ import pytest
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.experiments.reproduction import (
+    DATA,
     TABLES,
     boxes,
     breakdown,
@@ -101,7 +102,7 @@ def test_results_are_those_of_the_configs():
     for path in paths:
         result = json.loads(path.read_text())
         system = find_system(result['config'])
-        if path.relative_to(ROOT).parts[1] == 'curvas':
+        if result['data']['name'] not in DATA:
             current = {elsewhere(system, result['data'], path.parent.name)}
         else:
             asked = (system, *(result['data'][key] for key in ('name', 'fold', 'split')))
@@ -118,7 +119,7 @@ def test_scores_of_training_slices_are_no_run_of_their_own(tmp_path):
     run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
     shutil.copytree(run, tmp_path / 'seed0')
     shutil.copytree(run, tmp_path / 'seed0' / 'train_split')
-    assert summarize().table(tmp_path).count('| unet_small_slices | 1 |') == 1
+    assert summarize().table(tmp_path).count('| unet_small_slices | slices/val | 1 |') == 1
 
 
 def test_runs_of_a_config_are_one_row_of_means(tmp_path):
@@ -130,4 +131,16 @@ def test_runs_of_a_config_are_one_row_of_means(tmp_path):
         result['metrics'].pop('box/miou', None)
         (tmp_path / name / 'result.json').write_text(json.dumps(result))
     cells = summarize().table(tmp_path).splitlines()[2].split(' | ')
-    assert cells[:3] == ['| unet_small_slices', '2', '50.0'] and cells[7:9] == ['-', '25.0']
+    assert cells[:4] == ['| unet_small_slices', 'slices/val', '2', '50.0']
+    assert cells[8:10] == ['-', '25.0']
+
+
+def test_runs_on_other_data_are_a_row_of_their_own(tmp_path):
+    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
+    for name in ('slices', 'elsewhere'):
+        shutil.copytree(run, tmp_path / name)
+        result = json.loads((run / 'result.json').read_text())
+        result['data']['name'] = name
+        (tmp_path / name / 'result.json').write_text(json.dumps(result))
+    text = summarize().table(tmp_path)
+    assert '| elsewhere/val | 1 |' in text and '| slices/val | 1 |' in text

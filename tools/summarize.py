@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
-from lsnet_mm.evaluation.results import TRAIN_SPLIT, read_run
+from lsnet_mm.evaluation.results import read_run, run_folders
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -20,21 +20,22 @@ COLUMNS = {
 
 
 def table(folder: Path) -> str:
-    """A row for each config: the mean over its runs, of any seed and fold, at any depth below.
+    """A row for each config on each data: the mean over its runs, of any seed and fold.
 
     Raises:
-        SystemExit: If there is none.
+        SystemExit: If there is no run at any depth below the folder.
     """
-    configs = {}
-    for path in sorted(folder.rglob('result.json')):
-        if path.parent.name != TRAIN_SPLIT:
-            result = read_run(path.parent)[0]
-            configs.setdefault(result['config'], []).append(result)
-    if not configs:
-        raise SystemExit(f'no result.json below {folder}; tools/test.py writes one')
-    header = ['config', 'runs', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
-    rows = [header, ['---'] + ['---:'] * (len(header) - 1)]
-    rows += [[config, str(len(runs)), *row(runs)] for config, runs in configs.items()]
+    groups = {}
+    try:
+        for path in run_folders(folder):
+            result = read_run(path)[0]
+            data = f'{result["data"]["name"]}/{result["data"]["split"]}'
+            groups.setdefault((result['config'], data), []).append(result)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    header = ['config', 'data', 'runs', *COLUMNS, 'params (M)', 'GFLOPs', 'minutes']
+    rows = [header, ['---'] * 2 + ['---:'] * (len(header) - 2)]
+    rows += [[*group, str(len(runs)), *row(runs)] for group, runs in groups.items()]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
 
 

@@ -93,18 +93,20 @@ class Outputs:
         self.page = f'{study.name}.html'
 
     @property
-    def all(self) -> list[str]:
-        """Names of all files that a job may write, without the record."""
-        return [self.mask, self.dicom_seg, self.probability, self.montage, self.page]
+    def asked(self) -> dict[str, bool]:
+        """All files that there may be, without the record: whether this job writes them."""
+        return {
+            self.mask: True,
+            self.dicom_seg: self.job.dicom_seg,
+            self.probability: self.job.probability,
+            self.montage: self.job.preview,
+            self.page: self.job.preview,
+        }
 
     @property
     def wanted(self) -> list[str]:
         """Names of the files of this job, without the record."""
-        names = [self.mask]
-        names += [self.dicom_seg] if self.job.dicom_seg else []
-        names += [self.probability] if self.job.probability else []
-        names += [self.montage, self.page] if self.job.preview else []
-        return names
+        return [name for name, asked in self.asked.items() if asked]
 
     def is_done(self, fingerprint: str) -> bool:
         """Whether all is there, of this study, this model and this tidying-up.
@@ -135,17 +137,17 @@ class Outputs:
         Raises:
             VolumeError: If one cannot be written; then none of them stays.
         """
-        old = self._read_record().get('files', ())
         record = dict(record, files=sorted(files))
         text = (json.dumps(record, indent=2) + '\n').encode()
         written = []
         try:
-            # Without its record a run that is killed here leaves nothing that counts as done.
-            (self.job.out / self.record).unlink(missing_ok=True)
+            # The record first: a run that is killed here leaves nothing that counts as done. Then
+            # what --overwrite replaces by nothing, which would pass for this model's.
+            gone = self.asked.keys() - files if self.job.overwrite else ()
+            for name in (self.record, *gone):
+                (self.job.out / name).unlink(missing_ok=True)
             for name, content in {**files, self.record: text}.items():
                 written.append(write_atomic(self.job.out / name, content))
-            for name in set(old) & set(self.all) - set(files):
-                (self.job.out / name).unlink(missing_ok=True)
         except OSError as error:
             for path in written:
                 path.unlink(missing_ok=True)

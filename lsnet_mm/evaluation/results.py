@@ -61,6 +61,19 @@ def write_curve(folder: str | Path, curve: Mapping[str, list]) -> Path:
     return write_atomic(Path(folder) / 'curve.json', text.encode())
 
 
+def run_folders(folder: str | Path) -> list[Path]:
+    """The run folders at any depth below a folder; scores of training slices belong to theirs.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = sorted(path.parent for path in Path(folder).rglob('result.json'))
+    found = [path for path in found if path.name != TRAIN_SPLIT]
+    if not found:
+        raise ValueError(f'no result.json below {folder}; tools/test.py writes one')
+    return found
+
+
 def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
     """Read ``result.json`` and ``slices.csv`` back.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..evaluation.functional import Row, aggregate, box_scores
-from ..evaluation.results import SCHEMA, TRAIN_SPLIT, finite, read_run
+from ..evaluation.results import SCHEMA, finite, read_run, run_folders
 from .page import encode_image, fill_template
 from .plots import plot_area, plot_bars
 
@@ -48,13 +48,8 @@ def report_page(folder: str | Path) -> bytes:
             the file and the fix.
     """
     folder = Path(folder)
-    paths = sorted(path.parent for path in folder.rglob('result.json'))
-    # The scores of the training slices belong to the run around them.
-    paths = [path for path in paths if path.name != TRAIN_SPLIT]
-    if not paths:
-        raise ValueError(f'no result.json below {folder}; tools/test.py writes one')
     groups: dict[str, list[ReportRun]] = {}
-    for run in (ReportRun.read(path, folder) for path in paths):
+    for run in (ReportRun.read(path, folder) for path in run_folders(folder)):
         groups.setdefault(run.data, []).append(run)
     data = {
         'columns': COLUMNS,
