@@ -23,8 +23,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'tests it, and reports. What is done already is skipped.'
     )
     add = parser.add_argument
-    add('--table', required=True, choices=('1', '2', '3', '4', '5', 'all'),
-        help='of the paper, 5 of the presets')  # fmt: skip
+    add('--table', required=True, choices=('1', '2', '3', '4', '5', '6', 'all'),
+        help='of the paper, 5 of the presets, 6 of the encoders')  # fmt: skip
     add('--data', required=True, choices=DATA, help='what to train and test on')
     add('--scale', required=True, choices=tuple(TABLES),
         help='nets and images of the paper, or small')  # fmt: skip

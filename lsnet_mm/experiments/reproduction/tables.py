@@ -1,5 +1,5 @@
-"""The paper's four tables and one of the presets, at two sizes; rows that are not in the paper
-carry no figures from it."""
+"""The paper's four tables, one of the presets and one of the encoders, at two sizes; rows that are
+not in the paper carry no figures from it."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables, or that of the presets.
+    """One of the paper's tables, or one of ours.
 
     Attributes:
-        number: In the paper; the presets' is 5.
+        number: In the paper; the presets' is 5, the encoders' 6.
         title: What it shows.
         rows: In their order.
         columns: Measured figures: key of a metric (see ``Record.scores``) by header.
@@ -100,11 +100,26 @@ _CONFIGS = {
     'preset': ('lsnet_small_unet_slices_paper', 'lsnet_r18_r34_unet_pancreas'),
     'accurate': ('lsnet_small_unet_slices_accurate', 'lsnet_r18_r34_unet_pancreas_accurate'),
     'fast': ('lsnet_small_unet_slices_fast', 'lsnet_r18_r34_unet_pancreas_fast'),
+    'literal': ('lsnet_small_unet_slices_literal', 'lsnet_r18_r34_unet_pancreas_literal'),
+    'literal_fcn': ('lsnet_small_fcn_slices_literal', 'lsnet_r18_r34_fcn_pancreas_literal'),
+    'unet_imagenet': ('unet_lite0_slices', 'unet_r34_pancreas'),
+    'c2f_imagenet': ('c2f_lite0_unet_slices', 'c2f_r18_r34_unet_pancreas'),
+    'lsnet_imagenet': ('lsnet_lite0_unet_slices', 'lsnet_r18_r34_unet_pancreas'),
 }
 #: Of L-Net's mask branch; volumes have empty slices, folders of slices none.
 _MASKS = {
     'small': {'type': 'FocalDiceLoss'},
     'paper': {'type': 'FocalDiceLoss', 'batch_dice': True},
+}
+#: Widths of the one-stage U-Net: its own, and those that give it about as many operations and as
+#: many parameters as L-SNet has in both nets.
+_WIDTHS = {'small': (16, 22, 23), 'paper': (64, 83, 81)}
+_DECODERS = {'small': (64, 32, 16, 16, 16), 'paper': (256, 128, 64, 32, 16)}
+#: Where each system's encoders are told their weights.
+_ENCODERS = {
+    'unet': ('backbone',),
+    'c2f': ('localizer.segmentor.backbone', 'segmentor.backbone'),
+    'lsnet': ('localizer.backbone', 'segmentor.backbone'),
 }
 _TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
@@ -118,14 +133,23 @@ def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     if margin is not None:
         for key in ('lsnet', 'lsnet_fcn'):
             s[key] = s[key].trained(f'margin{margin}', {'model.roi_extractor.margin': margin})
+    for name, width in zip(('operations', 'parameters'), _WIDTHS[scale][1:], strict=True):
+        s[f'unet_{name}'] = s['unet'].trained(f'w{width}', _widened(scale, width))
+    for key, encoders in _ENCODERS.items():
+        random = {f'model.{encoder}.init_cfg': None for encoder in encoders}
+        s[f'{key}_random'] = s[f'{key}_imagenet'].trained('random', random)
     s['unet_bce'] = s['unet'].trained('bce', {'model.decode_head.loss_decode': _BCE})
     true_boxes = {'model.roi_mixing': {'type': 'RoIMixing', 'ratio': 1.0}}
     s['c2f_gt'] = s['c2f'].trained('gt', true_boxes)
     s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
     for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
         s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
-    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': _MASKS[scale]})
-    s['no_veto'] = s['mask'].tested('no_veto', {'model.localizer.head.test_cfg.veto_thr': 0})
+    for key, suffix in (('lsnet', ''), ('lsnet_fcn', '_fcn')):
+        mask = s[key].trained('mask', {'model.localizer.head.loss_mask': _MASKS[scale]})
+        s[f'mask{suffix}'] = mask
+        s[f'no_veto{suffix}'] = mask.tested(
+            'no_veto', {'model.localizer.head.test_cfg.veto_thr': 0}
+        )
     for key in ('lsnet', 'gamma0', 'gamma1'):
         s[f'{key}_fixed'] = s[key].trained('fixed', {'model.moving_target': False})
     # L-Net steps twice in an iteration, as with gamma above 0, but on its own loss alone.
@@ -136,6 +160,20 @@ def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     s['half'] = s['fast'].tested('half', {'test_cfg.fp16': True})
     s['fused'] = s['fast'].trained('fused', {'train_cfg.type': 'EpochBasedTrainLoop'})
     return s
+
+
+def _widened(scale: str, width: int) -> dict[str, object]:
+    """Options that give the one-stage U-Net more channels all over."""
+    random = {'model.backbone.init_cfg': None} if scale == 'paper' else {}  # no weights fit
+    decoder = [channels * width // _WIDTHS[scale][0] for channels in _DECODERS[scale]]
+    return {
+        'model.backbone.base_channels': width,
+        'model.backbone.stem_channels': width,
+        'model.neck.in_channels': (width, width, 2 * width, 4 * width, 8 * width),
+        'model.neck.channels': tuple(decoder),
+        'model.decode_head.in_channels': decoder[-1],
+        **random,
+    }
 
 
 SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
@@ -159,8 +197,14 @@ def _table1(s: dict[str, System]) -> Table:
         Row('FCN', s['fcn'], fcn, paper('84.28', '88.68', '86.85')),
         Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, paper('86.16', '91.78', '87.84')),
         Row('L-SNet (FCN)', fcn, None, paper('87.20', '92.60', '89.07')),
+        Row('U-Net, as many operations as L-SNet', s['unet_operations'], unet),
+        Row('U-Net, as many parameters as L-SNet', s['unet_parameters'], unet),
+        Row('L-SNet (U-Net), to the letter', s['literal'], unet),
         Row('L-SNet (U-Net), mask branch', s['mask'], s['c2f']),
         Row('L-SNet (U-Net), mask branch without veto', s['no_veto'], s['c2f']),
+        Row('L-SNet (FCN), to the letter', s['literal_fcn'], fcn),
+        Row('L-SNet (FCN), mask branch', s['mask_fcn'], s['c2f_fcn']),
+        Row('L-SNet (FCN), mask branch without veto', s['no_veto_fcn'], s['c2f_fcn']),
         Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], unet),
         Row('Coarse-to-fine U-Net, rounds', s['c2f_rounds'], s['lsnet_rounds']),
         Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], unet),
@@ -232,7 +276,19 @@ def _table5(s: dict[str, System]) -> Table:
     return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)
 
 
-_BUILDERS = (_table1, _table2, _table3, _table4, _table5)
+def _table6(s: dict[str, System]) -> Table:
+    """Not the paper's."""
+    rows = []
+    for label, key in (('U-Net', 'unet'), ('Coarse-to-fine', 'c2f'), ('L-SNet', 'lsnet')):
+        random, imagenet = s[f'{key}_random'], s[f'{key}_imagenet']
+        rows += [
+            Row(f'{label}, random weights', random),
+            Row(f'{label}, from ImageNet', imagenet, random),
+        ]
+    return Table(6, 'Encoders from ImageNet', tuple(rows), MASKS | BOXES | SIZE)
+
+
+_BUILDERS = (_table1, _table2, _table3, _table4, _table5, _table6)
 _SYSTEMS = {'small': _systems('small'), 'paper': _systems('paper', margin=15)}
 #: The tables by scale and number.
 TABLES = {

@@ -78,13 +78,22 @@ def test_augmentation_is_the_same_on_all_data():
     assert random('slices')[0].scale == (160, 160)
 
 
+def own_root(system):
+    return composing.compose(system).test_dataloader.dataset.data_root
+
+
 @pytest.mark.parametrize('scale', TABLES)
 @pytest.mark.parametrize('data', ['pancreas_ct', 'slices', 'phantom'])
 def test_every_row_runs_on_all_data(scale, data):
     for table in TABLES[scale].values():
         for row in table.rows:
-            config = composing.compose(row.system, data)
             root = f'data/{data}'.replace('slices', 'pancreas_ct_slices')
+            # The paper to the letter is in the pipeline too, and that is of one kind of data.
+            if 'literal' in row.system.name and own_root(row.system) != root:
+                with pytest.raises(ValueError, match=row.system.name):
+                    composing.compose(row.system, data)
+                continue
+            config = composing.compose(row.system, data)
             for part in ('train', 'val', 'test'):
                 assert config[f'{part}_dataloader'].dataset.data_root == root
 
