@@ -1,18 +1,26 @@
-from collections.abc import Callable
-from itertools import count, islice
+"""Pancreas-CT as TCIA's tools leave it on a disk, with phantoms in it."""
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ...utils.files import replace_folder
 from .case import make_case
-from .ct_series import CTSeries
-from .download_layout import IMAGES, KNOWN, LABELS, MARKER, add_clutter, label_file, series_files
 
+DATE = '20151124'
+IMAGES = {'nbia': 'manifest-1599750808610', 'doi': 'DOI', 'bare': ''}
+LABELS = 'TCIA_pancreas_labels-02-05-2017'
+LABEL_FOLDERS = {'plain': LABELS, 'doubled': f'{LABELS}/{LABELS}'}
 SLICE_ORDERS = ('ascending', 'descending')
 WITHDRAWN = (25, 70)
+MARKER = 'PHANTOM.txt'
+NOTE = 'Procedural data of lsnet_mm in the layout of a TCIA download. No patient, no result.\n'
+# All names at the top of such a folder. Those of bare series are UIDs.
+KNOWN = (MARKER, LABELS, IMAGES['nbia'], 'DOI', '1.2.826.*', 'LICENSE', 'metadata.csv')
 
 
 def write_download(
@@ -26,15 +34,16 @@ def write_download(
     transfer_syntax: str = ExplicitVRLittleEndian,
     withdrawn: bool = True,
     overwrite: bool = False,
-    on_case: Callable[[str], None] | None = None,
+    track: Callable[[list[int]], Iterable[int]] = iter,
 ) -> Path:
     """Write phantoms as TCIA's tools leave Pancreas-CT on a disk: DICOM series and label files.
 
     Row y, column x of the file with InstanceNumber k + 1 is voxel ``[x, y, k]`` of the volume that
     :func:`downloaded_case` gives, and the label file's voxel ``[x, y, k]`` belongs to it: label
     slices are transposed, unflipped, and in the order of the files whatever their positions are.
-    The label file's header contradicts the DICOM headers, see :func:`save_label`. The same
-    arguments write the same bytes.
+    No DICOM header agrees with the label file's: there columns run to the right and, for the
+    collection's order, slices to the head, both wrong. Whoever pairs by affine flips the label.
+    The same arguments write the same bytes.
 
     Args:
         out: Folder to make; its parents are made too.
@@ -51,7 +60,7 @@ def write_download(
         transfer_syntax: UID of the DICOM encoding, little endian; compressed ones need an encoder.
         withdrawn: Add the label files of the two withdrawn cases, which have no images.
         overwrite: Replace ``out`` where it holds such a phantom download and nothing else.
-        on_case: Called with the patient of each case when it is written, for a progress bar.
+        track: Goes over the numbers of the cases, as ``rich.progress.track`` does.
 
     Returns:
         Path: ``out``.
@@ -59,33 +68,56 @@ def write_download(
     Raises:
         ValueError: If an argument is none of its choices or the shape is too small.
         FileExistsError: If ``out`` is not empty and may not be replaced.
-        RuntimeError: If the transfer syntax has no encoder here.
+        RuntimeError: If the transfer syntax has no encoder here; it says what to install.
     """
-    _check('layout', layout, IMAGES)
-    _check('slice_order', slice_order, SLICE_ORDERS)
-    _check('label_folder', label_folder, LABELS)
+    chosen = ((layout, IMAGES), (slice_order, SLICE_ORDERS), (label_folder, LABEL_FOLDERS))
+    for value, choices in chosen:
+        if value not in choices:
+            raise ValueError(f'write_download: {value!r} is none of {", ".join(choices)}.')
     if not UID(transfer_syntax).is_little_endian:
         raise ValueError(f'write_download: {UID(transfer_syntax).name} is not little endian.')
-    numbers = islice((n for n in count(1) if n not in WITHDRAWN), n_cases)
-    series = [CTSeries(number, seed) for number in numbers]
+    numbers = [n for n in range(1, n_cases + 1 + len(WITHDRAWN)) if n not in WITHDRAWN][:n_cases]
     with replace_folder(out, 'phantom download', KNOWN, overwrite, MARKER) as root:
-        for one in series:
-            volume, label, spacing = downloaded_case(seed, one.number, shape, slice_order)
-            files = series_files(root, one, shape[2], layout)
-            files[0].parent.mkdir(parents=True)
-            heights = -spacing[2] * np.arange(shape[2])
-            if slice_order == 'descending':
-                heights = heights[::-1]
-            for k, file in enumerate(files):
-                pixels = volume[..., k].T
-                one.write(file, k + 1, pixels, spacing[1::-1], heights[k], transfer_syntax)
-            save_label(label_file(root, one.number, label_folder), label, spacing)
-            if on_case is not None:
-                on_case(one.patient)
-        for number in WITHDRAWN if withdrawn else ():
-            _, label, spacing = downloaded_case(seed, number, shape, slice_order)
-            save_label(label_file(root, number, label_folder), label, spacing)
-        add_clutter(root, layout, series)
+        labels = root / LABEL_FOLDERS[label_folder]
+        labels.mkdir(parents=True)
+        metadata = ['Series UID,Collection,Subject ID,Study UID,Study Date,Modality']
+        for number in track([*numbers, *(WITHDRAWN if withdrawn else ())]):
+            volume, label, spacing = downloaded_case(seed, number, shape, slice_order)
+            image = nib.Nifti1Image(label, np.diag([*spacing, 1.0]))
+            nib.save(image, labels / f'label{number:04d}.nii.gz')
+            if number in WITHDRAWN:
+                continue
+            slices = [
+                _slice(seed, number, k + 1, volume[..., k].T, UID(transfer_syntax))
+                for k in range(shape[2])
+            ]
+            patient, study = slices[0].PatientID, slices[0].StudyInstanceUID
+            series = slices[0].SeriesInstanceUID
+            metadata.append(f'{series},Pancreas-CT,{patient},{study},{DATE},CT')
+            folder = (
+                root
+                / {
+                    'nbia': f'{IMAGES["nbia"]}/Pancreas-CT/{patient}/11-24-2015-'
+                    f'{patient.replace("_", "")}-Pancreas-{study[-5:]}/Pancreas-{series[-5:]}',
+                    'doi': f'DOI/{patient}/{study}/{series}',
+                    'bare': series,
+                }[layout]
+            )
+            folder.mkdir(parents=True)
+            names = [f'1-{k + 1:03d}.dcm' for k in range(shape[2])]
+            if layout == 'doi':
+                # Numbered as the server sent them, which is not the order of the slices.
+                order = np.random.default_rng([seed, number]).permutation(shape[2])
+                names = [f'{n:06d}.dcm' for n in order]
+            step = 1 if slice_order == 'ascending' else -1
+            heights = -spacing[2] * np.arange(shape[2])[::step]
+            for slice_, name, height in zip(slices, names, heights, strict=True):
+                slice_.PixelSpacing = [f'{size:.6f}' for size in spacing[1::-1]]
+                slice_.ImagePositionPatient = ['0', '0', f'{height:.6f}']
+                slice_.save_as(folder / name, enforce_file_format=True)
+        (root / IMAGES[layout] / 'metadata.csv').write_text('\n'.join(metadata) + '\n')
+        (root / IMAGES[layout] / 'LICENSE').write_text(NOTE)
+        (root / MARKER).write_text(NOTE)
     return Path(out).resolve()
 
 
@@ -107,16 +139,59 @@ def downloaded_case(
     return volume, label, tuple(round(size, 6) for size in spacing)
 
 
-def save_label(path: Path, label: np.ndarray, spacing: tuple[float, float, float]) -> None:
-    """Write a label (X, Y, Z) with a header that no DICOM header of the series agrees with.
+def _uid(seed: int, number: int, *part: object) -> str:
+    return generate_uid(entropy_srcs=['lsnet_mm phantom', *map(str, (seed, number, *part))])
 
-    It says that columns run to the right and, for the collection's order of slices, that these run
-    to the head: both wrong. Whoever pairs by affine, and not by index, flips the label.
+
+def _slice(
+    seed: int, number: int, instance: int, pixels: np.ndarray, transfer_syntax: UID
+) -> Dataset:
+    """A slice without its place: the headers of Pancreas-CT and its quirks.
+
+    As in the collection: rows run from the back to the front (ImageOrientationPatient
+    [1, 0, 0, 0, -1, 0], so the series' normal points to the feet), SliceThickness, SeriesNumber
+    and KVP are empty, StudyTime differs between the slices of one series, voxels are signed 16-bit
+    HU, and rescaling is 1 and 0 or, in every other case, absent. Unlike there, Manufacturer says
+    what it is, and there are names and dates: made up, for tests of privacy to search for.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(label, np.diag([*spacing, 1.0])), path)
-
-
-def _check(name: str, value: str, choices) -> None:
-    if value not in choices:
-        raise ValueError(f'write_download: {name} must be one of {[*choices]}, got {value!r}.')
+    data = Dataset()
+    data.SpecificCharacterSet = 'ISO_IR 100'
+    data.ImageType = ['ORIGINAL', 'PRIMARY', 'AXIAL']
+    data.SOPClassUID = CTImageStorage
+    data.SOPInstanceUID = _uid(seed, number, 'instance', instance)
+    data.StudyInstanceUID = _uid(seed, number, 'study')
+    data.SeriesInstanceUID = _uid(seed, number, 'series')
+    data.FrameOfReferenceUID = _uid(seed, number, 'frame')
+    data.InstanceNumber = str(instance)
+    data.StudyDate = DATE
+    data.StudyTime = f'1654{(47 + instance / 100) % 60:09.6f}'
+    data.AccessionNumber = f'FICT{number:04d}'
+    data.Modality = 'CT'
+    data.Manufacturer = 'lsnet_mm phantom'
+    data.InstitutionName = 'FICTITIOUS HOSPITAL'
+    data.ReferringPhysicianName = 'FICTITIOUS^DOCTOR'
+    data.StudyDescription = data.SeriesDescription = 'Pancreas'
+    data.PatientName = f'FICTITIOUS^PATIENT {number:04d}'
+    data.PatientID = data.StudyID = f'PANCREAS_{number:04d}'
+    data.PatientBirthDate = f'19{number % 100:02d}0101'
+    data.PatientSex = 'O'
+    data.BodyPartExamined = 'PANCREAS'
+    data.SliceThickness = data.KVP = data.SeriesNumber = data.AcquisitionNumber = None
+    data.ImageOrientationPatient = ['1', '0', '0', '0', '-1', '0']
+    data.SamplesPerPixel = data.PixelRepresentation = 1
+    data.PhotometricInterpretation = 'MONOCHROME2'
+    data.BitsAllocated = data.BitsStored = 16
+    data.HighBit = 15
+    if number % 2:
+        data.RescaleIntercept, data.RescaleSlope = '0', '1'
+    data.private_block(0x13, 'CTP', create=True).add_new(0x10, 'LO', 'Pancreas-CT')
+    data.Rows, data.Columns = pixels.shape
+    data.PixelData = np.ascontiguousarray(pixels, '<i2').tobytes()
+    data['PixelData'].VR = 'OW'
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if transfer_syntax.is_encapsulated:
+        data.compress(transfer_syntax, generate_instance_uid=False)
+    else:
+        data.file_meta.TransferSyntaxUID = transfer_syntax
+    return data

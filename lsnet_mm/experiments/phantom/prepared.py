@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nibabel as nib
@@ -20,7 +20,7 @@ def write_prepared(
     seed: int = 0,
     organs: int = 1,
     overwrite: bool = False,
-    on_case: Callable[[str], None] | None = None,
+    track: Callable[[list[str]], Iterable[str]] = iter,
 ) -> Path:
     """Write phantoms in the prepared layout that ``PancreasCTDataset`` and nnU-Net read.
 
@@ -31,7 +31,7 @@ def write_prepared(
         seed: Of the whole set.
         organs: Classes besides the background: 1 is the pancreas, 2 adds the spleen.
         overwrite: Replace ``out`` where it holds a prepared data set and nothing else.
-        on_case: Called with the name of each case when it is written, for a progress bar.
+        track: Goes over the names of the cases, as ``rich.progress.track`` does.
 
     Returns:
         Path: ``out``.
@@ -44,15 +44,18 @@ def write_prepared(
         raise ValueError(f'write_prepared: {FOLDS} folds need {FOLDS} cases, got {n_cases}.')
     cases = [f'PANCREAS_{number:04d}' for number in range(1, n_cases + 1)]
     with replace_folder(out, 'prepared data set', LAYOUT, overwrite) as folder:
-        for part in ('imagesTr', 'labelsTr'):
-            (folder / part).mkdir()
-        for number, case in enumerate(cases, start=1):
+        (folder / 'imagesTr').mkdir()
+        (folder / 'labelsTr').mkdir()
+        for number, case in enumerate(track(cases), start=1):
             volume, label, spacing = make_case(seed, number, shape, organs)
-            _save(folder / 'imagesTr' / f'{case}_0000.nii', volume, spacing)
-            _save(folder / 'labelsTr' / f'{case}.nii', label, spacing)
-            if on_case is not None:
-                on_case(case)
-        _save_json(folder / 'splits_final.json', contiguous_folds(cases, FOLDS))
+            # Columns run to the patient's left and rows to the front, as in Pancreas-CT; NIfTI's
+            # axes point to the right, the front and up.
+            affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
+            paths = (f'imagesTr/{case}_0000.nii', f'labelsTr/{case}.nii')
+            for path, voxels in zip(paths, (volume, label), strict=True):
+                image = nib.Nifti1Image(voxels, affine)
+                image.header.set_xyzt_units('mm')
+                nib.save(image, folder / path)
         description = {
             'name': 'phantom',
             'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
@@ -61,18 +64,7 @@ def write_prepared(
             'numTraining': n_cases,
             'file_ending': '.nii',
         }
-        _save_json(folder / 'dataset.json', description)
+        folds = contiguous_folds(cases, FOLDS)
+        for name, content in (('splits_final', folds), ('dataset', description)):
+            (folder / f'{name}.json').write_text(json.dumps(content, indent=2) + '\n')
     return Path(out).resolve()
-
-
-def _save(path: Path, array: np.ndarray, spacing: tuple[float, float, float]) -> None:
-    # Columns run to the patient's left and rows to the front, as in Pancreas-CT; NIfTI's axes
-    # point to the right, the front and up.
-    affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
-    image = nib.Nifti1Image(array, affine)
-    image.header.set_xyzt_units('mm')
-    nib.save(image, path)
-
-
-def _save_json(path: Path, content: dict | list) -> None:
-    path.write_text(json.dumps(content, indent=2) + '\n')
