@@ -9,6 +9,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 
+import lsnet_mm.models  # noqa: F401  registers
+
 from ...utils.config_parts import config_parts
 from ...utils.pretrained import train_from_scratch
 from ..reproduction.composing import ROOT
@@ -17,9 +19,6 @@ STOCK = Path(mmseg.__file__).parent / '.mim' / 'configs'
 
 OPS = 'mmcv._ext'  # mmcv's compiled operations
 UPERNET = 'upernet_r18_4xb4-160k_ade20k-512x512'
-FPN_TWINS = 'twins_pcpvt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512'
-SEGNEXT = 'segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512'
-STDC = 'stdc1_4xb12-80k_cityscapes-512x1024'
 FOUR = (0, 1, 2, 3)
 RESNET = dict(type='ResNet', depth=18)
 UNET = dict(type='UNetNeck')
@@ -30,8 +29,8 @@ BEIT = dict(PLAIN, img_size=(128, 128), init_values=0.1)  # it takes images of t
 # L-Nets by name. A string is a file of configs/_base_/models with the whole of it; else it is a
 # backbone, anything that gives several scales, or a list of a backbone and the necks that follow.
 # Without necks a U-Net follows. A neck gets its `in_channels` from the maps that come, finest
-# first; F' has a quarter of the image's resolution. `of` in a backbone takes that of one of
-# MMSegmentation's configs.
+# first; F' has a quarter of the image's resolution. A backbone without `type` is that of the S-Net,
+# with what is there changed.
 LOCALIZERS = dict(
     resnet18='lnet_unet_r18',
     resnet50='lnet_unet_r50',
@@ -47,9 +46,9 @@ LOCALIZERS = dict(
     resnext50=dict(type='ResNeXt', depth=50, groups=32, base_width=4),
     resnest50=dict(type='ResNeSt', depth=50, stem_channels=64, radix=2, avg_down_stride=True),
     # From an eighth on: a third step, without a skip, leads to a quarter.
-    stdc1=dict(of=STDC),
-    mscan_t=dict(of=SEGNEXT, drop_path_rate=0.0),
-    pcpvt_s=dict(of=FPN_TWINS, drop_path_rate=0.0),
+    stdc1=dict(),
+    mscan_t=dict(drop_path_rate=0.0),
+    pcpvt_s=dict(drop_path_rate=0.0),
     # A neck of the library's makes the scales of what has one.
     vit=[
         dict(PLAIN, type='VisionTransformer', img_size=(320, 320)),
@@ -115,17 +114,17 @@ COMBINATIONS = dict(
     unet_fcn=_s_net('unet-s5-d16_fcn_4xb4-ce-1.0-dice-3.0-40k_hrf-256x256'),
     bisenetv2=_s_net('bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024'),
     fast_scnn=_s_net('fast_scnn_8xb4-160k_cityscapes-512x1024'),
-    stdc=_s_net(STDC, 'stdc1'),
+    stdc=_s_net('stdc1_4xb12-80k_cityscapes-512x1024', 'stdc1'),
     # Its boundary loss needs GenerateEdge in the training pipeline, as in its own config.
     pidnet=_s_net('pidnet-s_2xb6-120k_1024x1024-cityscapes'),
     ddrnet=_s_net('ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024'),
-    segnext=_s_net(SEGNEXT, 'mscan_t'),
+    segnext=_s_net('segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512', 'mscan_t'),
     # Transformers.
     upernet_swin=_s_net(
         'swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512', 'swin_t'
     ),
     segformer=_s_net('segformer_mit-b0_8xb2-160k_ade20k-512x512', 'mit_b0'),
-    fpn_twins=_s_net(FPN_TWINS, 'pcpvt_s'),
+    fpn_twins=_s_net('twins_pcpvt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512', 'pcpvt_s'),
     upernet_vit=_s_net('vit_deit-s16_mln_upernet_8xb2-160k_ade20k-512x512', 'vit'),
     segmenter=_s_net('segmenter_vit-t_mask_8xb1-160k_ade20k-512x512', 'vit'),
     upernet_beit=_s_net(
@@ -173,12 +172,12 @@ def two_stage_model(
     """
     model = Config.fromfile(ROOT / 'configs/_base_/models/lsnet_r18_r34_unet.py').model
     model.pop('test_cfg')  # scores beside the prediction
-    model.localizer = localizer_config(localizer)
+    model.segmentor = stock_model(config, changes)
+    model.localizer = localizer_config(localizer, model.segmentor)
     model.localizer.head.test_cfg = dict(score_thr=-1.0)
     model.localizer_size = size and (size, size)
     crop_size = size or crop_size
     model.roi_extractor.update(size=(crop_size, crop_size), margin=crop_size // 20)
-    model.segmentor = stock_model(config, changes)
     model.segmentor.pop('data_preprocessor', None)  # one serves both nets
     if same_backbone:
         model.segmentor.backbone = deepcopy(model.localizer.backbone)
@@ -190,18 +189,17 @@ def two_stage_model(
     return model
 
 
-def localizer_config(name: str) -> ConfigDict:
-    """The config of an L-Net out of ``LOCALIZERS``, from random weights."""
+def localizer_config(name: str, other: dict) -> ConfigDict:
+    """The config of one of ``LOCALIZERS`` beside the ``other`` net, from random weights."""
     parts = deepcopy(LOCALIZERS[name])
     file = parts if isinstance(parts, str) else 'lnet_unet_r18'
     localizer = Config.fromfile(ROOT / f'configs/_base_/models/{file}.py').localizer
     train_from_scratch(localizer)
     if not isinstance(parts, str):
         backbone, *necks = parts if isinstance(parts, list) else [parts, dict(type='UNetNeck')]
-        if 'of' in backbone:
-            stock = stock_model(backbone.pop('of')).backbone
+        if 'type' not in backbone:
             # Some of the library's backbones are a net around another.
-            backbone = dict(stock.get('backbone_cfg', stock), **backbone)
+            backbone = dict(other.backbone.get('backbone_cfg', other.backbone), **backbone)
         fit_channels(backbone, *necks)
         localizer.backbone, localizer.neck = backbone, necks
     return localizer

@@ -23,8 +23,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS, init_default_scope
 from rich.progress import track
 
-import lsnet_mm.datasets
-import lsnet_mm.models  # noqa: F401  registers, as the other
+import lsnet_mm.datasets  # noqa: F401  registers
 
 from ...engine.loops.alternating_loop import PHASES
 from ...evaluation.complexity import count_gflops, count_params

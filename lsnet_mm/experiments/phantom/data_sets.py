@@ -1,5 +1,6 @@
-"""Pancreas-CT as TCIA's tools leave it on a disk, with phantoms in it."""
+"""Phantoms on a disk: prepared, or as TCIA's tools leave Pancreas-CT."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -8,8 +9,12 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from ...preparation import contiguous_folds
 from ...utils.files import replace_folder
-from .case import make_case
+from .case import ORGANS, make_case
+
+PREPARED = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
+FOLDS = 4
 
 DATE = '20151124'
 IMAGES = {'nbia': 'manifest-1599750808610', 'doi': 'DOI', 'bare': ''}
@@ -21,6 +26,63 @@ MARKER = 'PHANTOM.txt'
 NOTE = 'Procedural data of lsnet_mm in the layout of a TCIA download. No patient, no result.\n'
 # All names at the top of such a folder. Those of bare series are UIDs.
 KNOWN = (MARKER, LABELS, IMAGES['nbia'], 'DOI', '1.2.826.*', 'LICENSE', 'metadata.csv')
+
+
+def write_prepared(
+    out: str | Path,
+    n_cases: int = 12,
+    shape: tuple[int, int, int] = (128, 128, 24),
+    seed: int = 0,
+    organs: int = 1,
+    overwrite: bool = False,
+    track: Callable[[list[str]], Iterable[str]] = iter,
+) -> Path:
+    """Write phantoms in the prepared layout that ``PancreasCTDataset`` and nnU-Net read.
+
+    Args:
+        out: Folder to make; its parents are made too.
+        n_cases: At least 4, one for each fold.
+        shape: (X, Y, Z) voxels of a volume.
+        seed: Of the whole set.
+        organs: Classes besides the background: 1 is the pancreas, 2 adds the spleen.
+        overwrite: Replace ``out`` where it holds a prepared data set and nothing else.
+        track: Goes over the names of the cases, as ``rich.progress.track`` does.
+
+    Returns:
+        Path: ``out``.
+
+    Raises:
+        ValueError: If there are too few cases or the shape is too small.
+        FileExistsError: If ``out`` is not empty and may not be replaced.
+    """
+    if n_cases < FOLDS:
+        raise ValueError(f'write_prepared: {FOLDS} folds need {FOLDS} cases, got {n_cases}.')
+    cases = [f'PANCREAS_{number:04d}' for number in range(1, n_cases + 1)]
+    with replace_folder(out, 'prepared data set', PREPARED, overwrite) as folder:
+        (folder / 'imagesTr').mkdir()
+        (folder / 'labelsTr').mkdir()
+        for number, case in enumerate(track(cases), start=1):
+            volume, label, spacing = make_case(seed, number, shape, organs)
+            # Columns run to the patient's left and rows to the front, as in Pancreas-CT; NIfTI's
+            # axes point to the right, the front and up.
+            affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
+            paths = (f'imagesTr/{case}_0000.nii', f'labelsTr/{case}.nii')
+            for path, voxels in zip(paths, (volume, label), strict=True):
+                image = nib.Nifti1Image(voxels, affine)
+                image.header.set_xyzt_units('mm')
+                nib.save(image, folder / path)
+        description = {
+            'name': 'phantom',
+            'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
+            'channel_names': {'0': 'CT'},
+            'labels': {name: value for value, name in enumerate(('background', *ORGANS[:organs]))},
+            'numTraining': n_cases,
+            'file_ending': '.nii',
+        }
+        folds = contiguous_folds(cases, FOLDS)
+        for name, content in (('splits_final', folds), ('dataset', description)):
+            (folder / f'{name}.json').write_text(json.dumps(content, indent=2) + '\n')
+    return Path(out).resolve()
 
 
 def write_download(
@@ -109,8 +171,7 @@ def write_download(
                 # Numbered as the server sent them, which is not the order of the slices.
                 order = np.random.default_rng([seed, number]).permutation(shape[2])
                 names = [f'{n:06d}.dcm' for n in order]
-            step = 1 if slice_order == 'ascending' else -1
-            heights = -spacing[2] * np.arange(shape[2])[::step]
+            heights = -spacing[2] * np.arange(shape[2])[:: 1 if slice_order == 'ascending' else -1]
             for slice_, name, height in zip(slices, names, heights, strict=True):
                 slice_.PixelSpacing = [f'{size:.6f}' for size in spacing[1::-1]]
                 slice_.ImagePositionPatient = ['0', '0', f'{height:.6f}']
@@ -143,9 +204,7 @@ def _uid(seed: int, number: int, *part: object) -> str:
     return generate_uid(entropy_srcs=['lsnet_mm phantom', *map(str, (seed, number, *part))])
 
 
-def _slice(
-    seed: int, number: int, instance: int, pixels: np.ndarray, transfer_syntax: UID
-) -> Dataset:
+def _slice(seed: int, number: int, instance: int, pixels: np.ndarray, syntax: UID) -> Dataset:
     """A slice without its place: the headers of Pancreas-CT and its quirks.
 
     As in the collection: rows run from the back to the front (ImageOrientationPatient
@@ -190,8 +249,8 @@ def _slice(
     data['PixelData'].VR = 'OW'
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    if transfer_syntax.is_encapsulated:
-        data.compress(transfer_syntax, generate_instance_uid=False)
+    if syntax.is_encapsulated:
+        data.compress(syntax, generate_instance_uid=False)
     else:
-        data.file_meta.TransferSyntaxUID = transfer_syntax
+        data.file_meta.TransferSyntaxUID = syntax
     return data
