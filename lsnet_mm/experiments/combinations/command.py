@@ -120,7 +120,7 @@ def try_out(model: dict, size: int, organs: int, repeats: int = 1, device: str =
         by phase; ``seconds`` of a step and of a prediction.
 
     Raises:
-        ValueError: If a loss is not finite, a backbone gets no gradient or a mask is none.
+        ValueError: If a loss is not finite, a backbone gets no gradient or an output is amiss.
     """
     init_default_scope('mmseg')
     batch, image = phantom_batch(size, organs), torch.zeros(1, 3, size, size, device=device)
@@ -163,6 +163,12 @@ def try_out(model: dict, size: int, organs: int, repeats: int = 1, device: str =
         mask = sample.pred_sem_seg.data
         if mask.shape != (1, size, size) or not 0 <= mask.min() <= mask.max() <= organs:
             raise ValueError(f'a mask of {tuple(mask.shape)} with labels {mask.unique().tolist()}')
+        if sample.pred_instances.bboxes.shape != (1, 4):
+            raise ValueError(f'{len(sample.pred_instances)} boxes in an image, where one is asked')
+    with torch.no_grad():
+        crop = model(image, mode='tensor')[1].shape[2:]
+    if crop != tuple(model.roi_extractor.size):
+        raise ValueError(f'logits of {tuple(crop)} for a crop of {model.roi_extractor.size}')
     own = count_gflops(model, image, model.localizer)
     backbones = {key: net.backbone for key, net in nets.items()}
     return dict(
