@@ -1,7 +1,6 @@
 """Procedural abdominal CT: data for tests and demonstrations, never for results."""
 
 from .case import make_case
-from .download import downloaded_case, write_download
-from .prepared import write_prepared
+from .data_sets import downloaded_case, write_download, write_prepared
 
 __all__ = ['downloaded_case', 'make_case', 'write_download', 'write_prepared']

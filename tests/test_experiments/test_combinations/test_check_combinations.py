@@ -1,17 +1,17 @@
 """The tool's files, its table, and what it does with a combination that fails."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lsnet_mm.experiments.combinations import command as module
-from lsnet_mm.experiments.combinations.combination import read_combinations
-from lsnet_mm.experiments.combinations.command import main, markdown, summary
+from lsnet_mm.experiments.combinations import command
+from lsnet_mm.experiments.combinations.catalogue import COMBINATIONS
+from lsnet_mm.experiments.combinations.command import main, report, row
 
 ROOT = Path(__file__).parents[3]
 SMALL = ['--size', '64', '--repeats', '1']
+RESULTS = json.loads((ROOT / 'results' / 'combinations.json').read_text())
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -19,12 +19,10 @@ pytestmark = pytest.mark.filterwarnings('ignore')
 @pytest.fixture
 def few(monkeypatch):
     """One that works, one whose S-Net does not fit its backbone, one that needs what is not."""
-    good = read_combinations()['segformer']
-    bad = replace(good, name='bad', changes=dict(decode_head=dict(in_channels=[1, 2, 3, 4])))
-    absent = replace(good, name='absent', needs=('no_such_module',))
-    found = {c.name: c for c in (good, bad, absent)}
-    monkeypatch.setattr(module, 'read_combinations', lambda: found)
-    return found
+    good = COMBINATIONS['segformer']
+    bad = dict(good, changes=dict(decode_head=dict(in_channels=[1, 2, 3, 4])))
+    absent = dict(good, needs=('no_such_module',))
+    monkeypatch.setattr(command, 'COMBINATIONS', dict(segformer=good, bad=bad, absent=absent))
 
 
 def test_failures_are_rows_and_end_with_1(few, tmp_path, capsys):
@@ -41,7 +39,7 @@ def test_failures_are_rows_and_end_with_1(few, tmp_path, capsys):
     assert absent == absent | dict(status='not run', reason='no_such_module not installed')
     text = docs.read_text()
     assert text.startswith('before\n<!-- combinations -->\n1 of 3 combinations trained')
-    assert text.endswith(markdown(results) + '\n<!-- end -->\nafter\n')
+    assert text.endswith(report(results) + '<!-- end -->\nafter\n')
     assert '| not run: no_such_module not installed |' in text and 'failed: RuntimeError' in text
 
 
@@ -52,35 +50,34 @@ def test_chosen_rows_are_printed_only(few, tmp_path, monkeypatch, capsys):
     assert '| segformer | MixVisionTransformer | 64 |' in capsys.readouterr().out
 
 
-def test_a_device_that_is_not_there(few, capsys, tmp_path):
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--device', 'cuda:99'], '--device: device cuda:99: '),
+        (['--rows', 'segformer', 'unet'], '--rows: unet not in combinations/catalogue.py'),
+    ],
+)
+def test_arguments_that_are_not_there(few, capsys, tmp_path, arguments, message):
     with pytest.raises(SystemExit):
-        main([*SMALL, '--out', str(tmp_path / 'new.json'), '--device', 'cuda:99'])
-    assert '--device: device cuda:99: ' in capsys.readouterr().err
+        main([*SMALL, '--out', str(tmp_path / 'new.json'), *arguments])
+    assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_that_is_not_there(few, capsys):
-    with pytest.raises(SystemExit):
-        main(['--rows', 'segformer', 'unet'])
-    assert '--rows: unet not in combinations/catalogue.py' in capsys.readouterr().err
-
-
 def test_the_document_is_what_the_file_says():
-    results = json.loads((ROOT / 'results' / 'combinations.json').read_text())
     text = (ROOT / 'docs' / 'combinations.md').read_text()
-    expected = f'{summary(results)}\n\n{markdown(results)}'
-    assert f'<!-- combinations -->\n{expected}\n<!-- end -->' in text
+    assert f'<!-- combinations -->\n{report(RESULTS)}<!-- end -->' in text
 
 
-def test_the_file_has_all_combinations_as_they_are():
-    results = json.loads((ROOT / 'results' / 'combinations.json').read_text())
-    rows = {row['name']: row for row in results['rows']}
-    combinations = read_combinations()
-    assert list(rows) == list(combinations)
-    for name, combination in combinations.items():
-        assert rows[name]['localizer'] == combination.localizer_name
-        assert rows[name]['segmentor'] == combination.config
-        assert rows[name]['changed'] == sorted(combination.changes)
-    done = [row for row in rows.values() if row['status'] == 'ok']
-    families = {name.removesuffix('V1c') for row in done for name in row['backbones'].values()}
+def test_the_file_has_all_combinations_as_they_are(monkeypatch):
+    monkeypatch.setattr(command, 'find_spec', lambda name: None)  # try none of them
+    monkeypatch.setattr(command, 'try_out', lambda *args: {})
+    monkeypatch.setattr(command, 'two_stage_model', lambda **entry: None)
+    assert [found['name'] for found in RESULTS['rows']] == list(COMBINATIONS)
+    for found in RESULTS['rows']:
+        expected = row(found['name'], RESULTS['settings']['size'], 1, 'cpu')
+        for key in ('localizer', 'segmentor', 'changed', 'sizes'):
+            assert found[key] == expected[key], found['name']
+    done = [found for found in RESULTS['rows'] if found['status'] == 'ok']
+    families = {name.removesuffix('V1c') for found in done for name in found['backbones'].values()}
     assert len(done) >= 25 and len(families) >= 12
