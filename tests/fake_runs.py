@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
-from lsnet_mm.experiments.reproduction import Run
-from lsnet_mm.experiments.reproduction.run import HASH_FILE
+from lsnet_mm.experiments.reproduction.run import HASH_FILE, Run
 
 TRAIN = """
 import json, os, pathlib, sys, time
@@ -64,7 +63,7 @@ def write_fake_tools(root: Path, runs: list[Run], fail: str = '', sleep=0, epoch
 def put_checkpoint(run: Run, epoch: int, sha256: str | None = None) -> None:
     """A work folder as if it had been trained so far, elsewhere, and moved here."""
     run.work_dir.mkdir(parents=True, exist_ok=True)
-    (run.work_dir / HASH_FILE).write_text((sha256 or run.training_sha256()) + '\n')
+    (run.work_dir / HASH_FILE).write_text((sha256 or run.sha256(training=True)) + '\n')
     (run.work_dir / f'epoch_{epoch}.pth').touch()
     (run.work_dir / 'last_checkpoint').write_text(f'/elsewhere/epoch_{epoch}.pth')
 

@@ -3,25 +3,19 @@ carry no figures from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class System:
-    """What is trained and tested: a config and options, under a name of its own.
+    """What is trained and tested: a config and options, under a name of its own."""
 
-    Attributes:
-        name: Of its result folders.
-        config: Stem of a file below ``configs/``.
-        options: To that config, as in ``--cfg-options``.
-        weights: The system whose checkpoint is tested; None trains its own.
-    """
-
-    name: str
-    config: str
+    name: str  #: of its result folders
+    config: str  #: stem of a file below ``configs/``
+    #: to that config, as in ``--cfg-options``
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
-    weights: System | None = None
+    weights: System | None = None  #: whose checkpoint is tested; None trains its own
 
     @classmethod
     def of(cls, config: str) -> System:
@@ -39,50 +33,32 @@ class System:
 
 @dataclass(frozen=True)
 class Row:
-    """A system in a table.
-
-    Attributes:
-        label: Its name in the table.
-        system: What is trained and tested.
-        reference: The system that the row is compared with, by slices; None compares with none.
-        paper: The paper's own figures by the names of columns, as printed there.
-    """
+    """A system in a table."""
 
     label: str
     system: System
-    reference: System | None = None
+    reference: System | None = None  #: that the row is compared with, by slices
+    #: the paper's own figures by the names of columns, as printed there
     paper: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables, or that of the presets.
+    """One of the paper's tables, or that of the presets."""
 
-    Attributes:
-        number: In the paper; the presets' is 5.
-        title: What it shows.
-        rows: In their order.
-        columns: Measured figures: key of a metric (see ``Record.scores``) by header.
-        train_split: The slices of training are scored too.
-    """
-
-    number: int
+    number: int  #: in the paper; the presets' is 5
     title: str
     rows: tuple[Row, ...]
-    columns: Mapping[str, str]
-    train_split: bool = False
+    columns: Mapping[str, str]  #: keys of metrics (see ``Record.scores``) by header
+    train_split: bool = False  #: the slices of training are scored too
 
     def short(self) -> Table:
         """The rows that the paper has too, with masks and boxes in a figure each: for a README."""
-        rows = [
-            replace(row, paper={'DSC': row.paper['DSC']}) for row in self.rows if 'DSC' in row.paper
-        ]
-        keys = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
-        columns = {name: key for name, key in self.columns.items() if key in keys}
-        return replace(self, rows=tuple(rows), columns=columns)
+        paper = [row for row in self.rows if 'DSC' in row.paper]
+        rows = tuple(replace(row, paper={'DSC': row.paper['DSC']}) for row in paper)
+        return replace(self, rows=rows, columns=_MASKS | _BOXES)
 
 
-SCALES = ('small', 'paper')
 #: The config of each net by scale. ``small``: of width 16, all but Table 5's on 160x160 pixels,
 #: which a CPU trains in minutes. ``paper``: ResNet-18 and ResNet-34 on 320x320 pixels.
 _CONFIGS = {
@@ -101,30 +77,30 @@ _CONFIGS = {
     'accurate': ('lsnet_small_unet_slices_accurate', 'lsnet_r18_r34_unet_pancreas_accurate'),
     'fast': ('lsnet_small_unet_slices_fast', 'lsnet_r18_r34_unet_pancreas_fast'),
 }
-#: Of L-Net's mask branch; volumes have empty slices, folders of slices none.
-_MASKS = {
-    'small': {'type': 'FocalDiceLoss'},
-    'paper': {'type': 'FocalDiceLoss', 'batch_dice': True},
-}
-_TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
+_TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 # The mask of one round gives the next box, until two masks agree or ten rounds (Zhou et al., 2017).
 _ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
+_MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
+_BOXES = {'box mIoU': 'box/miou'}
+_SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
 
 
-def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
-    """The systems that the tables compare; L-SNet with the margin of its baselines, if given."""
-    s = {key: System.of(names[SCALES.index(scale)]) for key, names in _CONFIGS.items()}
-    if margin is not None:
-        for key in ('lsnet', 'lsnet_fcn'):
-            s[key] = s[key].trained(f'margin{margin}', {'model.roi_extractor.margin': margin})
+def _systems(scale: int) -> dict[str, System]:
+    """The systems that the tables compare: of the narrow nets (0), or of the paper's (1)."""
+    s = {key: System.of(configs[scale]) for key, configs in _CONFIGS.items()}
+    mask = {'type': 'FocalDiceLoss'}
+    if scale:
+        for key in ('lsnet', 'lsnet_fcn'):  # the margin of their baselines
+            s[key] = s[key].trained('margin15', {'model.roi_extractor.margin': 15})
+        mask['batch_dice'] = True  # volumes have empty slices, folders of slices none
     s['unet_bce'] = s['unet'].trained('bce', {'model.decode_head.loss_decode': _BCE})
     true_boxes = {'model.roi_mixing': {'type': 'RoIMixing', 'ratio': 1.0}}
     s['c2f_gt'] = s['c2f'].trained('gt', true_boxes)
     s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
     for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
         s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
-    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': _MASKS[scale]})
+    s['mask'] = s['lsnet'].trained('mask', {'model.localizer.head.loss_mask': mask})
     s['no_veto'] = s['mask'].tested('no_veto', {'model.localizer.head.test_cfg.veto_thr': 0})
     for key in ('lsnet', 'gamma0', 'gamma1'):
         s[f'{key}_fixed'] = s[key].trained('fixed', {'model.moving_target': False})
@@ -138,89 +114,57 @@ def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     return s
 
 
-SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
-MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
-BOXES = {'box mIoU': 'box/miou'}
-
-
-def _figures(*names: str) -> Callable[..., dict[str, str]]:
-    """Takes the paper's figures in the order of these columns."""
-    return lambda *figures: dict(zip(names, figures, strict=True))
-
-
-def _table1(s: dict[str, System]) -> Table:
-    paper = _figures('DSC', 'precision', 'recall')
-    unet, fcn = s['lsnet'], s['lsnet_fcn']
-    rows = [
-        Row('U-Net', s['unet'], unet, paper('86.56', '89.60', '90.29')),
-        Row('Attention U-Net', s['attention'], unet, paper('86.88', '89.60', '90.29')),
-        Row('Coarse-to-fine U-Net', s['c2f'], unet, paper('87.41', '90.05', '91.36')),
-        Row('L-SNet (U-Net)', unet, None, paper('88.20', '92.50', '90.45')),
-        Row('FCN', s['fcn'], fcn, paper('84.28', '88.68', '86.85')),
-        Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, paper('86.16', '91.78', '87.84')),
-        Row('L-SNet (FCN)', fcn, None, paper('87.20', '92.60', '89.07')),
+def _tables(s: Mapping[str, System]) -> dict[int, Table]:
+    """By number; each row is compared with the one that its argument is about."""
+    ours, fcn = s['lsnet'], s['lsnet_fcn']
+    names = ('DSC', 'precision', 'recall')
+    peers = (
+        Row('U-Net', s['unet'], ours, _paper(names, '86.56', '89.60', '90.29')),
+        Row('Attention U-Net', s['attention'], ours, _paper(names, '86.88', '89.60', '90.29')),
+        Row('Coarse-to-fine U-Net', s['c2f'], ours, _paper(names, '87.41', '90.05', '91.36')),
+        Row('L-SNet (U-Net)', ours, None, _paper(names, '88.20', '92.50', '90.45')),
+        Row('FCN', s['fcn'], fcn, _paper(names, '84.28', '88.68', '86.85')),
+        Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, _paper(names, '86.16', '91.78', '87.84')),
+        Row('L-SNet (FCN)', fcn, None, _paper(names, '87.20', '92.60', '89.07')),
         Row('L-SNet (U-Net), mask branch', s['mask'], s['c2f']),
         Row('L-SNet (U-Net), mask branch without veto', s['no_veto'], s['c2f']),
-        Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], unet),
+        Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], ours),
         Row('Coarse-to-fine U-Net, rounds', s['c2f_rounds'], s['lsnet_rounds']),
-        Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], unet),
+        Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], ours),
         Row('Coarse-to-fine FCN, rounds', s['c2f_fcn_rounds'], s['lsnet_fcn_rounds']),
         Row('L-SNet (FCN), rounds', s['lsnet_fcn_rounds'], fcn),
-        Row('PSPNet', s['pspnet'], unet),
-        Row('DeepLabV3', s['deeplabv3'], unet),
-        Row('RSTN', s['rstn'], unet),
+        Row('PSPNet', s['pspnet'], ours),
+        Row('DeepLabV3', s['deeplabv3'], ours),
+        Row('RSTN', s['rstn'], ours),
         Row('RSTN, rounds', s['rstn_rounds'], s['lsnet_rounds']),
-    ]
-    scores = {'precision': 'slice_fg/precision', 'recall': 'slice_fg/recall'}
-    columns = MASKS | scores | {'DSC by case': 'case/dsc'} | BOXES | SIZE
-    return Table(1, 'L-SNet and its peers', tuple(rows), columns)
-
-
-def _table2(s: dict[str, System]) -> Table:
-    """Each row against the one before: what a part is worth."""
-    rows = (
+    )
+    scores = {name: f'slice_fg/{name}' for name in names[1:]} | {'DSC by case': 'case/dsc'}
+    parts = (
         Row('S-Net with BCE', s['unet_bce'], None, {'DSC': '84.69'}),
         Row('+ our loss', s['unet'], s['unet_bce'], {'DSC': '86.51'}),
         Row('+ L-Net, hard crop', s['hard_crop'], s['unet'], {'DSC': '87.86'}),
-        Row('+ RR', s['lsnet'], s['hard_crop'], {'DSC': '88.20'}),
+        Row('+ RR', ours, s['hard_crop'], {'DSC': '88.20'}),
     )
-    return Table(2, 'What each part is worth', rows, MASKS | BOXES | SIZE)
-
-
-def _table3(s: dict[str, System]) -> Table:
-    paper = _figures('box mIoU', 'DSC', 'params of the first stage (M)')
-    rows = (
-        Row('U-Net', s['c2f'], None, paper('83.83', '87.41', '14.33')),
-        Row('L-Net', s['hard_crop'], s['c2f'], paper('86.58', '87.86', '14.50')),
+    names = ('box mIoU', 'DSC', 'params of the first stage (M)')
+    stages = (
+        Row('U-Net', s['c2f'], None, _paper(names, '83.83', '87.41', '14.33')),
+        Row('L-Net', s['hard_crop'], s['c2f'], _paper(names, '86.58', '87.86', '14.50')),
     )
-    first = {
-        'params of the first stage (M)': 'localizer/params',
-        'GFLOPs of the first stage': 'localizer/gflops',
-    }
-    return Table(3, 'The first stage of coarse-to-fine', rows, BOXES | MASKS | first | SIZE)
-
-
-def _table4(s: dict[str, System]) -> Table:
-    paper = _figures('box mIoU in training', 'box mIoU in validation', 'DSC')
-    ours = s['lsnet']
-    rows = (
-        Row('gamma 0', s['gamma0'], ours, paper('92.03', '86.58', '87.86')),
-        Row('gamma 0.01', s['gamma001'], ours, paper('88.09', '84.88', '88.05')),
-        Row('gamma 0.1', ours, None, paper('88.24', '84.98', '88.20')),
-        Row('gamma 1', s['gamma1'], ours, paper('86.84', '84.68', '87.21')),
+    first = {names[2]: 'localizer/params', 'GFLOPs of the first stage': 'localizer/gflops'}
+    names = ('box mIoU in training', 'box mIoU in validation', 'DSC')
+    gammas = (
+        Row('gamma 0', s['gamma0'], ours, _paper(names, '92.03', '86.58', '87.86')),
+        Row('gamma 0.01', s['gamma001'], ours, _paper(names, '88.09', '84.88', '88.05')),
+        Row('gamma 0.1', ours, None, _paper(names, '88.24', '84.98', '88.20')),
+        Row('gamma 1', s['gamma1'], ours, _paper(names, '86.84', '84.68', '87.21')),
         Row('gamma 0, fixed target', s['gamma0_fixed'], s['gamma0']),
         Row('gamma 0.1, fixed target', s['lsnet_fixed'], ours),
         Row('gamma 1, fixed target', s['gamma1_fixed'], s['gamma1']),
         Row('gamma 0, as many steps of L-Net', s['control'], ours),
         Row('hard crop', s['hard_crop'], ours),
     )
-    boxes = {'box mIoU in training': 'train/box/miou', 'box mIoU in validation': 'box/miou'}
-    return Table(4, 'The decay factor gamma', rows, boxes | MASKS | SIZE, train_split=True)
-
-
-def _table5(s: dict[str, System]) -> Table:
-    """Not the paper's."""
-    rows = (
+    both = {names[0]: 'train/box/miou', names[1]: 'box/miou'}
+    presets = (
         Row('U-Net', s['peer'], s['fast']),
         Row('L-SNet, paper', s['preset'], s['peer']),
         Row('L-SNet, accurate', s['accurate'], s['preset']),
@@ -229,16 +173,24 @@ def _table5(s: dict[str, System]) -> Table:
         Row('L-SNet, fast, half precision', s['half'], s['fast']),
         Row('L-SNet, fast, fused update', s['fused'], s['fast']),
     )
-    return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)
+    title = 'The first stage of coarse-to-fine'
+    tables = (
+        Table(1, 'L-SNet and its peers', peers, _MASKS | scores | _BOXES | _SIZE),
+        Table(2, 'What each part is worth', parts, _MASKS | _BOXES | _SIZE),
+        Table(3, title, stages, _BOXES | _MASKS | first | _SIZE),
+        Table(4, 'The decay factor gamma', gammas, both | _MASKS | _SIZE, train_split=True),
+        Table(5, 'The presets', presets, _MASKS | _BOXES | _SIZE),
+    )
+    return {table.number: table for table in tables}
 
 
-_BUILDERS = (_table1, _table2, _table3, _table4, _table5)
-_SYSTEMS = {'small': _systems('small'), 'paper': _systems('paper', margin=15)}
+def _paper(names: tuple[str, ...], *figures: str) -> dict[str, str]:
+    return dict(zip(names, figures, strict=True))
+
+
+_SYSTEMS = {'small': _systems(0), 'paper': _systems(1)}
 #: The tables by scale and number.
-TABLES = {
-    scale: {table.number: table for table in (build(systems) for build in _BUILDERS)}
-    for scale, systems in _SYSTEMS.items()
-}
+TABLES = {scale: _tables(systems) for scale, systems in _SYSTEMS.items()}
 
 
 def find_system(name: str) -> System:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from lsnet_mm.evaluation.results import read_run
 from lsnet_mm.experiments.phantom import write_prepared
-from lsnet_mm.experiments.reproduction import Row, System, Table, command, composing
+from lsnet_mm.experiments.reproduction import command, run
+from lsnet_mm.experiments.reproduction.tables import TABLES, Row, System, Table
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """
@@ -26,7 +28,7 @@ ARGUMENTS = ['--table', '4', '--data', 'phantom', '--scale', 'small']
 PROGRAM = """
 import sys
 sys.path[:0] = {path!r}
-from test_experiments.test_reproduction.test_reproduce import install
+from test_experiments.test_reproduction.test_command import install
 from lsnet_mm.experiments.reproduction.command import main
 install()
 sys.exit(main(sys.argv[1:]))
@@ -38,10 +40,10 @@ def install(replace=setattr):
     row = Row('L-SNet', System.of('tiny'))
     tables = {'small': {4: Table(4, 'Small', (row,), COLUMNS, train_split=True)}, 'paper': {}}
     replace(command, 'TABLES', tables)
-    replace(composing, 'find_config', lambda name: Path(f'{name}.py').resolve())
+    replace(run, 'find_config', lambda name: Path(f'{name}.py').resolve())
 
 
-def run(capfd, *more):
+def main(capfd, *more):
     code = command.main([*ARGUMENTS, *more])
     return code, ''.join(capfd.readouterr())
 
@@ -65,32 +67,25 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     assert 'with --resume goes on' in capfd.readouterr().err
 
     install(monkeypatch.setattr)
-    code, output = run(capfd)
+    code, output = main(capfd)
     assert code == 1
     assert 'of 3 epochs. Continue it with --resume, or move it away' in output
 
-    code, output = run(capfd, '--resume')
+    code, output = main(capfd, '--resume')
     assert code == 0, output
-    assert 'tiny seed0: training' in output and '1 done' in output
+    assert 'tiny seed0: train' in output and '1 done' in output
     result, rows = read_run('results/phantom/tiny/seed0')
     assert (result['config'], result['train']['epochs']) == ('tiny', 3)
     assert 0 < result['localizer']['gflops'] < result['gflops']
     split, _ = read_run('results/phantom/tiny/seed0/train_split')
     assert (result['data']['split'], split['data']['split']) == ('val', 'train')
     asked = (split['data'][key] for key in ('name', 'fold', 'split'))
-    assert split['config_sha256'] == composing.composed_sha256(System.of('tiny'), *asked)
+    assert split['config_sha256'] == run.composed_sha256(System.of('tiny'), *asked)
     table = Path('results/phantom/tables/table4_small.md').read_text()
     assert '| L-SNet | ' in table and 'not run' not in table
 
-    code, output = run(capfd)
+    code, output = main(capfd)
     assert (code, 'its result is there: skipped' in output) == (0, True)
-
-
-def refusal(capsys, *arguments):
-    with pytest.raises(SystemExit) as caught:
-        command.main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -98,10 +93,13 @@ def refusal(capsys, *arguments):
     [
         (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_small_unet_slices_gamma0'),
         (['--table', '6'], "invalid choice: '6'"),
+        (['--jobs', '0'], '--jobs must be at least 1, got 0'),
     ],
 )
 def test_what_cannot_be_asked_for(capsys, more, message):
-    assert message in refusal(capsys, *ARGUMENTS, *more)
+    with pytest.raises(SystemExit, match='2'):
+        command.main([*ARGUMENTS, *more])
+    assert message in capsys.readouterr().err
 
 
 def test_data_are_asked_for_first(here, capsys):
@@ -109,7 +107,66 @@ def test_data_are_asked_for_first(here, capsys):
     assert 'data/phantom does not exist. Put the data there' in capsys.readouterr().err
 
 
-def test_jobs_are_one_at_least(here, capsys):
-    Path('data/phantom').mkdir(parents=True)
-    assert command.main([*ARGUMENTS, '--jobs', '0']) == 1
-    assert '--jobs must be at least 1, got 0' in capsys.readouterr().err
+def plan(arguments):
+    return command.plan(command.parse_args(f'--scale small {arguments}'.split()))
+
+
+def test_a_row_of_two_tables_is_one_run():
+    runs, tables = plan('--table all --data slices'), TABLES['small'].values()
+    names = [run.system.name for run in runs]
+    assert len(set(names)) == len(names)
+    assert {run.system for run in runs} == {row.system for t in tables for row in t.rows}
+    split = {run.system for run in runs if run.train_split}
+    assert split == {row.system for row in TABLES['small'][4].rows}
+
+
+def test_seed_after_seed_and_fold_after_fold():
+    runs = plan('--table 3 --data pancreas_ct --seeds 0 1 --folds 0 1')
+    folders = [f'fold{fold}_seed{seed}' for seed in (0, 1) for fold in (0, 1)]
+    assert [run.folder.name for run in runs[::2]] == folders
+    assert len(plan('--table 3 --data pancreas_ct')) == 2 * 4
+    assert len(plan('--table 3 --data slices')) == 2
+
+
+def test_rows_bring_the_one_whose_weights_they_test():
+    runs = plan('--table 1 --data slices --rows lsnet_small_unet_slices_rounds')
+    names = ['lsnet_small_unet_slices', 'lsnet_small_unet_slices_rounds']
+    assert [run.system.name for run in runs] == names
+    assert runs[1].source.work_dir == runs[0].work_dir
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Call it to have so many GPUs, and 8 cores."""
+
+    def gpus(count):
+        for name in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES'):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(os, 'cpu_count', lambda: 8)
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, 'device_count', lambda: count)
+
+    return gpus
+
+
+def test_cores_are_shared(gpus):
+    gpus(0)
+    assert [device['OMP_NUM_THREADS'] for device in command.make_devices()] == ['8']
+    devices = command.make_devices(3)
+    assert [device['OMP_NUM_THREADS'] for device in devices] == ['2'] * 3
+    assert 'CUDA_VISIBLE_DEVICES' not in devices[0]
+
+
+@pytest.mark.parametrize('jobs, devices', [(None, ['0', '1']), (1, ['0']), (3, ['0', '1', '0'])])
+def test_a_run_a_gpu(gpus, jobs, devices):
+    gpus(2)
+    assert [each['CUDA_VISIBLE_DEVICES'] for each in command.make_devices(jobs)] == devices
+
+
+def test_what_the_user_has_set_stays(gpus, monkeypatch):
+    gpus(2)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,6')
+    monkeypatch.setenv('OMP_NUM_THREADS', '5')
+    devices = command.make_devices()
+    assert [device['CUDA_VISIBLE_DEVICES'] for device in devices] == ['4', '6']
+    assert devices[0]['OMP_NUM_THREADS'] == '5'
