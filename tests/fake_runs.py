@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
+from lsnet_mm.experiments.reproduction import command, run
 from lsnet_mm.experiments.reproduction.run import HASH_FILE, Run
+from lsnet_mm.experiments.reproduction.tables import Row, System, Table
 
 TRAIN = """
 import json, os, pathlib, sys, time
@@ -81,3 +83,12 @@ def put_result(run: Run, rows=(), test: str = 'test', **changes) -> Path:
     }
     write_slices(run.tests[test], rows or [{'case': 'a', 'slice': 0}])
     return write_result(run.tests[test], result | changes)
+
+
+def put_tiny_table(replace=setattr) -> None:
+    """A row in place of the tables, whose config ``tiny.py`` lies in the current folder."""
+    columns = {'DSC': 'slice_fg/dsc', 'training': 'train/box/miou', 'first': 'localizer/params'}
+    row = Row('L-SNet', System.of('tiny'))
+    tables = {'small': {4: Table(4, 'Small', (row,), columns, train_split=True)}, 'paper': {}}
+    replace(command, 'TABLES', tables)
+    replace(run, 'find_config', lambda name: Path(f'{name}.py').resolve())

@@ -148,11 +148,7 @@ def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
 
 
 def write_report(
-    table: Table,
-    data: str,
-    scale: str,
-    results: str | Path = 'results',
-    from_scratch: bool = False,
+    table: Table, data: str, scale: str, results: str | Path = 'results', from_scratch: bool = False
 ) -> list[Path]:
     """Write ``<results>/<data>/tables/table<k>_<scale>.md``, ``.csv`` and the pictures.
 
@@ -198,16 +194,13 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
     """The table, the p-values of its differences, adjusted, and the differences by case."""
     text = f'{markdown(table, records)}\n'
-    compared = [record for record in records if record.differences]
-    if compared:
+    if compared := [record for record in records if record.differences]:
         names = [f'{r.row.label} - {r.reference.row.label}' for r in compared]
-        p_values = holm([record.differences['slice_fg'].p for record in compared])
+        p_values = holm([r.differences['slice_fg'].p for r in compared])
         each = [f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001' for p in p_values]
-        cases = [str(record.differences['case']) for record in compared]
-        holms, by_case = (
-            ', '.join(map(' '.join, zip(names, of, strict=True))) for of in (each, cases)
-        )
-        text += f'\nHolm over {len(each)} comparison{"s" * (len(each) > 1)}: {holms}.\n'
+        cases = [str(r.differences['case']) for r in compared]
+        adjusted, by_case = (', '.join(map('{} {}'.format, names, of)) for of in (each, cases))
+        text += f'\nHolm over {len(each)} comparison{"s" * (len(each) > 1)}: {adjusted}.\n'
         text += f'\nDSC by case: {by_case}.\n'
     return text
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from fake_runs import put_tiny_table
 
 from lsnet_mm.evaluation.results import read_run
 from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.experiments.reproduction import command, run
-from lsnet_mm.experiments.reproduction.tables import TABLES, Row, System, Table
+from lsnet_mm.experiments.reproduction.tables import TABLES, System
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """
@@ -22,25 +23,16 @@ model = dict(roi_extractor=dict(size=(32, 32)))
 train_cfg = dict(max_epochs=3, val_interval=1)
 param_scheduler = []
 """
-COLUMNS = {'DSC': 'slice_fg/dsc', 'training': 'train/box/miou', 'first stage': 'localizer/params'}
 ARGUMENTS = ['--table', '4', '--data', 'phantom', '--scale', 'small']
-# The command with a table of one small row: tests/ has no other way into another process.
+# The command with a table of one small row, in a process of its own.
 PROGRAM = """
 import sys
 sys.path[:0] = {path!r}
-from test_experiments.test_reproduction.test_command import install
+from fake_runs import put_tiny_table
 from lsnet_mm.experiments.reproduction.command import main
-install()
+put_tiny_table()
 sys.exit(main(sys.argv[1:]))
 """
-
-
-def install(replace=setattr):
-    """Put the small row in place of the tables; its config lies in the current folder."""
-    row = Row('L-SNet', System.of('tiny'))
-    tables = {'small': {4: Table(4, 'Small', (row,), COLUMNS, train_split=True)}, 'paper': {}}
-    replace(command, 'TABLES', tables)
-    replace(run, 'find_config', lambda name: Path(f'{name}.py').resolve())
 
 
 def main(capfd, *more):
@@ -66,7 +58,7 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     assert process.wait(120) == 130
     assert 'with --resume goes on' in capfd.readouterr().err
 
-    install(monkeypatch.setattr)
+    put_tiny_table(monkeypatch.setattr)
     code, output = main(capfd)
     assert code == 1
     assert 'of 3 epochs. Continue it with --resume, or move it away' in output
@@ -135,38 +127,29 @@ def test_rows_bring_the_one_whose_weights_they_test():
     assert runs[1].source.work_dir == runs[0].work_dir
 
 
-@pytest.fixture
-def gpus(monkeypatch):
-    """Call it to have so many GPUs, and 8 cores."""
-
-    def gpus(count):
-        for name in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES'):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(os, 'cpu_count', lambda: 8)
-        monkeypatch.setattr(torch.cuda, 'is_available', lambda: count > 0)
-        monkeypatch.setattr(torch.cuda, 'device_count', lambda: count)
-
-    return gpus
-
-
-def test_cores_are_shared(gpus):
-    gpus(0)
-    assert [device['OMP_NUM_THREADS'] for device in command.make_devices()] == ['8']
-    devices = command.make_devices(3)
-    assert [device['OMP_NUM_THREADS'] for device in devices] == ['2'] * 3
-    assert 'CUDA_VISIBLE_DEVICES' not in devices[0]
-
-
-@pytest.mark.parametrize('jobs, devices', [(None, ['0', '1']), (1, ['0']), (3, ['0', '1', '0'])])
-def test_a_run_a_gpu(gpus, jobs, devices):
-    gpus(2)
-    assert [each['CUDA_VISIBLE_DEVICES'] for each in command.make_devices(jobs)] == devices
-
-
-def test_what_the_user_has_set_stays(gpus, monkeypatch):
-    gpus(2)
-    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,6')
-    monkeypatch.setenv('OMP_NUM_THREADS', '5')
-    devices = command.make_devices()
-    assert [device['CUDA_VISIBLE_DEVICES'] for device in devices] == ['4', '6']
-    assert devices[0]['OMP_NUM_THREADS'] == '5'
+@pytest.mark.parametrize(
+    'gpus, set_by_user, jobs, expected',
+    [
+        (0, {}, None, [(None, '8')]),
+        (0, {}, 3, [(None, '2')] * 3),
+        (2, {}, None, [('0', '4'), ('1', '4')]),
+        (2, {}, 1, [('0', '8')]),
+        (2, {}, 3, [('0', '2'), ('1', '2'), ('0', '2')]),
+        (
+            2,
+            {'CUDA_VISIBLE_DEVICES': '4,6', 'OMP_NUM_THREADS': '5'},
+            None,
+            [('4', '5'), ('6', '5')],
+        ),
+    ],
+)
+def test_devices(monkeypatch, gpus, set_by_user, jobs, expected):
+    """The GPU and the threads of each, with 8 cores; what the user has set stays."""
+    names = 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS'
+    environ = {k: v for k, v in os.environ.items() if k not in names} | set_by_user
+    monkeypatch.setattr(os, 'environ', environ)
+    monkeypatch.setattr(os, 'cpu_count', lambda: 8)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
+    devices = command.make_devices(jobs)
+    assert [tuple(device.get(name) for name in names) for device in devices] == expected

@@ -105,12 +105,13 @@ def test_csv(results):
     assert len({line.count(',') for line in lines}) == 1
 
 
-def test_one_seed_has_no_deviation(results):
+def test_one_seed_has_no_deviation_and_an_old_result_no_first_stage(results):
+    put_result(Run(TWO, 'slices', 0), slices(60, 0.5), localizer=None)
     for system in (UNET, TWO):
         (results / 'slices' / system.name / 'seed1' / 'result.json').unlink()
     text = markdown(TABLE, read_records(TABLE, 'slices', results))
     assert '| One stage | 40.0 | - |' in text
-    assert '| Two stages | 60.0 | 90.0 | 80.0 | 50.0 |' in text
+    assert '| Two stages | 60.0 | 90.0 | 80.0 | 50.0 | 2.00 | - |' in text
 
 
 def test_nothing_was_run(here):
@@ -122,20 +123,14 @@ def test_nothing_was_run(here):
 
 @pytest.mark.parametrize('number', [1, 4])
 def test_committed_tables_are_what_the_committed_runs_give(tmp_path, number):
-    """Byte for byte, pictures too."""
+    """Byte for byte, but for pictures, which change with matplotlib."""
     shutil.copytree(RESULTS / 'slices', tmp_path / 'slices', ignore=lambda *_: ['tables'])
-    for path in write_report(TABLES['small'][number], 'slices', 'small', tmp_path):
-        assert path.read_bytes() == (RESULTS / path.relative_to(tmp_path)).read_bytes(), path.name
-
-
-def test_files_of_a_report(results):
-    names = [path.name for path in write_report(TABLE, 'slices', 'small', results)]
-    assert names == [
-        'table4_small.md',
-        'table4_small.csv',
-        'bars_table4_small.png',
-        'gap_table4_small.png',
-    ]
+    paths = write_report(TABLES['small'][number], 'slices', 'small', tmp_path)
+    committed = (RESULTS / 'slices' / 'tables').glob(f'*table{number}_small*')
+    assert {path.name for path in paths} == {path.name for path in committed}
+    for path in paths:
+        twin = RESULTS / path.relative_to(tmp_path)
+        assert path.suffix == '.png' or path.read_bytes() == twin.read_bytes(), path.name
 
 
 def test_results_of_another_config_are_left_out_and_named(results):
@@ -144,12 +139,6 @@ def test_results_of_another_config_are_left_out_and_named(results):
     assert '| One stage | 40.0 |' in text
     assert 'another config: `slices/unet_small_slices/seed1`' in text
     assert str(results) not in text
-
-
-def test_old_result_files_have_no_first_stage(results):
-    put_result(Run(TWO, 'slices', 0), slices(60, 0.5), localizer=None)
-    (results / 'slices' / TWO.name / 'seed1' / 'result.json').unlink()
-    assert '| 2.00 | - |' in markdown(TABLE, read_records(TABLE, 'slices', results)).splitlines()[3]
 
 
 def test_folds_are_one_test_set(here):
@@ -220,12 +209,10 @@ def test_breakdown(results):
 def test_boxes(results):
     """Of the one row that has any: all slices are of 100 pixels, all boxes of IoU 0.5."""
     header, _, row = boxes(read_records(TABLE, 'slices', results)).splitlines()
-    cells = dict(zip(header.split(' | '), row.split(' | '), strict=True))
-    assert cells['| system'] == '| Two stages'
-    assert cells['box mIoU'] == '50.0 ± 0.0'
+    cells = dict(zip(header.split(' | '), row.rstrip(' |').split(' | '), strict=False))
+    assert cells['| system'] == '| Two stages' and cells['box mIoU'] == '50.0 ± 0.0'
     assert cells['boxes below 0.1 IoU'] == cells['slices with DSC 0'] == '0.0 ± 0.0'
-    areas = [cells[name] for name in header.rstrip(' |').split(' | ')[-4:-1]]
-    assert areas == ['50.0', '-', '-'] and row.endswith('| - |')
+    assert row.endswith('| 50.0 | - | - | - |')
 
 
 def test_a_row_keeps_to_the_folds_whose_training_was_scored(here):

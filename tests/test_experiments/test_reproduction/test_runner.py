@@ -30,29 +30,23 @@ runner.carry_out([Run(find_system('unet_small_slices'), 'slices')], [os.environ]
 """
 
 
-@pytest.fixture
-def unet(here, monkeypatch):
+def fixture_of(name, **settings):
+    return pytest.fixture(lambda here: Run(find_system(name), 'slices', **settings))
+
+
+unet = fixture_of('unet_small_slices')
+fcn = fixture_of('fcn_small_slices')
+gap = fixture_of('lsnet_small_unet_slices', train_split=True)
+rounds = fixture_of('lsnet_small_unet_slices_rounds')
+
+
+@pytest.fixture(autouse=True)
+def _tools_are_those_of_the_folder(here, monkeypatch):
     monkeypatch.setattr(runner, 'ROOT', here)
-    return Run(find_system('unet_small_slices'), 'slices')
 
 
 @pytest.fixture
-def fcn(here):
-    return Run(find_system('fcn_small_slices'), 'slices')
-
-
-@pytest.fixture
-def gap(here):
-    return Run(find_system('lsnet_small_unet_slices'), 'slices', train_split=True)
-
-
-@pytest.fixture
-def rounds(here):
-    return Run(find_system('lsnet_small_unet_slices_rounds'), 'slices')
-
-
-@pytest.fixture
-def carried_out(unet, here):
+def carried_out(here):
     """Carry these out, one at once; gives their states, and what the tools were called for."""
 
     def carried_out(*runs, devices=(os.environ,), resume=False, **tools):
@@ -72,13 +66,6 @@ def log(run, start, *lines):
     path.parent.mkdir(parents=True)
     path.write_text('\n'.join(map(json.dumps, lines)))
     return path
-
-
-def wait_for(path, command=None):
-    deadline = time.monotonic() + 600
-    while not path.exists():
-        assert (command is None or command.poll() is None) and time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_run_is_trained_and_tested(carried_out, unet):
@@ -188,7 +175,10 @@ def test_what_stops_the_command_stops_the_processes(here, monkeypatch, unet, fcn
 def test_a_training_that_outlives_its_command_keeps_the_folder(here, carried_out, unet):
     write_fake_tools(here, [unet], sleep=60)
     command = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', PROGRAM])
-    wait_for(unet.work_dir / 'pid', command)
+    deadline = time.monotonic() + 600
+    while not (unet.work_dir / 'pid').exists():
+        assert command.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
     command.kill()
     command.wait()
     try:
