@@ -146,8 +146,10 @@ def test_rows_bring_the_one_whose_weights_they_test():
 def test_devices(monkeypatch, gpus, set_by_user, jobs, expected):
     """The GPU and the threads of each, with 8 cores; what the user has set stays."""
     names = 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS'
-    environ = {k: v for k, v in os.environ.items() if k not in names} | set_by_user
-    monkeypatch.setattr(os, 'environ', environ)
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    for variable in set_by_user.items():
+        monkeypatch.setenv(*variable)
     monkeypatch.setattr(os, 'cpu_count', lambda: 8)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
