@@ -36,8 +36,7 @@ with open('order.txt', 'a') as file:
     print('test', name, 'of', checkpoint.parent.parent.name, file=file)
 folder.mkdir(parents=True)
 sha256 = json.loads(pathlib.Path('hashes.json').read_text())[name]
-train = dict(epochs=48, minutes=8.0)
-(folder / 'result.json').write_text(json.dumps(dict(config_sha256=sha256, train=train)))
+(folder / 'result.json').write_text(json.dumps(dict(config_sha256=sha256)))
 """
 
 
