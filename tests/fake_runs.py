@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from lsnet_mm.evaluation.results import write_result, write_slices
-from lsnet_mm.experiments.reproduction import Run
-from lsnet_mm.experiments.reproduction.run import HASH_FILE
+from lsnet_mm.experiments.reproduction import command, run
+from lsnet_mm.experiments.reproduction.run import HASH_FILE, Run
+from lsnet_mm.experiments.reproduction.tables import Row, System, Table
 
 TRAIN = """
 import json, os, pathlib, sys, time
@@ -35,8 +36,7 @@ with open('order.txt', 'a') as file:
     print('test', name, 'of', checkpoint.parent.parent.name, file=file)
 folder.mkdir(parents=True)
 sha256 = json.loads(pathlib.Path('hashes.json').read_text())[name]
-train = dict(epochs=48, minutes=8.0)
-(folder / 'result.json').write_text(json.dumps(dict(config_sha256=sha256, train=train)))
+(folder / 'result.json').write_text(json.dumps(dict(config_sha256=sha256)))
 """
 
 
@@ -64,7 +64,7 @@ def write_fake_tools(root: Path, runs: list[Run], fail: str = '', sleep=0, epoch
 def put_checkpoint(run: Run, epoch: int, sha256: str | None = None) -> None:
     """A work folder as if it had been trained so far, elsewhere, and moved here."""
     run.work_dir.mkdir(parents=True, exist_ok=True)
-    (run.work_dir / HASH_FILE).write_text((sha256 or run.training_sha256()) + '\n')
+    (run.work_dir / HASH_FILE).write_text((sha256 or run.sha256(training=True)) + '\n')
     (run.work_dir / f'epoch_{epoch}.pth').touch()
     (run.work_dir / 'last_checkpoint').write_text(f'/elsewhere/epoch_{epoch}.pth')
 
@@ -82,3 +82,12 @@ def put_result(run: Run, rows=(), test: str = 'test', **changes) -> Path:
     }
     write_slices(run.tests[test], rows or [{'case': 'a', 'slice': 0}])
     return write_result(run.tests[test], result | changes)
+
+
+def put_tiny_table(replace=setattr) -> None:
+    """A row in place of the tables, whose config ``tiny.py`` lies in the current folder."""
+    columns = {'DSC': 'slice_fg/dsc', 'training': 'train/box/miou', 'first': 'localizer/params'}
+    row = Row('L-SNet', System.of('tiny'))
+    tables = {'small': {4: Table(4, 'Small', (row,), columns, train_split=True)}, 'paper': {}}
+    replace(command, 'TABLES', tables)
+    replace(run, 'find_config', lambda name: Path(f'{name}.py').resolve())

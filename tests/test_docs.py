@@ -10,18 +10,11 @@ import pytest
 
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
-from lsnet_mm.experiments.reproduction import (
-    DATA,
-    TABLES,
-    boxes,
-    breakdown,
-    compose,
-    find_system,
-    markdown,
-    read_records,
-)
-from lsnet_mm.experiments.reproduction.box_gradient import markdown as gradient_table
-from lsnet_mm.experiments.reproduction.composing import composed_sha256
+from lsnet_mm.experiments.reproduction.box_analysis import gradient_table
+from lsnet_mm.experiments.reproduction.record import read_records
+from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
+from lsnet_mm.experiments.reproduction.run import DATA, compose, composed_sha256
+from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)

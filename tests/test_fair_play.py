@@ -7,7 +7,8 @@ import pytest
 from mmengine.model import bias_init_with_prob
 from mmengine.registry import MODELS, init_default_scope
 
-from lsnet_mm.experiments.reproduction import TABLES, compose, find_system
+from lsnet_mm.experiments.reproduction.run import compose
+from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
 from lsnet_mm.models import FocalDiceLoss
 from lsnet_mm.utils.pretrained import train_from_scratch
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.registry import DATASETS
 
 from lsnet_mm.apis import load_model
-from lsnet_mm.experiments.reproduction.box_gradient import box_gradient, markdown
+from lsnet_mm.experiments.reproduction.box_analysis import box_gradient, gradient_table
 from lsnet_mm.utils.files import write_atomic
 from lsnet_mm.utils.provenance import environment
 
@@ -32,7 +32,7 @@ def main() -> None:
         seed=args.seed, env=environment('cpu')
     )
     write_atomic(args.out, f'{json.dumps(results, indent=2)}\n'.encode())
-    print(markdown(results))
+    print(gradient_table(results))
 
 
 if __name__ == '__main__':

@@ -1,16 +1,18 @@
 """The command line of ``tools/reproduce.py``."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
-from .composing import DATA, data_root
-from .overview import overview, summary
+import torch
+
 from .report import write_report
-from .run import plan
-from .runner import FAILED, REFUSED, Runner, make_devices
+from .run import DATA, FAILED, Run, data_root
+from .runner import carry_out, overview, summary
 from .tables import TABLES
 
 FOLDS = {'pancreas_ct': (0, 1, 2, 3)}  # the four of the literature; others have none by default
@@ -42,9 +44,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args.tables = list(tables.values()) if args.table == 'all' else [tables[int(args.table)]]
     known = list(dict.fromkeys(row.system.name for table in args.tables for row in table.rows))
     if unknown := set(args.rows or ()) - set(known):
-        parser.error(
-            f'--rows: {", ".join(sorted(unknown))} not in these tables: {", ".join(known)}'
-        )
+        given = ', '.join(sorted(unknown))
+        parser.error(f'--rows: {given} not in these tables: {", ".join(known)}')
+    if args.jobs is not None and args.jobs < 1:
+        parser.error(f'--jobs must be at least 1, got {args.jobs}')
     return args
 
 
@@ -52,13 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what is missing, then report.
 
     Returns:
-        int: 0 if all is done, 1 if a run failed or was refused, 130 if it was stopped.
+        int: 0 if all is done, 1 if a run failed, 130 if it was stopped.
     """
     args = parse_args(argv)
-    failed = False
     try:
-        if not args.report_only:
-            failed = not _run(args)
+        failed = [] if args.report_only else _run(args)
         for table in args.tables:
             written = write_report(table, args.data, args.scale, args.results, args.from_scratch)
             print(f'Table {table.number}: {written[0]}')
@@ -71,30 +72,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _run(args: argparse.Namespace) -> bool:
-    """Whether every run is done now."""
+def plan(args: argparse.Namespace) -> list[Run]:
+    """The runs of the tables, each once whichever tables share it, seed after seed.
+
+    Those whose weights the ones in ``args.rows`` test come with them.
+    """
+    rows = [(row.system, table) for table in args.tables for row in table.rows]
+    split = {system for system, table in rows if table.train_split}
+    asked = [system for system, _ in rows if not args.rows or system.name in args.rows]
+    systems = dict.fromkeys(s for system in asked for s in (system.weights, system) if s)
+    folds = args.folds or FOLDS.get(args.data, (None,))
+    settings = {key: getattr(args, key) for key in ('from_scratch', 'results', 'work_dirs')}
+    return [
+        Run(system, args.data, seed, fold, train_split=system in split, **settings)
+        for seed, fold, system in product(args.seeds, folds, systems)
+    ]
+
+
+def make_devices(jobs: int | None = None) -> list[dict[str, str]]:
+    """The environment of processes on each device: a GPU, or a share of the cores.
+
+    Args:
+        jobs: Runs at once; by default one a GPU, or one where there is none. More runs than GPUs
+            share these in turn.
+    """
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    gpus = visible.split(',') if visible else [str(i) for i in range(torch.cuda.device_count())]
+    gpus = gpus if torch.cuda.is_available() else []
+    jobs = jobs or max(len(gpus), 1)
+    shared = {'OMP_NUM_THREADS': str(max((os.cpu_count() or 1) // jobs, 1))}
+    own = [{'CUDA_VISIBLE_DEVICES': gpus[i % len(gpus)]} if gpus else {} for i in range(jobs)]
+    return [{**shared, **os.environ, **gpu} for gpu in own]
+
+
+def _run(args: argparse.Namespace) -> list[Run]:
+    """Run what is missing; gives what failed."""
     if not data_root(args.data).is_dir():
         raise FileNotFoundError(
             f'{data_root(args.data)} does not exist. Put the data there, or a link to them; '
             'docs/data.md says how they are prepared.'
         )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    devices = make_devices(args.jobs)
-    runs = plan(
-        args.tables,
-        args.seeds,
-        args.folds or FOLDS.get(args.data, (None,)),
-        args.rows,
-        data=args.data,
-        from_scratch=args.from_scratch,
-        results=args.results,
-        work_dirs=args.work_dirs,
-    )
-    runner = Runner(runs, devices, args.resume)
-    with overview(runner.statuses, len(devices)) as show:
-        runner.run(show)
-    print(summary(runner.statuses, len(devices)))
-    bad = {run: s for run, s in runner.statuses.items() if s.state in (REFUSED, FAILED)}
-    for run, status in bad.items():
-        print(f'{run} {status.state}: {status.message}', file=sys.stderr)
-    return not bad
+    runs, devices = plan(args), make_devices(args.jobs)
+    for run in runs:
+        run.inspect(args.resume)
+    with overview(runs) as show:
+        carry_out(runs, devices, args.resume, show)
+    print(summary(runs))
+    failed = [run for run in runs if run.state == FAILED]
+    for run in failed:
+        print(f'{run} failed: {run.message}', file=sys.stderr)
+    return failed

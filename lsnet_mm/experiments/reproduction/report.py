@@ -1,10 +1,10 @@
 """Tables and pictures of what run folders hold; the same folders give the same bytes."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -26,9 +26,9 @@ differences of the Dice of a patient's slices together.
 """
 #: The fold that was looked at when anything was chosen.
 _CHOSEN_ON = 0
-_CONSTANT = ('params', 'gflops')
-#: Of an object in a slice, in pixels of the slice.
-_AREAS = (0, 500, 1000, 2000, float('inf'))
+#: Areas of an object in a slice, in pixels of the slice, and what is from each to the next.
+_EDGES = (0, 500, 1000, 2000, float('inf'))
+_AREAS = ('0 to 499 pixels', '500 to 999 pixels', '1000 to 1999 pixels', '2000 pixels or more')
 _BOXES = {
     'box mIoU': 'box/miou',
     'with the true centre': 'box/miou_center',
@@ -36,6 +36,8 @@ _BOXES = {
     'boxes below 0.1 IoU': 'box/low',
     'slices with DSC 0': 'slice_fg/failed',
 }
+#: Columns of words.
+_WORDS = ('', 'system', 'to', 'seeds', 'S-Net of', 'at errors of')
 _BREAKDOWN = {'box mIoU': 'box/miou', 'DSC with true boxes': 'oracle/slice_fg/dsc'}
 
 
@@ -50,41 +52,35 @@ def markdown(table: Table, records: Sequence[Record]) -> str:
         ValueError: If two rows were tested on different slices.
     """
     papers = _paper_columns(table)
-    left, right = '---', '---:'
-    lines = [
-        ['system', *table.columns, 'difference', 'to', 'seeds', *papers.values()],
-        [left, *[right] * (len(table.columns) + 1), left, left, *[right] * len(papers)],
-    ]
+    lines = [['system', *table.columns, 'difference', 'to', 'seeds', *papers.values()]]
     for record in records:
         cells = [_text(record.scores.get(key), key) for key in table.columns.values()]
-        if not record.seeds:
+        if not record.slices:
             cells[0] = 'not run'
-        d = record.difference
+        d = record.differences.get('slice_fg')
         cells += ['-', '-'] if d is None else [str(d), record.reference.row.label]
-        cells.append(_seeds(record))
-        cells += [record.row.paper.get(name, '-') for name in papers]
-        lines.append([record.row.label, *cells])
-    return _lines(lines)
-
-
-def comparisons(records: Sequence[Record]) -> str:
-    """A line with the p-values of all differences in a table, adjusted; empty without any.
-
-    Args and errors are those of :func:`markdown`.
-    """
-    compared = [record for record in records if record.difference is not None]
-    p_values = holm([record.difference.p for record in compared])
-    each = [
-        f'{r.row.label} - {r.reference.row.label} p {f"= {p:.3f}" if p >= 0.001 else "< 0.001"}'
-        for r, p in zip(compared, p_values, strict=True)
-    ]
-    plural = 's' * (len(each) > 1)
-    return f'Holm over {len(each)} comparison{plural}: {", ".join(each)}.' if each else ''
+        seeds = ', '.join(map(str, record.slices)) or '-'
+        folds = ', '.join(str(fold) for fold in record.folds if fold is not None)
+        cells.append(f'{seeds} (folds {folds})' if folds and record.slices else seeds)
+        lines.append([record.row.label, *cells, *(record.row.paper.get(p, '-') for p in papers)])
+    return markdown_table(lines)
 
 
 def csv_text(table: Table, records: Sequence[Record]) -> str:
     """The same with more digits, and blanks for what is not there."""
-    lines = [_csv_cells(table, record) for record in records]
+    lines = []
+    for record in records:
+        cells = {'system': record.row.label, 'config': record.row.system.name}
+        for key in table.columns.values():
+            figures = [f'{value:.4f}' for value in _mean_and_spread(record.scores.get(key))]
+            cells |= zip_longest((key, f'{key} std'), figures, fillvalue='')
+        cells |= dict.fromkeys(('difference', 'low', 'high', 'to', 'patients'), '')
+        if d := record.differences.get('slice_fg'):
+            cells |= {'to': record.row.reference.name, 'patients': d.patients}
+            cells |= {'difference': f'{d.mean:.4f}', 'low': f'{d.low:.4f}', 'high': f'{d.high:.4f}'}
+        cells['seeds'] = ' '.join(map(str, record.slices))
+        papers = _paper_columns(table).items()
+        lines.append(cells | {column: record.row.paper.get(name, '') for name, column in papers})
     buffer = StringIO(newline='')
     writer = csv.DictWriter(buffer, lines[0], lineterminator='\n')
     writer.writeheader()
@@ -102,65 +98,57 @@ def breakdown(records: Sequence[Record]) -> str:
     Returns:
         str: Empty without any pair.
     """
-    columns = {
-        f'{record.reference.row.label} - {record.row.label}': _column(record)
-        for record in records
-        if record.difference is not None
-    }
+    columns = {}
+    for record in records:
+        if record.differences:
+            (b, a), theirs, ours = record.paired, record.scores, record.reference.scores
+            keys = [(name, k) for name, k in _BREAKDOWN.items() if k in ours and k in theirs]
+            cells = {name: mean(ours[key]) - mean(theirs[key]) for name, key in keys}
+            areas = zip(_AREAS, by_area(a, b, _EDGES).values(), strict=True)
+            cells |= {f'DSC, {area} ({n} slices)': value for area, (value, n) in areas if n}
+            cells |= {f'DSC, {case}': v for case, v in sorted(per_patient(a, b).items())}
+            columns[f'{record.reference.row.label} - {record.row.label}'] = cells
     if not columns:
         return ''
-    names = dict.fromkeys(name for column in columns.values() for name in column)
-    body = [[name, *(column.get(name, '-') for column in columns.values())] for name in names]
-    return _lines([['', *columns], ['---', *['---:'] * len(columns)], *body])
+    lines = [['', *columns]]
+    for name in dict.fromkeys(name for cells in columns.values() for name in cells):
+        cells = [f'{c[name]:+.1f}' if name in c else '-' for c in columns.values()]
+        lines.append([name, *cells])
+    return markdown_table(lines)
 
 
 def boxes(records: Sequence[Record]) -> str:
     """How the boxes of the rows that have any fail, in Markdown and in percent."""
-    spans = [
-        f'{low} pixels or more' if high == float('inf') else f'{low} to {high - 1}'
-        for low, high in pairwise(_AREAS)
-    ]
-    lines = [['system', *_BOXES, *(f'mIoU, {span}' for span in spans)]]
-    lines.append(['---', *['---:'] * (len(lines[0]) - 1)])
+    lines = [['system', *_BOXES, *(f'mIoU, {name.removesuffix(" pixels")}' for name in _AREAS)]]
     for record in records:
-        if 'box/miou' not in record.scores:
-            continue
-        slices = [row for seed in record.seeds for row in record.slices(seed)]
-        parts = [
-            [row for row in slices if low <= row['area'] < high] for low, high in pairwise(_AREAS)
-        ]
-        cells = [_text(record.scores.get(key), key) for key in _BOXES.values()]
-        cells += [f'{box_scores(part)["box/miou"]:.1f}' if part else '-' for part in parts]
-        lines.append([record.row.label, *cells])
-    return _lines(lines)
+        if 'box/miou' in record.scores:
+            cells = [_text(record.scores.get(key), key) for key in _BOXES.values()]
+            slices = [row for rows in record.slices.values() for row in rows]
+            for low, high in pairwise(_EDGES):
+                part = [row for row in slices if low <= row['area'] < high]
+                cells.append(f'{box_scores(part)["box/miou"]:.1f}' if part else '-')
+            lines.append([record.row.label, *cells])
+    return markdown_table(lines)
 
 
 def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
     """PNG files by what they show: ``bars``, ``area`` for Table 1, ``gap`` with training boxes."""
-    run = [record for record in records if record.seeds]
+    run = {record.row.label: record for record in records if record.slices}
     if not run:
         return {}
-    pictures = {'bars': plot_bars({r.row.label: r.scores['slice_fg/dsc'] for r in run})}
-    ours = [record for record in run if record.row.paper]
-    if table.number == 1 and ours:
-        rows = {r.row.label: [row for seed in r.seeds for row in r.slices(seed)] for r in ours}
-        pictures['area'] = plot_area(rows)
-    gap = {
-        r.row.label: (mean(r.scores['train/box/miou']), mean(r.scores['box/miou']))
-        for r in run
-        if 'train/box/miou' in r.scores
-    }
-    if table.train_split and gap:
+    pictures = {'bars': plot_bars({label: r.scores['slice_fg/dsc'] for label, r in run.items()})}
+    papers = {label: sum(r.slices.values(), []) for label, r in run.items() if r.row.paper}
+    if table.number == 1 and papers:
+        pictures['area'] = plot_area(papers)
+    keys = ('train/box/miou', 'box/miou')
+    gap = {label: tuple(mean(r.scores[key]) for key in keys) for label, r in run.items() if r.train}
+    if gap:
         pictures['gap'] = plot_gap(gap)
     return pictures
 
 
 def write_report(
-    table: Table,
-    data: str,
-    scale: str,
-    results: str | Path = 'results',
-    from_scratch: bool = False,
+    table: Table, data: str, scale: str, results: str | Path = 'results', from_scratch: bool = False
 ) -> list[Path]:
     """Write ``<results>/<data>/tables/table<k>_<scale>.md``, ``.csv`` and the pictures.
 
@@ -179,76 +167,42 @@ def write_report(
     text += f'{_with_comparisons(table, records)}\n{_NOTES}'
     for path in (path for record in records for path in record.stale):
         text += f'\nLeft out, because it is of another config: `{path.relative_to(results)}`.\n'
-    files = {f'{name}.md': text.encode(), f'{name}.csv': csv_text(table, records).encode()}
+    files = {f'{name}.md': text, f'{name}.csv': csv_text(table, records)}
     if table.number == 1:
         ours = [record for record in records if record.row.paper]
-        files[f'where_{name}.md'] = f'{breakdown(ours)}\n'.encode()
-        files[f'boxes_{name}.md'] = f'{boxes(records)}\n'.encode()
-        files[f'{name}_short.md'] = f'{markdown(table.short(), ours)}\n'.encode()
+        files[f'where_{name}.md'] = f'{breakdown(ours)}\n'
+        files[f'boxes_{name}.md'] = f'{boxes(records)}\n'
+        files[f'{name}_short.md'] = f'{markdown(table.short(), ours)}\n'
     if any(len(record.folds) > 1 for record in records):
-        files[f'{name}_kept.md'] = _kept(table, records).encode()
-    files |= {f'{kind}_{name}.png': png for kind, png in plots(table, records).items()}
-    return [write_atomic(folder / file, content) for file, content in files.items()]
+        rows = tuple(replace(row, paper={}) for row in table.rows)
+        short = replace(table, rows=rows, columns={'DSC': 'slice_fg/dsc'})
+        kept = read_records(short, data, results, from_scratch, without_fold=_CHOSEN_ON)
+        folds = ', '.join(map(str, sorted({fold for record in kept for fold in record.folds})))
+        title = f'# Table {table.number}, folds {folds}\n\n'
+        files[f'{name}_kept.md'] = title + _with_comparisons(short, kept)
+    contents = {file: text.encode() for file, text in files.items()}
+    contents |= {f'{kind}_{name}.png': png for kind, png in plots(table, records).items()}
+    return [write_atomic(folder / file, content) for file, content in contents.items()]
 
 
-def by_case(records: Sequence[Record]) -> str:
-    """A line with the differences in DSC by case; empty without any."""
-    each = [
-        f'{record.row.label} - {record.reference.row.label} {difference}'
-        for record in records
-        if (difference := record.difference_by('case')) is not None
-    ]
-    return f'DSC by case: {", ".join(each)}.' if each else ''
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, the first the header, in Markdown; figures are on the right."""
+    ruler = ['---' if name in _WORDS else '---:' for name in lines[0]]
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (lines[0], ruler, *lines[1:]))
 
 
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
-    parts = markdown(table, records), comparisons(records), by_case(records)
-    return ''.join(f'{part}\n\n' for part in parts if part)[:-1]
-
-
-def _kept(table: Table, records: Sequence[Record]) -> str:
-    """A short table of the folds that nothing was chosen on."""
-    rows = tuple(replace(row, paper={}) for row in table.rows)
-    short = replace(table, rows=rows, columns={'DSC': 'slice_fg/dsc'})
-    kept = [
-        replace(record.without_fold(_CHOSEN_ON), row=row)
-        for record, row in zip(records, rows, strict=True)
-    ]
-    folds = sorted({fold for record in kept for fold in record.folds})
-    title = f'# Table {table.number}, folds {", ".join(map(str, folds))}'
-    return f'{title}\n\n{_with_comparisons(short, kept)}'
-
-
-def _column(record: Record) -> dict[str, str]:
-    theirs, ours = record.scores, record.reference.scores
-    b, a = record.paired_runs()
-    cells = {
-        name: f'{mean(ours[key]) - mean(theirs[key]):+.1f}'
-        for name, key in _BREAKDOWN.items()
-        if key in ours and key in theirs
-    }
-    for (low, high), (value, count) in by_area(a, b, _AREAS).items():
-        if count:
-            span = f'{low} pixels or more' if high == _AREAS[-1] else f'{low} to {high - 1} pixels'
-            cells[f'DSC, {span} ({count} slices)'] = f'{value:+.1f}'
-    return cells | {
-        f'DSC, {case}': f'{value:+.1f}' for case, value in sorted(per_patient(a, b).items())
-    }
-
-
-def _csv_cells(table: Table, record: Record) -> dict[str, object]:
-    cells = {'system': record.row.label, 'config': record.row.system.name}
-    for key in table.columns.values():
-        values = record.scores.get(key)
-        cells |= {key: _number(values and mean(values)), f'{key} std': _number(_spread(values))}
-    cells |= dict.fromkeys(('difference', 'low', 'high', 'to', 'patients'), '')
-    if (d := record.difference) is not None:
-        cells |= {'difference': _number(d.mean), 'low': _number(d.low), 'high': _number(d.high)}
-        cells |= {'to': record.row.reference.name, 'patients': d.patients}
-    cells['seeds'] = ' '.join(map(str, record.seeds))
-    return cells | {
-        column: record.row.paper.get(name, '') for name, column in _paper_columns(table).items()
-    }
+    """The table, the p-values of its differences, adjusted, and the differences by case."""
+    text = f'{markdown(table, records)}\n'
+    if compared := [record for record in records if record.differences]:
+        names = [f'{r.row.label} - {r.reference.row.label}' for r in compared]
+        p_values = holm([r.differences['slice_fg'].p for r in compared])
+        each = [f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001' for p in p_values]
+        cases = [str(r.differences['case']) for r in compared]
+        adjusted, by_case = (', '.join(map('{} {}'.format, names, of)) for of in (each, cases))
+        text += f'\nHolm over {len(each)} comparison{"s" * (len(each) > 1)}: {adjusted}.\n'
+        text += f'\nDSC by case: {by_case}.\n'
+    return text
 
 
 def _paper_columns(table: Table) -> dict[str, str]:
@@ -256,28 +210,12 @@ def _paper_columns(table: Table) -> dict[str, str]:
     return {name: f'paper: {name}' for row in table.rows for name in row.paper}
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
-    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows)
-
-
 def _text(values: Sequence[float] | None, key: str) -> str:
-    if not values:
-        return '-'
-    if key.endswith(_CONSTANT):
+    if values and key.endswith(('params', 'gflops')):
         return f'{values[0]:.2f}'
-    spread = _spread(values)
-    return f'{mean(values):.1f}' + ('' if spread is None else f' ± {spread:.1f}')
+    return ' ± '.join(f'{value:.1f}' for value in _mean_and_spread(values)) or '-'
 
 
-def _spread(values: Sequence[float] | None) -> float | None:
-    return stdev(values) if values and len(values) > 1 else None
-
-
-def _number(value: float | None) -> str:
-    return '' if value is None else f'{value:.4f}'
-
-
-def _seeds(record: Record) -> str:
-    folds = ', '.join(str(fold) for fold in record.folds if fold is not None)
-    seeds = ', '.join(map(str, record.seeds)) or '-'
-    return f'{seeds} (folds {folds})' if folds and record.seeds else seeds
+def _mean_and_spread(values: Sequence[float] | None) -> list[float]:
+    """Also the standard deviation if there are several; nothing of nothing."""
+    return [of(values) for of, least in ((mean, 1), (stdev, 2)) if len(values or ()) >= least]

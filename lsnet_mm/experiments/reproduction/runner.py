@@ -1,29 +1,26 @@
-"""Runs as processes, as many at once as there are devices."""
+"""Runs as processes, as many at once as there are devices, and how they stand meanwhile."""
 
-import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...evaluation.results import TRAIN_SPLIT
 from ...utils.files import write_atomic
-from .composing import ROOT
-from .run import HASH_FILE, TRAIN, Run, remaining, remaining_tests
+from .run import DONE, FAILED, HASH_FILE, ROOT, TRAIN, WAITING, Run
 
-WAITING, TRAINING, TESTING = 'waiting', 'training', 'testing'
-DONE, REFUSED, FAILED, STOPPED = 'done', 'refused', 'failed', 'stopped'
-OPEN = (WAITING, TRAINING, TESTING)
 INTERVAL = 0.5  # seconds between two looks at what is running
 PATIENCE = 3.0  # seconds that a folder may stay locked: a stopped training's workers linger
 GRACE = 10.0  # seconds that a process has to end before it is killed
@@ -31,195 +28,74 @@ GRACE = 10.0  # seconds that a process has to end before it is killed
 _CONFIGS = threading.Lock()
 
 
-@dataclass
-class Status:
-    """How a run stands.
+def carry_out(
+    runs: Sequence[Run],
+    devices: Sequence[Mapping[str, str]],
+    resume: bool = False,
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Do what waits, in its order; one that fails leaves the others alone.
 
-    Attributes:
-        state: One of the constants above.
-        message: Why it was skipped, refused or failed.
-        epochs: Of the whole training; 0 for a run that tests another's weights.
-        epoch: That the training is in or has finished, from 1; 0 before the first.
-        dsc: Of its last validation, in percent; None before the first.
-        pace: Seconds an epoch, of this training or of a done one; None where not known.
-    """
-
-    state: str = WAITING
-    message: str = ''
-    epochs: int = 0
-    epoch: int = 0
-    dsc: float | None = None
-    pace: float | None = None
-
-    def read_progress(self, work_dir: Path) -> None:
-        """Take epoch and DSC from what mmengine has logged, over all starts of a training.
-
-        A line that is still being written is left for the next time.
-        """
-        for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
-            for line in file.read_text().splitlines():
-                try:
-                    scalars = json.loads(line)
-                except ValueError:
-                    continue
-                self.epoch = scalars.get('epoch', self.epoch)
-                self.dsc = scalars.get('slice_fg/dsc', self.dsc)
-
-
-class Runner:
-    """Carries out runs in their order: training, test, perhaps another test, each a process.
-
-    One that tests another's weights waits until that one has ended. One that fails or is refused
-    leaves the others alone. A lock on the work folder keeps other commands out; the processes
-    inherit it, so that it still holds where one of them has outlived a killed parent.
+    Runs that test another's weights come after it. On any exception, all processes are stopped.
 
     Args:
-        runs: What to do.
-        devices: The environment of the processes on each, see :func:`make_devices`.
+        runs: Inspected ones.
+        devices: The environment of the processes on each; as many runs are under way at once.
         resume: Go on with trainings that were stopped.
-
-    Attributes:
-        statuses: How each run stands.
+        on_tick: Called again and again, to show how things stand.
     """
+    stop, free = threading.Event(), deque(devices)
+    jobs: dict[Path, list[Run]] = {}  # each training with all that test its weights
+    for run in sorted(runs, key=lambda run: run.source is not run):
+        if run.state == WAITING:
+            jobs.setdefault(run.source.work_dir, []).append(run)
 
-    def __init__(
-        self, runs: Sequence[Run], devices: Sequence[Mapping[str, str]], resume: bool = False
-    ) -> None:
-        self.devices, self.resume = devices, resume
-        self.statuses = {run: self._inspect(run) for run in runs}
-        self._stop = threading.Event()
+    def work(job: Sequence[Run]) -> None:
+        device = free.popleft()  # there are as many as threads
+        for run in job:
+            if not stop.is_set():
+                _take_steps(run, device, resume, stop)
+        free.append(device)
 
-    def run(self, on_tick: Callable[[], None]) -> None:
-        """Until all have ended; on any exception, all processes are stopped first.
-
-        Args:
-            on_tick: Called again and again, to show how things stand.
-        """
-        waiting = [run for run, status in self.statuses.items() if status.state == WAITING]
-        free = list(self.devices)
-        busy: dict[Future, tuple[Run, Mapping[str, str]]] = {}
-        with ThreadPoolExecutor(len(free)) as pool:
-            try:
-                while True:
-                    while free and (run := _ready(waiting, (run for run, _ in busy.values()))):
-                        waiting.remove(run)
-                        device = free.pop(0)
-                        busy[pool.submit(self._carry_out, run, device)] = run, device
-                    on_tick()
-                    if not busy:
-                        return
-                    for future in wait(busy, INTERVAL, FIRST_COMPLETED).done:
-                        free.append(busy.pop(future)[1])
-                        future.result()
-            finally:
-                self._stop.set()
-
-    def _inspect(self, run: Run) -> Status:
-        status = Status()
-        status.read_progress(run.work_dir)
+    with ThreadPoolExecutor(len(devices)) as pool:
         try:
-            if not remaining_tests(run):
-                status.state, status.message = DONE, 'its result is there: skipped'
-                train = json.loads((run.folder / 'result.json').read_text())['train']
-                status.pace = 60 * train['minutes'] / train['epochs'] if train['epochs'] else None
-            elif run.system.weights is None:  # others' weights may be there when the turn comes
-                remaining(run, self.resume)
-                status.epochs = run.compose().train_cfg.max_epochs
-        except (FileNotFoundError, ValueError) as error:
-            status.state, status.message = REFUSED, str(error)
-        return status
-
-    def _carry_out(self, run: Run, environment: Mapping[str, str]) -> None:
-        inherited: list[int] = []
-        try:
-            run.work_dir.mkdir(parents=True, exist_ok=True)
-            with FileLock(run.work_dir / '.lock', timeout=PATIENCE, on_acquired=inherited.append):
-                state, message = self._take_steps(run, env=environment, pass_fds=inherited)
-        except Timeout:
-            reason = f'{run.work_dir} is in use by another process. Wait for it, or stop it.'
-            state, message = REFUSED, reason
-        except (OSError, ValueError) as error:
-            state, message = REFUSED, str(error)
-        status = self.statuses[run]
-        status.message, status.state = message, state  # the state last: it is what is looked for
-
-    def _take_steps(self, run: Run, **process) -> tuple[str, str]:
-        """Do what is left by now; gives the state and the message in the end."""
-        last = None
-        while not self._stop.is_set():
-            with _CONFIGS:
-                steps = remaining(run, self.resume or last is not None)
-                if not steps:
-                    return DONE, ''
-                if steps[0] == last:
-                    return FAILED, f'{last} ended without an error and without a result'
-                last = steps[0]
-                command = _command(run, last)
-            if error := self._run_process(run, last, command, **process):
-                return FAILED, error
-        return STOPPED, ''
-
-    def _run_process(self, run: Run, step: str, command: Sequence[str], **process) -> str:
-        """Until it has ended, or all is to stop; gives its error, empty without one."""
-        status, log = self.statuses[run], run.work_dir / f'{step}.log'
-        status.state = TRAINING if step == TRAIN else TESTING
-        start, first = time.monotonic(), run.checkpoint()[1]
-        streams = {'stdin': subprocess.DEVNULL, 'stderr': subprocess.STDOUT}
-        with log.open('ab') as file:
-            child = subprocess.Popen(
-                command, stdout=file, start_new_session=True, **streams, **process
-            )
-        try:
-            running = True
-            while running:
-                running = child.poll() is None and not self._stop.wait(INTERVAL)
-                if step == TRAIN:
-                    status.read_progress(run.work_dir)
-                    if status.epoch > first:
-                        status.pace = (time.monotonic() - start) / (status.epoch - first)
+            left = {pool.submit(work, job) for job in jobs.values()}
+            while left:
+                on_tick()
+                done, left = wait(left, INTERVAL)
+                for future in done:
+                    future.result()
+            on_tick()
         finally:
-            _end(child)
-        if child.returncode == 0 or self._stop.is_set():
-            return ''
-        lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
-        return f'{lines[-1] if lines else f"exit code {child.returncode}"} ({log})'
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
-def make_devices(jobs: int | None = None) -> list[dict[str, str]]:
-    """The environment of processes on each device: a GPU, or a share of the cores.
+def _take_steps(run: Run, device: Mapping[str, str], resume: bool, stop: threading.Event) -> None:
+    """Training, test, perhaps another test: what is left by now, each a process.
 
-    Args:
-        jobs: Runs at once; by default one a GPU, or one where there is none. More runs than GPUs
-            share these in turn.
-
-    Raises:
-        ValueError: If ``jobs`` is not positive.
+    A lock on the work folder keeps other commands out; the processes inherit it, so that it still
+    holds where one of them has outlived a killed parent.
     """
-    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
-    gpus = visible.split(',') if visible else [str(i) for i in range(torch.cuda.device_count())]
-    gpus = gpus if torch.cuda.is_available() else []
-    count = jobs if jobs is not None else max(len(gpus), 1)
-    if count < 1:
-        raise ValueError(f'--jobs must be at least 1, got {count}.')
-    shared = {'OMP_NUM_THREADS': str(max((os.cpu_count() or 1) // count, 1))}
-    own = [{'CUDA_VISIBLE_DEVICES': gpus[i % len(gpus)]} if gpus else {} for i in range(count)]
-    return [{**shared, **os.environ, **gpu} for gpu in own]
-
-
-def _ready(waiting: Sequence[Run], busy: Iterable[Run]) -> Run | None:
-    """The first whose weights, if they are another's, are not still to come."""
-    open_folders = {run.folder for run in (*waiting, *busy)}
-    ready = (run for run in waiting if run.source.folder not in open_folders - {run.folder})
-    return next(ready, None)
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End a process, if it has not ended, and what it has started."""
-    for kind in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                os.killpg(process.pid, kind)
-                process.wait(GRACE)
+    step, lent = None, []
+    try:
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(run.work_dir / '.lock', timeout=PATIENCE, on_acquired=lent.append):
+            while not stop.is_set():
+                with _CONFIGS:
+                    steps = run.remaining(resume or step is not None)
+                    if not steps:
+                        run.state = DONE
+                        return
+                    if steps[0] == step:
+                        raise ChildProcessError(f'{step} ended without an error and a result')
+                    run.state = step = steps[0]
+                    command = _command(run, step)
+                _execute(run, command, stop, env=device, pass_fds=lent)
+    except (OSError, ValueError) as error:
+        in_use = f'{run.work_dir} is in use by another process. Wait for it, or stop it.'
+        run.message = in_use if isinstance(error, Timeout) else str(error)
+        run.state = FAILED  # last: it is what is looked for
 
 
 def _command(run: Run, step: str) -> list[str]:
@@ -228,7 +104,7 @@ def _command(run: Run, step: str) -> list[str]:
     A training goes on from its last checkpoint, if there is one.
     """
     config, folder = run.compose(step), run.work_dir
-    checkpoint = run.source.checkpoint()[0]
+    checkpoint, epoch = run.source.checkpoint()
     if step == TRAIN:
         tool, weights = 'train', []
         # mmengine removes the old checkpoint before it writes the new one. With two, a process that
@@ -236,7 +112,12 @@ def _command(run: Run, step: str) -> list[str]:
         config.default_hooks.checkpoint.max_keep_ckpts = 2
         if checkpoint is not None:
             config.load_from, config.resume = str(checkpoint), True
-        write_atomic(folder / HASH_FILE, f'{run.training_sha256()}\n'.encode())
+        write_atomic(folder / HASH_FILE, f'{run.sha256(training=True)}\n'.encode())
+    elif epoch < config.train_cfg.max_epochs:
+        raise ValueError(
+            f'{run.source.work_dir} holds no finished training, whose weights are tested here. If '
+            f'the result of {run.source} is there already, move it away to train again.'
+        )
     else:
         tool, weights = 'test', [str(checkpoint)]
         config.default_hooks.result.out_dir = str(run.tests[step])
@@ -247,3 +128,72 @@ def _command(run: Run, step: str) -> list[str]:
     path = folder / f'{run.system.name}.py'  # results are named after the file
     config.dump(path)
     return [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), str(path), *weights]
+
+
+def _execute(run: Run, command: Sequence[str], stop: threading.Event, **process) -> None:
+    """Until the process of a step has ended, or all is to stop."""
+    path = run.work_dir / f'{run.state}.log'
+    with path.open('ab') as log:
+        streams = {'stdin': subprocess.DEVNULL, 'stdout': log, 'stderr': subprocess.STDOUT}
+        child = subprocess.Popen(command, start_new_session=True, **streams, **process)
+    try:
+        running = True
+        while running:
+            running = child.poll() is None and not stop.wait(INTERVAL)
+            run.read_progress()
+    finally:
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            if child.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    os.killpg(child.pid, kind)  # with what it has started
+                    child.wait(GRACE)
+    if child.returncode and not stop.is_set():
+        said = path.read_text(errors='replace').strip().splitlines() or [f'code {child.returncode}']
+        raise ChildProcessError(f'{said[-1]} ({path})')
+
+
+@contextmanager
+def overview(runs: Sequence[Run], console: Console | None = None) -> Iterator[Callable[[], None]]:
+    """Gives what shows the news: epochs and the time left at the pace so far.
+
+    On a terminal it redraws a table, all runs together first and then those under way or failed;
+    elsewhere it writes a line at each new state and validation.
+    """
+    console = console or Console()
+    columns = (TextColumn('{task.description}', markup=False), MofNCompleteColumn())
+    settings = {'auto_refresh': False, 'disable': not console.is_terminal}
+    settings['speed_estimate_period'] = math.inf  # an epoch may take hours
+    told = {run: (WAITING, run.dsc) for run in runs}
+    with Progress(*columns, TimeRemainingColumn(), console=console, **settings) as table:
+        whole = table.add_task('', **_epochs(runs))
+        tasks = {run: table.add_task('', **_epochs([run])) for run in runs}
+
+        def show() -> None:
+            table.update(whole, description=summary(runs), **_epochs(runs))
+            left = table.tasks[whole].time_remaining
+            for run, task in tasks.items():
+                dsc = '' if run.dsc is None else f', DSC {run.dsc:.1f}'
+                message = f' ({run.message})' if run.message else ''
+                line, shown = f'{run}: {run.state}{message}{dsc}', run.state not in (WAITING, DONE)
+                table.update(task, description=line, visible=shown, **_epochs([run]))
+                if table.disable and told[run] != (run.state, run.dsc):
+                    told[run] = run.state, run.dsc
+                    if left:
+                        line += f'; {timedelta(seconds=left)} left in all'
+                    console.print(line, soft_wrap=True, highlight=False, markup=False)
+            table.refresh()
+
+        yield show
+
+
+def summary(runs: Sequence[Run]) -> str:
+    """How many runs are in each state."""
+    count = Counter(run.state for run in runs)
+    return ', '.join(f'{number} {state}' for state, number in sorted(count.items()))
+
+
+def _epochs(runs: Sequence[Run]) -> dict[str, int]:
+    """Of trainings that have not failed, for rich."""
+    trained = [run for run in runs if run.epochs and run.state != FAILED]
+    total, completed = (sum(getattr(run, key) for run in trained) for key in ('epochs', 'epoch'))
+    return {'total': total, 'completed': completed}

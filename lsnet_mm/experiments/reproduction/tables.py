@@ -3,25 +3,19 @@ not in the paper carry no figures from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class System:
-    """What is trained and tested: a config and options, under a name of its own.
+    """What is trained and tested: a config and options, under a name of its own."""
 
-    Attributes:
-        name: Of its result folders.
-        config: Stem of a file below ``configs/``.
-        options: To that config, as in ``--cfg-options``.
-        weights: The system whose checkpoint is tested; None trains its own.
-    """
-
-    name: str
-    config: str
+    name: str  #: of its result folders
+    config: str  #: stem of a file below ``configs/``
+    #: to that config, as in ``--cfg-options``
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
-    weights: System | None = None
+    weights: System | None = None  #: whose checkpoint is tested; None trains its own
 
     @classmethod
     def of(cls, config: str) -> System:
@@ -39,50 +33,32 @@ class System:
 
 @dataclass(frozen=True)
 class Row:
-    """A system in a table.
-
-    Attributes:
-        label: Its name in the table.
-        system: What is trained and tested.
-        reference: The system that the row is compared with, by slices; None compares with none.
-        paper: The paper's own figures by the names of columns, as printed there.
-    """
+    """A system in a table."""
 
     label: str
     system: System
-    reference: System | None = None
+    reference: System | None = None  #: that the row is compared with, by slices
+    #: the paper's own figures by the names of columns, as printed there
     paper: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables, or one of ours.
+    """One of the paper's tables, or one of ours."""
 
-    Attributes:
-        number: In the paper; the presets' is 5, the encoders' 6.
-        title: What it shows.
-        rows: In their order.
-        columns: Measured figures: key of a metric (see ``Record.scores``) by header.
-        train_split: The slices of training are scored too.
-    """
-
-    number: int
+    number: int  #: in the paper; the presets' is 5, the encoders' 6
     title: str
     rows: tuple[Row, ...]
-    columns: Mapping[str, str]
-    train_split: bool = False
+    columns: Mapping[str, str]  #: keys of metrics (see ``Record.scores``) by header
+    train_split: bool = False  #: the slices of training are scored too
 
     def short(self) -> Table:
         """The rows that the paper has too, with masks and boxes in a figure each: for a README."""
-        rows = [
-            replace(row, paper={'DSC': row.paper['DSC']}) for row in self.rows if 'DSC' in row.paper
-        ]
-        keys = ('slice_fg/dsc', 'oracle/slice_fg/dsc', 'box/miou')
-        columns = {name: key for name, key in self.columns.items() if key in keys}
-        return replace(self, rows=tuple(rows), columns=columns)
+        paper = [row for row in self.rows if 'DSC' in row.paper]
+        rows = tuple(replace(row, paper={'DSC': row.paper['DSC']}) for row in paper)
+        return replace(self, rows=rows, columns=_MASKS | _BOXES)
 
 
-SCALES = ('small', 'paper')
 #: The config of each net by scale. ``small``: of width 16, all but Table 5's on 160x160 pixels,
 #: which a CPU trains in minutes. ``paper``: ResNet-18 and ResNet-34 on 320x320 pixels.
 _CONFIGS = {
@@ -102,54 +78,50 @@ _CONFIGS = {
     'fast': ('lsnet_small_unet_slices_fast', 'lsnet_r18_r34_unet_pancreas_fast'),
     'literal': ('lsnet_small_unet_slices_literal', 'lsnet_r18_r34_unet_pancreas_literal'),
     'literal_fcn': ('lsnet_small_fcn_slices_literal', 'lsnet_r18_r34_fcn_pancreas_literal'),
-    'unet_imagenet': ('unet_lite0_slices', 'unet_r34_pancreas'),
-    'c2f_imagenet': ('c2f_lite0_unet_slices', 'c2f_r18_r34_unet_pancreas'),
-    'lsnet_imagenet': ('lsnet_lite0_unet_slices', 'lsnet_r18_r34_unet_pancreas'),
 }
-#: Of L-Net's mask branch; volumes have empty slices, folders of slices none.
-_MASKS = {
-    'small': {'type': 'FocalDiceLoss'},
-    'paper': {'type': 'FocalDiceLoss', 'batch_dice': True},
-}
-#: Widths of the one-stage U-Net: its own, and those that give it about as many operations and as
-#: many parameters as L-SNet has in both nets.
-_WIDTHS = {'small': (16, 22, 23), 'paper': (64, 83, 81)}
-_DECODERS = {'small': (64, 32, 16, 16, 16), 'paper': (256, 128, 64, 32, 16)}
-#: Where each system's encoders are told their weights.
+#: Encoders that have weights from ImageNet, and where: the small ones are configs of their own, the
+#: paper's are what the rows above have.
 _ENCODERS = {
-    'unet': ('backbone',),
-    'c2f': ('localizer.segmentor.backbone', 'segmentor.backbone'),
-    'lsnet': ('localizer.backbone', 'segmentor.backbone'),
+    'unet': ('unet_lite0_slices', ('backbone',)),
+    'c2f': ('c2f_lite0_unet_slices', ('localizer.segmentor.backbone', 'segmentor.backbone')),
+    'lsnet': ('lsnet_lite0_unet_slices', ('localizer.backbone', 'segmentor.backbone')),
 }
-_TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
+#: The one-stage U-Net's decoder, its width, and those that give it about as many operations and as
+#: many parameters as L-SNet has in both nets.
+_WIDTHS = (((64, 32, 16, 16, 16), 16, 22, 23), ((256, 128, 64, 32, 16), 64, 83, 81))
 _BCE = {'type': 'CrossEntropyLoss', 'use_sigmoid': True, '_delete_': True}
+_TWICE = ('loss_localizer', 'loss_localizer', 'loss_segmentor')
 # The mask of one round gives the next box, until two masks agree or ten rounds (Zhou et al., 2017).
 _ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
+_MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
+_BOXES = {'box mIoU': 'box/miou'}
+_SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
 
 
-def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
-    """The systems that the tables compare; L-SNet with the margin of its baselines, if given."""
-    s = {key: System.of(names[SCALES.index(scale)]) for key, names in _CONFIGS.items()}
-    if margin is not None:
-        for key in ('lsnet', 'lsnet_fcn'):
-            s[key] = s[key].trained(f'margin{margin}', {'model.roi_extractor.margin': margin})
-    for name, width in zip(('operations', 'parameters'), _WIDTHS[scale][1:], strict=True):
-        s[f'unet_{name}'] = s['unet'].trained(f'w{width}', _widened(scale, width))
-    for key, encoders in _ENCODERS.items():
+def _systems(scale: int) -> dict[str, System]:
+    """The systems that the tables compare: of the narrow nets (0), or of the paper's (1)."""
+    s = {key: System.of(configs[scale]) for key, configs in _CONFIGS.items()}
+    mask = {'type': 'FocalDiceLoss'}
+    if scale:
+        for key in ('lsnet', 'lsnet_fcn'):  # the margin of their baselines
+            s[key] = s[key].trained('margin15', {'model.roi_extractor.margin': 15})
+        mask['batch_dice'] = True  # volumes have empty slices, folders of slices none
+    for key, (config, encoders) in _ENCODERS.items():
+        s[f'{key}_imagenet'] = s[key] if scale else System.of(config)
         random = {f'model.{encoder}.init_cfg': None for encoder in encoders}
         s[f'{key}_random'] = s[f'{key}_imagenet'].trained('random', random)
+    for name, width in zip(('operations', 'parameters'), _WIDTHS[scale][2:], strict=True):
+        s[f'unet_{name}'] = s['unet'].trained(f'w{width}', _widened(scale, width))
     s['unet_bce'] = s['unet'].trained('bce', {'model.decode_head.loss_decode': _BCE})
     true_boxes = {'model.roi_mixing': {'type': 'RoIMixing', 'ratio': 1.0}}
     s['c2f_gt'] = s['c2f'].trained('gt', true_boxes)
     s['hard_crop'] = s['lsnet'].trained('hard_crop', {'model.roi_extractor.type': 'HardCrop'})
     for name, gamma in (('gamma0', 0), ('gamma001', 0.01), ('gamma1', 1)):
         s[name] = s['lsnet'].trained(name, {'model.gamma': gamma})
-    for key, suffix in (('lsnet', ''), ('lsnet_fcn', '_fcn')):
-        mask = s[key].trained('mask', {'model.localizer.head.loss_mask': _MASKS[scale]})
-        s[f'mask{suffix}'] = mask
-        s[f'no_veto{suffix}'] = mask.tested(
-            'no_veto', {'model.localizer.head.test_cfg.veto_thr': 0}
-        )
+    for suffix in ('', '_fcn'):
+        with_mask = s[f'lsnet{suffix}'].trained('mask', {'model.localizer.head.loss_mask': mask})
+        no_veto = with_mask.tested('no_veto', {'model.localizer.head.test_cfg.veto_thr': 0})
+        s[f'mask{suffix}'], s[f'no_veto{suffix}'] = with_mask, no_veto
     for key in ('lsnet', 'gamma0', 'gamma1'):
         s[f'{key}_fixed'] = s[key].trained('fixed', {'model.moving_target': False})
     # L-Net steps twice in an iteration, as with gamma above 0, but on its own loss alone.
@@ -162,109 +134,78 @@ def _systems(scale: str, margin: float | None = None) -> dict[str, System]:
     return s
 
 
-def _widened(scale: str, width: int) -> dict[str, object]:
-    """Options that give the one-stage U-Net more channels all over."""
-    random = {'model.backbone.init_cfg': None} if scale == 'paper' else {}  # no weights fit
-    decoder = [channels * width // _WIDTHS[scale][0] for channels in _DECODERS[scale]]
+def _widened(scale: int, width: int) -> dict[str, object]:
+    """Options that give the one-stage U-Net more channels all over; ImageNet's weights do not fit
+    then."""
+    decoder, narrow, *_ = _WIDTHS[scale]
+    decoder = tuple(channels * width // narrow for channels in decoder)
     return {
         'model.backbone.base_channels': width,
         'model.backbone.stem_channels': width,
         'model.neck.in_channels': (width, width, 2 * width, 4 * width, 8 * width),
-        'model.neck.channels': tuple(decoder),
+        'model.neck.channels': decoder,
         'model.decode_head.in_channels': decoder[-1],
-        **random,
+        **({'model.backbone.init_cfg': None} if scale else {}),
     }
 
 
-SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
-MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
-BOXES = {'box mIoU': 'box/miou'}
-
-
-def _figures(*names: str) -> Callable[..., dict[str, str]]:
-    """Takes the paper's figures in the order of these columns."""
-    return lambda *figures: dict(zip(names, figures, strict=True))
-
-
-def _table1(s: dict[str, System]) -> Table:
-    paper = _figures('DSC', 'precision', 'recall')
-    unet, fcn = s['lsnet'], s['lsnet_fcn']
-    rows = [
-        Row('U-Net', s['unet'], unet, paper('86.56', '89.60', '90.29')),
-        Row('Attention U-Net', s['attention'], unet, paper('86.88', '89.60', '90.29')),
-        Row('Coarse-to-fine U-Net', s['c2f'], unet, paper('87.41', '90.05', '91.36')),
-        Row('L-SNet (U-Net)', unet, None, paper('88.20', '92.50', '90.45')),
-        Row('FCN', s['fcn'], fcn, paper('84.28', '88.68', '86.85')),
-        Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, paper('86.16', '91.78', '87.84')),
-        Row('L-SNet (FCN)', fcn, None, paper('87.20', '92.60', '89.07')),
-        Row('U-Net, as many operations as L-SNet', s['unet_operations'], unet),
-        Row('U-Net, as many parameters as L-SNet', s['unet_parameters'], unet),
-        Row('L-SNet (U-Net), to the letter', s['literal'], unet),
+def _tables(s: Mapping[str, System]) -> dict[int, Table]:
+    """By number; each row is compared with the one that its argument is about."""
+    ours, fcn = s['lsnet'], s['lsnet_fcn']
+    names = ('DSC', 'precision', 'recall')
+    peers = (
+        Row('U-Net', s['unet'], ours, _paper(names, '86.56', '89.60', '90.29')),
+        Row('Attention U-Net', s['attention'], ours, _paper(names, '86.88', '89.60', '90.29')),
+        Row('Coarse-to-fine U-Net', s['c2f'], ours, _paper(names, '87.41', '90.05', '91.36')),
+        Row('L-SNet (U-Net)', ours, None, _paper(names, '88.20', '92.50', '90.45')),
+        Row('FCN', s['fcn'], fcn, _paper(names, '84.28', '88.68', '86.85')),
+        Row('Coarse-to-fine FCN', s['c2f_fcn'], fcn, _paper(names, '86.16', '91.78', '87.84')),
+        Row('L-SNet (FCN)', fcn, None, _paper(names, '87.20', '92.60', '89.07')),
+        Row('U-Net, as many operations as L-SNet', s['unet_operations'], ours),
+        Row('U-Net, as many parameters as L-SNet', s['unet_parameters'], ours),
+        Row('L-SNet (U-Net), to the letter', s['literal'], ours),
         Row('L-SNet (U-Net), mask branch', s['mask'], s['c2f']),
         Row('L-SNet (U-Net), mask branch without veto', s['no_veto'], s['c2f']),
         Row('L-SNet (FCN), to the letter', s['literal_fcn'], fcn),
         Row('L-SNet (FCN), mask branch', s['mask_fcn'], s['c2f_fcn']),
         Row('L-SNet (FCN), mask branch without veto', s['no_veto_fcn'], s['c2f_fcn']),
-        Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], unet),
+        Row('Coarse-to-fine U-Net, trained on true boxes', s['c2f_gt'], ours),
         Row('Coarse-to-fine U-Net, rounds', s['c2f_rounds'], s['lsnet_rounds']),
-        Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], unet),
+        Row('L-SNet (U-Net), rounds', s['lsnet_rounds'], ours),
         Row('Coarse-to-fine FCN, rounds', s['c2f_fcn_rounds'], s['lsnet_fcn_rounds']),
         Row('L-SNet (FCN), rounds', s['lsnet_fcn_rounds'], fcn),
-        Row('PSPNet', s['pspnet'], unet),
-        Row('DeepLabV3', s['deeplabv3'], unet),
-        Row('RSTN', s['rstn'], unet),
+        Row('PSPNet', s['pspnet'], ours),
+        Row('DeepLabV3', s['deeplabv3'], ours),
+        Row('RSTN', s['rstn'], ours),
         Row('RSTN, rounds', s['rstn_rounds'], s['lsnet_rounds']),
-    ]
-    scores = {'precision': 'slice_fg/precision', 'recall': 'slice_fg/recall'}
-    columns = MASKS | scores | {'DSC by case': 'case/dsc'} | BOXES | SIZE
-    return Table(1, 'L-SNet and its peers', tuple(rows), columns)
-
-
-def _table2(s: dict[str, System]) -> Table:
-    """Each row against the one before: what a part is worth."""
-    rows = (
+    )
+    scores = {name: f'slice_fg/{name}' for name in names[1:]} | {'DSC by case': 'case/dsc'}
+    parts = (
         Row('S-Net with BCE', s['unet_bce'], None, {'DSC': '84.69'}),
         Row('+ our loss', s['unet'], s['unet_bce'], {'DSC': '86.51'}),
         Row('+ L-Net, hard crop', s['hard_crop'], s['unet'], {'DSC': '87.86'}),
-        Row('+ RR', s['lsnet'], s['hard_crop'], {'DSC': '88.20'}),
+        Row('+ RR', ours, s['hard_crop'], {'DSC': '88.20'}),
     )
-    return Table(2, 'What each part is worth', rows, MASKS | BOXES | SIZE)
-
-
-def _table3(s: dict[str, System]) -> Table:
-    paper = _figures('box mIoU', 'DSC', 'params of the first stage (M)')
-    rows = (
-        Row('U-Net', s['c2f'], None, paper('83.83', '87.41', '14.33')),
-        Row('L-Net', s['hard_crop'], s['c2f'], paper('86.58', '87.86', '14.50')),
+    names = ('box mIoU', 'DSC', 'params of the first stage (M)')
+    stages = (
+        Row('U-Net', s['c2f'], None, _paper(names, '83.83', '87.41', '14.33')),
+        Row('L-Net', s['hard_crop'], s['c2f'], _paper(names, '86.58', '87.86', '14.50')),
     )
-    first = {
-        'params of the first stage (M)': 'localizer/params',
-        'GFLOPs of the first stage': 'localizer/gflops',
-    }
-    return Table(3, 'The first stage of coarse-to-fine', rows, BOXES | MASKS | first | SIZE)
-
-
-def _table4(s: dict[str, System]) -> Table:
-    paper = _figures('box mIoU in training', 'box mIoU in validation', 'DSC')
-    ours = s['lsnet']
-    rows = (
-        Row('gamma 0', s['gamma0'], ours, paper('92.03', '86.58', '87.86')),
-        Row('gamma 0.01', s['gamma001'], ours, paper('88.09', '84.88', '88.05')),
-        Row('gamma 0.1', ours, None, paper('88.24', '84.98', '88.20')),
-        Row('gamma 1', s['gamma1'], ours, paper('86.84', '84.68', '87.21')),
+    first = {names[2]: 'localizer/params', 'GFLOPs of the first stage': 'localizer/gflops'}
+    names = ('box mIoU in training', 'box mIoU in validation', 'DSC')
+    gammas = (
+        Row('gamma 0', s['gamma0'], ours, _paper(names, '92.03', '86.58', '87.86')),
+        Row('gamma 0.01', s['gamma001'], ours, _paper(names, '88.09', '84.88', '88.05')),
+        Row('gamma 0.1', ours, None, _paper(names, '88.24', '84.98', '88.20')),
+        Row('gamma 1', s['gamma1'], ours, _paper(names, '86.84', '84.68', '87.21')),
         Row('gamma 0, fixed target', s['gamma0_fixed'], s['gamma0']),
         Row('gamma 0.1, fixed target', s['lsnet_fixed'], ours),
         Row('gamma 1, fixed target', s['gamma1_fixed'], s['gamma1']),
         Row('gamma 0, as many steps of L-Net', s['control'], ours),
         Row('hard crop', s['hard_crop'], ours),
     )
-    boxes = {'box mIoU in training': 'train/box/miou', 'box mIoU in validation': 'box/miou'}
-    return Table(4, 'The decay factor gamma', rows, boxes | MASKS | SIZE, train_split=True)
-
-
-def _table5(s: dict[str, System]) -> Table:
-    """Not the paper's."""
-    rows = (
+    both = {names[0]: 'train/box/miou', names[1]: 'box/miou'}
+    presets = (
         Row('U-Net', s['peer'], s['fast']),
         Row('L-SNet, paper', s['preset'], s['peer']),
         Row('L-SNet, accurate', s['accurate'], s['preset']),
@@ -273,28 +214,34 @@ def _table5(s: dict[str, System]) -> Table:
         Row('L-SNet, fast, half precision', s['half'], s['fast']),
         Row('L-SNet, fast, fused update', s['fused'], s['fast']),
     )
-    return Table(5, 'The presets', rows, MASKS | BOXES | SIZE)
+    labels = {'unet': 'U-Net', 'c2f': 'Coarse-to-fine U-Net', 'lsnet': 'L-SNet (U-Net)'}
+    encoders = [
+        row
+        for key, label in labels.items()
+        for row in (
+            Row(f'{label}, random weights', s[f'{key}_random']),
+            Row(f'{label}, from ImageNet', s[f'{key}_imagenet'], s[f'{key}_random']),
+        )
+    ]
+    title = 'The first stage of coarse-to-fine'
+    tables = (
+        Table(1, 'L-SNet and its peers', peers, _MASKS | scores | _BOXES | _SIZE),
+        Table(2, 'What each part is worth', parts, _MASKS | _BOXES | _SIZE),
+        Table(3, title, stages, _BOXES | _MASKS | first | _SIZE),
+        Table(4, 'The decay factor gamma', gammas, both | _MASKS | _SIZE, train_split=True),
+        Table(5, 'The presets', presets, _MASKS | _BOXES | _SIZE),
+        Table(6, 'Encoders from ImageNet', tuple(encoders), _MASKS | _BOXES | _SIZE),
+    )
+    return {table.number: table for table in tables}
 
 
-def _table6(s: dict[str, System]) -> Table:
-    """Not the paper's."""
-    rows = []
-    for label, key in (('U-Net', 'unet'), ('Coarse-to-fine', 'c2f'), ('L-SNet', 'lsnet')):
-        random, imagenet = s[f'{key}_random'], s[f'{key}_imagenet']
-        rows += [
-            Row(f'{label}, random weights', random),
-            Row(f'{label}, from ImageNet', imagenet, random),
-        ]
-    return Table(6, 'Encoders from ImageNet', tuple(rows), MASKS | BOXES | SIZE)
+def _paper(names: tuple[str, ...], *figures: str) -> dict[str, str]:
+    return dict(zip(names, figures, strict=True))
 
 
-_BUILDERS = (_table1, _table2, _table3, _table4, _table5, _table6)
-_SYSTEMS = {'small': _systems('small'), 'paper': _systems('paper', margin=15)}
+_SYSTEMS = {'small': _systems(0), 'paper': _systems(1)}
 #: The tables by scale and number.
-TABLES = {
-    scale: {table.number: table for table in (build(systems) for build in _BUILDERS)}
-    for scale, systems in _SYSTEMS.items()
-}
+TABLES = {scale: _tables(systems) for scale, systems in _SYSTEMS.items()}
 
 
 def find_system(name: str) -> System:
