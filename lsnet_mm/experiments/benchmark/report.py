@@ -5,9 +5,6 @@ from functools import reduce
 
 from ...visualization.plots import plot_bars
 
-#: The order of spans of inference.
-SPANS = ('pipeline', 'preprocessing', 'net', 'L-Net', 'BBR', 'decode', 'crop', 'S-Net', 'paste')
-SPANS += ('refine', 'the rest')
 #: Of each table the part that it is of, and its columns: what it says, where this is in a row (a
 #: star are all that any row has there), digits, and a factor.
 TABLES = {
@@ -102,7 +99,6 @@ def _table(rows: dict[str, dict], columns: list[tuple]) -> str:
     if first[1].endswith('.*'):
         head, (key, _), *form = first[0], first[1].split('.'), *first[2:]
         names = dict.fromkeys(name for row in rows.values() for name in row[key])
-        names = sorted(names, key=SPANS.index) if key == 'shares' else names
         columns = [(f'{head}{name}', f'{key}.{name}', *form) for name in names] + others
     for head, path, digits, factor in columns:
         cells = [_cell(row, path, digits, factor) for row in rows.values()]

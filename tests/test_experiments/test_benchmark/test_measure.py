@@ -55,10 +55,6 @@ def test_a_span_is_charged_without_the_spans_in_it(wait):
     assert turns['run'] == [{'inner': 8, 'outer': 3, 'the rest': 0}]
 
 
-def test_medians_and_quartiles():
-    assert measure.spread([9, 1, 2, 4, 3]) == dict(median=3, low=2, high=4)
-
-
 def test_ratios_are_within_rounds(wait, build_system, monkeypatch):
     """A machine that is ten times as slow in one round: the ratio stays."""
     systems = [build_system('unet/unet_small_slices') for _ in 'ab']
@@ -71,12 +67,10 @@ def test_ratios_are_within_rounds(wait, build_system, monkeypatch):
     assert rows['b']['rates'] == [5, 0.5, 5]
 
 
-def test_operations_of_known_size(build_system):
-    a, b = torch.zeros(3, 5), torch.zeros(5, 7)
-    assert measure.count_macs(lambda: torch.mm(a, b)) == 3 * 5 * 7
+def test_operations_of_known_size():
     x, weight = torch.zeros(1, 2, 8, 8), torch.zeros(4, 2, 3, 3)
-    convolution = measure.count_macs(lambda: torch.conv2d(x, weight, padding=1))
-    assert convolution == 64 * 4 * 2 * 9
+    macs = measure.count_macs(lambda: torch.conv2d(x, weight, padding=1))
+    assert macs == 64 * 4 * 2 * 9
 
 
 def test_operations_of_a_mean_slice(build_system):
