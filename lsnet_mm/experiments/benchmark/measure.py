@@ -171,13 +171,10 @@ def measure_memory(systems: Sequence[System]) -> Rows:
 
     rows: Rows = {}
     for system in systems:
-        runs = dict(
-            step=partial(train, replace(system), system.phases),
-            inference=replace(system).predict,
-            fused=partial(train, replace(system), FUSED),
-        )
-        if system.phases == FUSED:
-            del runs['fused']
+        step = partial(train, replace(system), system.phases)
+        runs = dict(step=step, inference=replace(system).predict)
+        if system.phases != FUSED:
+            runs['fused'] = partial(train, replace(system), FUSED)
         peaks = {key: peak_memory(run, system.device) for key, run in runs.items()}
         rows[system.name] = dict(peaks=peaks)
     return rows

@@ -43,5 +43,5 @@ def test_a_peer_is_a_model_by_its_config_alone(name):
     cfg = read_config(FOLDER / f'{name}.py')
     pytest.importorskip(cfg.model.backbone.net.split('.')[0])
     init_default_scope('mmseg')
-    logits = MODELS.build(cfg.model)(torch.rand(2, 3, 64, 64), mode='tensor')
-    assert logits.shape == (2, 1, 64, 64)
+    logits = MODELS.build(cfg.model)(torch.rand(2, 3, 128, 128), mode='tensor')
+    assert logits.shape == (2, 1, 128, 128)
