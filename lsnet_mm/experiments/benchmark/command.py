@@ -126,7 +126,8 @@ def run(args: argparse.Namespace) -> dict:
     of_files, phantom = (args.image, args.label), (args.size, args.slices, args.with_organ)
     scene = read_scene(*of_files) if args.image else phantom_scene(*phantom)
     systems, not_run = build_systems(args, scene)
-    rates = {dtype: dict(macs=measure.machine_rate(args.device, dtype)) for dtype in args.dtype}
+    dtypes = args.dtype if {'inference', 'training'} & set(args.parts) else ()
+    rates = {dtype: dict(macs=measure.machine_rate(args.device, dtype)) for dtype in dtypes}
     # Inference comes before training changes weights and the order of channels.
     parts = dict(size=measure.measure_size(systems))
     if 'inference' in args.parts:

@@ -71,7 +71,7 @@ def markdown(results: dict) -> str:
     for title, (part, columns) in TABLES.items():
         if rows := parts.get(part):
             lines.append(f'**{title}**\n\n{_table(rows, columns)}')
-    for dtype, rate in machine['rates'].items():
+    for dtype, rate in machine['rates'].items() if parts['roofline'] else ():
         lines.append(f'{dtype}: a matrix rate of {rate["macs"] / 1e9:.0f} GMAC/s.')
     for name, reason in results['not_run'].items():
         lines.append(f'Not run: {name}, {reason}.')
