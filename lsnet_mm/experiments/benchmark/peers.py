@@ -1,92 +1,46 @@
-"""Nets of other libraries that segment slices; each needs its library, which none of ours does."""
+"""Nets of other libraries that segment slices, as models of MMSegmentation with one stage.
+
+Their configs are in ``configs/_base_/models/peers``, which take nothing but what is here.
+"""
 
 import copy
 from importlib.util import find_spec
-from pydoc import locate
+from pkgutil import resolve_name
 
-from mmengine.registry import MODELS
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from ...models.decode_heads import ConvHead
-from .system import System
+from ..reproduction.composing import ROOT
 
-#: Where a net's class is, and its options: three channels in, one map of logits out.
-PEERS = {
-    'monai_basic_unet': (
-        'monai.networks.nets.BasicUNet',
-        dict(spatial_dims=2, in_channels=3, out_channels=1),
-    ),
-    'monai_attention_unet': (
-        'monai.networks.nets.AttentionUnet',
-        dict(
-            spatial_dims=2,
-            in_channels=3,
-            out_channels=1,
-            channels=(64, 128, 256, 512, 1024),  # widths of the Attention U-Net's paper
-            strides=(2, 2, 2, 2),
-        ),
-    ),
-    'smp_unet_r34': (
-        'segmentation_models_pytorch.Unet',
-        dict(encoder_name='resnet34', encoder_weights=None, in_channels=3, classes=1),
-    ),
-    'nnunet_2d': (  # what nnU-Net plans for slices of 320 pixels
-        'dynamic_network_architectures.architectures.unet.PlainConvUNet',
-        dict(
-            input_channels=3,
-            n_stages=7,
-            features_per_stage=(32, 64, 128, 256, 512, 512, 512),
-            conv_op=nn.Conv2d,
-            kernel_sizes=3,
-            strides=(1, 2, 2, 2, 2, 2, 2),
-            n_conv_per_stage=2,
-            num_classes=1,
-            n_conv_per_stage_decoder=2,
-            conv_bias=True,
-            norm_op=nn.InstanceNorm2d,
-            norm_op_kwargs=dict(eps=1e-5, affine=True),
-            nonlin=nn.LeakyReLU,
-            nonlin_kwargs=dict(inplace=True),
-            deep_supervision=False,
-        ),
-    ),
-}
+FOLDER = ROOT / 'configs' / '_base_' / 'models' / 'peers'
+PEERS = ('monai_basic_unet', 'monai_attention_unet', 'smp_unet_r34', 'nnunet_2d')
 
 
-def missing_library(name: str) -> str | None:
-    """Why a peer cannot be run; None if it can."""
-    package = PEERS[name][0].split('.')[0]
-    if find_spec(package):
-        return None
-    return f'{package} is not installed (pip install {package.replace("_", "-")})'
+def peer_config(name: str, baseline: Config) -> Config:
+    """A baseline's data, preprocessing and optimizer, with a peer's model.
 
-
-def peer_system(name: str, baseline: System, variant: str = '') -> System:
-    """A one-stage system with the baseline's data, optimizer and losses, and a peer's net in the
-    place of a backbone."""
-    net, options = PEERS[name]
-    cfg = copy.deepcopy(baseline.cfg)
-    cfg.model = dict(
-        type='EncoderDecoder',
-        data_preprocessor=cfg.model.get('data_preprocessor')
-        or cfg.model.segmentor.data_preprocessor,
-        backbone=dict(type=locate(net), **options),
-        decode_head=dict(
-            type='LogitsHead',
-            in_channels=1,
-            num_classes=2,
-            out_channels=1,
-            loss_decode=dict(type='FocalDiceLoss'),
-        ),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'),
-    )
+    Raises:
+        ModuleNotFoundError: If the peer's library is not installed.
+    """
+    model = Config.fromfile(FOLDER / f'{name}.py').model
+    package = model.backbone.net.split('.')[0]
+    if not find_spec(package):
+        hint = f'pip install {package.replace("_", "-")}'
+        raise ModuleNotFoundError(f'{package} is not installed ({hint})')
+    cfg = copy.deepcopy(baseline)
+    own = cfg.model.get('data_preprocessor') or cfg.model.segmentor.data_preprocessor
+    cfg.model = dict(model, data_preprocessor=own)
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
-    name = f'{name}, {variant}' if variant else name
-    return System(name, cfg, baseline.switches, peer=True)
+    return cfg
 
 
-@MODELS.register_module()
+def build_net(net: str, **options) -> nn.Module:
+    """A net by its class's full name; options that are names in torch are what these name."""
+    named = {k: resolve_name(v) for k, v in options.items() if str(v).startswith('torch.')}
+    return resolve_name(net)(**options | named)
+
+
 class LogitsHead(ConvHead):
     """Hands logits (N, 1, H, W) on: a net with its own last layer gets MMSegmentation's losses and
     results."""

@@ -1,31 +1,26 @@
-from __future__ import annotations
+"""The volume that is segmented, and the oracle that answers for a net without weights."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-from mmcv.transforms import Compose
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
 
-from ...datasets.transforms import BoxesFromMask
+from ...models.dense_heads.targets import encode
+from ...models.geometry import mask_to_box, scale_boxes
+from ...models.localizers import LNet
+from ...models.segmentors import TwoStageSegmentor
 from ...volumes import ORIENTATION, Volume, read_nifti
 from ..phantom import make_case
-
-SMALLEST_DEPTH, LARGEST_DEPTH = 16, 64
-# Objects closer than what a heatmap can tell apart are one, as in the configs.
-BOXES = BoxesFromMask(merge_distance=80)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A volume to segment, and where its organ is.
-
-    Attributes:
-        volume: In HU, oriented as training data are.
-        label: Likewise, 0 where there is nothing.
-    """
+    """A volume to segment, in HU, and its label, 0 where there is no organ; both oriented as
+    training data are."""
 
     volume: Volume
     label: Volume
@@ -38,90 +33,81 @@ class Scene:
     def __len__(self) -> int:
         return self.volume.voxels.shape[2]
 
-    @property
-    def share(self) -> float:
-        """Part of the slices that hold the organ."""
-        return len(self.organ_slices) / len(self)
-
     def mask(self, number: int) -> np.ndarray:
         """(H, W) uint8, 1 where the organ is in a slice."""
         return np.ascontiguousarray(self.label.voxels[..., number].T > 0).astype(np.uint8)
 
-    def boxes(self, number: int) -> torch.Tensor:
-        """(n, 4) in pixels of a slice."""
-        return torch.from_numpy(BOXES(dict(gt_seg_map=self.mask(number)))['gt_bboxes'])
 
-    def packed(self, pipeline: Compose, number: int) -> dict:
-        """A slice through a pipeline of ``slice_pipeline``."""
-        x, y, z = self.volume.spacing
-        info = dict(voxels=self.volume.voxels, slice_index=number, spacing=(y, x, z))
-        return pipeline(dict(info, reduce_zero_label=False))
-
-
-def phantom_scene(size: int, slices: int, share: float, seed: int = 0) -> Scene:
+def phantom_scene(size: int, slices: int, share: float) -> Scene:
     """A procedural CT with the organ in a given part of its slices, which lie together.
-
-    Slices repeat where the phantom has too few.
 
     Args:
         size: Width and height of a slice.
-        slices: How many.
-        share: Part of them that hold the organ, rounded to whole slices.
-        seed: Of the phantom.
-
-    Raises:
-        ValueError: If there are no slices, or the share is none.
+        slices: How many; they repeat where the phantom has too few.
+        share: Part of them that hold the organ, rounded to whole slices, one at least.
     """
-    if slices < 1 or not 0 <= share <= 1:
-        raise ValueError(f'got {slices} slices, {share} of them with an organ: give 1 or more, 0-1')
-    depth = min(max(slices, SMALLEST_DEPTH), LARGEST_DEPTH)
-    volume, label, spacing = make_case(seed, 1, (size, size, depth))
+    volume, label, spacing = make_case(0, 1, (size, size, min(max(slices, 16), 64)))
     held = label.any(axis=(0, 1))
-    count = round(share * slices)
-    before = (slices - count) // 2
+    count = max(round(share * slices), 1)
     empty = np.resize(np.flatnonzero(~held), slices - count)
     organ = np.resize(np.flatnonzero(held), count)
-    order = np.concatenate((empty[:before], organ, empty[before:]))
+    order = np.insert(empty, len(empty) // 2, organ)
     affine = np.diag([-spacing[0], spacing[1], -spacing[2], 1.0])  # ORIENTATION
-    scene = Volume(np.asfortranarray(volume[..., order]), affine)
-    return Scene(scene, Volume(np.asfortranarray(label[..., order]), affine))
+    return Scene(*(Volume(np.asfortranarray(v[..., order]), affine) for v in (volume, label)))
 
 
 def read_scene(image: Path, label: Path) -> Scene:
-    """A volume and its label from NIfTI files, or from folders of 8-bit slices.
+    """A volume and its label from NIfTI files.
 
     Raises:
-        ValueError: If the label has another shape.
+        ValueError: If they differ in shape, or there is no organ.
     """
-    if image.is_dir():
-        return _read_slices(image, label)
     volume, mask = (read_nifti(path).oriented(ORIENTATION) for path in (image, label))
     if volume.voxels.shape != mask.voxels.shape:
         raise ValueError(f'{label} is {mask.voxels.shape}, {image} is {volume.voxels.shape}')
+    if not mask.voxels.any():
+        raise ValueError(f'{label} is empty: there is nothing to find, or to train on')
     return Scene(volume, mask)
 
 
-def _read_slices(images: Path, masks: Path) -> Scene:
-    """Images and masks of one name and one size, stacked; grey values are taken as HU."""
-    paths, of = _pictures(images), _pictures(masks)
-    if not paths:
-        raise ValueError(f'{images} has no .jpg or .png')
-    if alone := sorted(paths.keys() - of.keys()):
-        raise ValueError(f'{masks} has no mask of {paths[alone[0]].name}')
-    stacks, shape = ([], []), None
-    for stem in paths:
-        for path, stack in zip((paths[stem], of[stem]), stacks, strict=True):
-            grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-            shape = shape or getattr(grey, 'shape', None)
-            if grey is None or grey.shape != shape:
-                raise ValueError(f'{path} cannot be read, or has another size than those before it')
-            stack.append(grey.T)
-    affine = np.diag([-1.0, 1.0, -1.0, 1.0])  # ORIENTATION
-    image, label = (np.asfortranarray(np.stack(stack, axis=-1)) for stack in stacks)
-    return Scene(Volume(image.astype(np.int16), affine), Volume(label, affine))
+def predict_by_oracle(model: TwoStageSegmentor, scene: Scene) -> None:
+    """Lets a model find what is in the slices of a scene: the box around the label, and its mask.
 
+    All of the model runs, and only then its answers are exchanged, so that crops are segmented and
+    pasted where there is an organ, and nowhere else. Of L-Net the heatmap is exchanged, too, which
+    says on what slices its other branches run. The answers are those of a net without mistakes; a
+    real one finds more or fewer boxes and may need more rounds. Training is as without.
+    """
+    device, localizer = next(model.parameters()).device, model.localizer
+    labels = [torch.from_numpy(scene.mask(k)).to(device) for k in range(len(scene))]
+    predict, write, numbers = localizer.predict, model.write_result, []
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Files by their stems, in order."""
-    suffixes = ('.jpg', '.jpeg', '.png')
-    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes}
+    @cache
+    def box(number: int, size: tuple[int, int]) -> Tensor:
+        return scale_boxes(mask_to_box(labels[number]), labels[number].shape, size)
+
+    def predict_boxes(inputs: Tensor, samples: list) -> list[InstanceData]:
+        numbers[:] = [sample.slice_index for sample in samples]
+        predict(inputs, samples)
+        boxes = [box(number, tuple(inputs.shape[-2:])) for number in numbers]
+        return [InstanceData(bboxes=b, scores=b.new_ones(len(b))) for b in boxes]
+
+    def write_result(sample, probs: Tensor, found: InstanceData) -> None:
+        write(sample, probs, found)
+        if len(found.bboxes):
+            sample.pred_sem_seg = PixelData(data=labels[sample.slice_index][None])
+
+    localizer.predict, model.write_result = predict_boxes, write_result
+    if isinstance(localizer, LNet):
+        head, by_heatmaps = localizer.head, localizer.head.predict_with_heatmaps
+
+        @cache
+        def heatmap(number: int, cells: tuple[int, int]) -> Tensor:
+            size = cells[0] * head.stride, cells[1] * head.stride
+            return encode(box(number, size), cells, head.stride)[0][None].logit(1e-4)
+
+        def with_true_heatmaps(heatmaps: Tensor, *args) -> list[InstanceData]:
+            true = [heatmap(number, tuple(heatmaps.shape[-2:])) for number in numbers]
+            return by_heatmaps(torch.stack(true).to(heatmaps), *args)
+
+        head.predict_with_heatmaps = with_true_heatmaps

@@ -1,23 +1,26 @@
+from pathlib import Path
+
 import pytest
 
-from lsnet_mm.datasets.transforms import BoxesFromMask
-from lsnet_mm.experiments.benchmark import scene as module
-from lsnet_mm.experiments.benchmark.system import Switches, System
+from lsnet_mm.apis.load_model import read_model_config
+from lsnet_mm.experiments.benchmark.scene import phantom_scene
+from lsnet_mm.experiments.benchmark.system import System
 
 
 @pytest.fixture(scope='session')
 def scene():
-    """Ten slices of 64x64, four of them with an organ in one piece; crumbs are none."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, 'BOXES', BoxesFromMask(min_area=250, merge_distance=80))
-        yield module.phantom_scene(64, 10, 0.4)
+    """Ten slices of 64x64, four of them with an organ."""
+    return phantom_scene(64, 10, 0.4)
 
 
 @pytest.fixture
-def build_system():
-    """Builds the system of a config, two slices at a time."""
+def build_system(scene):
+    """Builds the system of a config, below ``configs/``, two slices at a time."""
 
-    def build(config, **switches):
-        return System.from_config(config, Switches(batch_size=2, **switches))
+    def build(config, scene=scene, rounds=None, **options):
+        cfg = read_model_config(Path('configs', f'{config}.py'))
+        if rounds is not None:
+            cfg.model.test_cfg.rounds = rounds
+        return System(Path(config).stem, cfg, scene, batch_size=2, **options)
 
     return build
