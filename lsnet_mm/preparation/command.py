@@ -1,4 +1,4 @@
-"""What the preparing tools share: arguments, progress, and the report at the end."""
+"""What the preparing tools share: arguments, and what they say at the end."""
 
 import argparse
 import os
@@ -8,11 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..utils.progress import progress_bar
 from ..volumes import Pool
-from .case import Source
-from .prepare import REPORT, SHEET, prepare
-from .report import report_table
+from .prepare import REPORT, SHEET, Source, prepare
 
 
 def build_parser(description: str, source: str) -> argparse.ArgumentParser:
@@ -29,7 +26,7 @@ def build_parser(description: str, source: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run(args: argparse.Namespace, find: Callable[[Path, Pool], Source]) -> int:
+def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
     """Find, prepare and report.
 
     Args:
@@ -42,39 +39,25 @@ def run(args: argparse.Namespace, find: Callable[[Path, Pool], Source]) -> int:
     try:
         if not args.source.is_dir():
             raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
-        with Pool(args.workers) as pool, progress_bar() as bar:
-            searching = bar.add_task('searching', total=None)
-            source = find(args.source, pool)
-            bar.remove_task(searching)
-            task = bar.add_task('preparing', total=len(source.cases))
-            report = prepare(source, args.out, pool, lambda record: bar.advance(task))
-    except FileExistsError as error:
-        return _fail(f'{args.out}: {error}')
-    except ValueError as error:
-        return _fail(f'{args.source}: {error}')
-    except FileNotFoundError as error:
-        return _fail(str(error))
+        with Console(stderr=True).status('searching'):
+            source = find(args.source)
+        with Pool(args.workers) as pool:
+            report = prepare(source, args.out, pool)
+    except (ValueError, FileExistsError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
-        return _fail(f'{args.out}: {os.strerror(error.errno or 0)}. Name a folder to write to.')
-    return _show(report, args.out)
-
-
-def _show(report: dict, out: Path) -> int:
-    console = Console()
-    console.width = max(console.width, 120)  # a redirected table is not cut to 80 columns
-    console.print(report_table(report))
+        reason = os.strerror(error.errno or 0)
+        print(f'{args.out}: {reason}. Name a folder to write to.', file=sys.stderr)
+        return 1
     for note in report['notes']:
         print(f'note: {note}')
     refused = [record for record in report['cases'] if 'error' in record]
     for record in refused:
         print(f'{record["case"]}: {record["error"]}', file=sys.stderr)
     done = len(report['cases']) - len(refused)
-    print(f'{done} of {len(report["cases"])} cases are prepared in {out}.')
+    print(f'{done} of {len(report["cases"])} cases are prepared in {args.out}.')
     if done:
-        print(f'Look at {out / SHEET}: every outline must sit on its organ. All figures: {REPORT}.')
+        print(f'folds: {report["folds"]}. All figures of the cases: {args.out / REPORT}')
+        print(f'Look at {args.out / SHEET}: every outline must sit on its organ.')
     return 1 if refused else 0
-
-
-def _fail(message: str) -> int:
-    print(message, file=sys.stderr)
-    return 1
