@@ -3,7 +3,7 @@
 The way back, to COCO's form for detectors, is in :mod:`.coco`, which loads OpenMMLab.
 """
 
-from .alignment import alignment_scores, best_alternative
+from .labels import alignment_scores, best_alternative
 from .nnunet import find_nnunet
 from .pancreas_ct import find_pancreas_ct
 from .prepare import Case, Source, contiguous_folds, prepare

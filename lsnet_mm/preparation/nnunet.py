@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..volumes import Volume, VolumeError, public_name, read_nifti
-from .prepare import Case, Folds, Source, contiguous_folds, read_label
+from .labels import read_label
+from .prepare import Case, Folds, Source, contiguous_folds
 
 NIFTI = re.compile(r'([^.].*)\.nii(\.gz)?')
 CHANNEL = re.compile(r'_\d{4}$')

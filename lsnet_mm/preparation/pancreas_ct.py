@@ -19,8 +19,8 @@ from ..volumes import (
     read_slices,
     sort_slices,
 )
-from .alignment import GIVEN, alignment_scores, best_alternative
-from .prepare import Case, Folds, Source, contiguous_folds, cross_validation, read_label
+from .labels import GIVEN, alignment_scores, best_alternative, read_label
+from .prepare import Case, Folds, Source, contiguous_folds, cross_validation
 
 CLASSES = {'background': 0, 'pancreas': 1}
 #: Withdrawn by TCIA in 2020: the scan of case 2 again, cropped differently.

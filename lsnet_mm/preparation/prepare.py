@@ -1,10 +1,10 @@
-"""From cases as they were found to a data set that nnU-Net and we can read."""
+"""From cases as they were found to a data set that nnU-Net and we can read, by command."""
 
-from __future__ import annotations
-
+import argparse
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,8 @@ from rich.progress import track
 
 from ..utils.allocator import keep_memory
 from ..utils.files import fingerprint, partial_name, write_atomic
-from ..volumes import (
-    ORIENTATION,
-    Pool,
-    Volume,
-    VolumeError,
-    public_name,
-    read_nifti,
-    write_nifti,
-)
-from .alignment import draw_contact_sheet
+from ..volumes import ORIENTATION, Pool, Volume, VolumeError, pack_nifti
+from .labels import draw_contact_sheet
 
 IMAGES, LABELS = 'imagesTr', 'labelsTr'
 #: Records of finished cases lie here until the data set is complete.
@@ -61,6 +53,57 @@ class Source:
     #: From the sorted names of prepared cases to where their folds come from, and these.
     folds: Callable[[list[str]], tuple[str, Folds]]
     notes: tuple[str, ...] = ()  #: What was left aside, for the report.
+
+
+def build_parser(description: str, source: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every preparing tool.
+
+    Args:
+        description: Of the tool.
+        source: What its first argument is.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('source', type=Path, help=source)
+    parser.add_argument('out', type=Path, help='folder to prepare; a started one is continued')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (all cores)')
+    return parser
+
+
+def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
+    """Find, prepare and report.
+
+    Args:
+        args: ``source``, ``out`` and ``workers``.
+        find: Gives what there is to prepare.
+
+    Returns:
+        int: Exit code: 0 if every case was prepared, 1 if any was refused or nothing could start.
+    """
+    try:
+        if not args.source.is_dir():
+            raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
+        with Console(stderr=True).status('searching'):
+            source = find(args.source)
+        with Pool(args.workers) as pool:
+            report = prepare(source, args.out, pool)
+    except (ValueError, FileExistsError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        print(f'{args.out}: {reason}. Name a folder to write to.', file=sys.stderr)
+        return 1
+    for note in report['notes']:
+        print(f'note: {note}')
+    refused = [record for record in report['cases'] if 'error' in record]
+    for record in refused:
+        print(f'{record["case"]}: {record["error"]}', file=sys.stderr)
+    done = len(report['cases']) - len(refused)
+    print(f'{done} of {len(report["cases"])} cases are prepared in {args.out}.')
+    if done:
+        print(f'folds: {report["folds"]}. All figures of the cases: {args.out / REPORT}')
+        print(f'Look at {args.out / SHEET}: every outline must sit on its organ.')
+    return 1 if refused else 0
 
 
 def prepare(source: Source, out: Path, pool: Pool) -> dict:
@@ -136,8 +179,8 @@ def convert_case(case: Case, out: Path, earlier: dict | None = None) -> dict:
         image, label = image.oriented(ORIENTATION), label.oriented(ORIENTATION)
         record = {'case': case.name, **_describe(image, label), **checks, 'source': source}
         image_file.unlink(missing_ok=True)
-        write_nifti(label_file, label)
-        write_nifti(image_file, image)
+        write_atomic(label_file, pack_nifti(label, compressed=False))
+        write_atomic(image_file, pack_nifti(image, compressed=False))
         record['bytes'] = [path.stat().st_size for path in files]
         _write_json(out / PROGRESS / f'{case.name}.json', record)
         return record
@@ -166,23 +209,6 @@ def discard(out: Path, name: str) -> None:
             path.unlink(missing_ok=True)
         except OSError:  # it was no file of ours, or cannot be removed: the report says so
             continue
-
-
-def read_label(path: Path, classes: dict[str, int], shape: tuple[int, ...]) -> Volume:
-    """The uint8 volume of a file; a VolumeError if its shape or a value is another than given."""
-    volume, where = read_nifti(path), public_name(path)
-    if volume.voxels.shape != shape:  # in a series it tells, too, that a slice at an end is missing
-        reason = f'the label is {volume.voxels.shape}, its image is {shape} (columns, rows, slices)'
-        raise VolumeError(where, reason, 'Check that the image is whole and the label is its own')
-    allowed = sorted(classes.values())
-    # By comparisons: the table that numpy makes of whole numbers is eight times the volume.
-    wrong = volume.voxels[~np.isin(volume.voxels, allowed, kind='sort')]
-    if wrong.size:
-        found = ', '.join(f'{value:g}' for value in np.unique(wrong)[:5])
-        fix = 'Divide it by 255' if 255 in wrong else 'Correct the label, or dataset.json'
-        reason = f'label values must be {", ".join(map(str, allowed))}, found {found}'
-        raise VolumeError(where, reason, fix)
-    return Volume(volume.voxels.astype(np.uint8, copy=False), volume.affine)
 
 
 def contiguous_folds(cases: Iterable[str], folds: int) -> Folds:

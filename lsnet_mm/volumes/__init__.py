@@ -1,7 +1,7 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
 from .hu import check_finite, read_hu, read_slices
-from .nifti import open_nifti, pack_nifti, read_nifti, read_slice, write_nifti
+from .nifti import open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
 from .series import BrokenFile, Series, SliceHeader, ct_series, find_series, sort_slices
 from .volume import ORIENTATION, Volume, VolumeError, public_name
@@ -25,5 +25,4 @@ __all__ = [
     'read_slice',
     'read_slices',
     'sort_slices',
-    'write_nifti',
 ]

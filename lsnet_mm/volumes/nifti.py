@@ -7,7 +7,6 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from ..utils.files import write_atomic
 from .volume import Volume, VolumeError, public_name
 
 GZIP = b'\x1f\x8b'
@@ -50,31 +49,21 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     return Volume(voxels, image.affine)
 
 
-def write_nifti(path: str | Path, volume: Volume) -> None:
-    """Write an uncompressed NIfTI-1 file, whole or not at all. The same volume, the same bytes.
-
-    Args:
-        path: A ``.nii`` file; it is replaced. Missing folders are made.
-        volume: Of an integer dtype that NIfTI knows.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    write_atomic(path, _image(volume).to_bytes())
-
-
-def pack_nifti(volume: Volume, like: str | Path | None = None, scale: float = 1.0) -> bytes:
-    """A compressed NIfTI-1 file. The same volume, the same bytes.
+def pack_nifti(
+    volume: Volume, like: str | Path | None = None, scale: float = 1.0, compressed: bool = True
+) -> bytes:
+    """The content of a NIfTI-1 file. The same volume, the same bytes.
 
     Args:
         volume: Of an integer dtype that NIfTI knows.
         like: NIfTI file whose geometry is taken over to the bit; None: that of ``volume``.
         scale: What a stored 1 means.
-
-    Returns:
-        bytes: Content of a ``.nii.gz`` file.
+        compressed: As ``.nii.gz``, else as ``.nii``.
     """
-    image = _image(volume)
+    image = nib.Nifti1Image(volume.voxels, None)
+    image.header.set_qform(volume.affine, code='scanner')
+    image.header.set_sform(volume.affine, code='scanner')
+    image.header.set_xyzt_units('mm')
     if like is not None:
         with _open(Path(like)) as file:
             source = nib.Nifti1Header.from_fileobj(file)
@@ -82,21 +71,14 @@ def pack_nifti(volume: Volume, like: str | Path | None = None, scale: float = 1.
             if name.startswith(GEOMETRY):
                 image.header[name] = source[name]
     image.header.set_slope_inter(scale, 0)
-    return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)  # without name and time
+    content = image.to_bytes()
+    return gzip.compress(content, compresslevel=6, mtime=0) if compressed else content
 
 
 def _open(path: Path):
     with path.open('rb') as file:
         packed = file.read(len(GZIP)) == GZIP
     return (gzip.open if packed else open)(path, 'rb')
-
-
-def _image(volume: Volume) -> nib.Nifti1Image:
-    image = nib.Nifti1Image(volume.voxels, None)
-    image.header.set_qform(volume.affine, code='scanner')
-    image.header.set_sform(volume.affine, code='scanner')
-    image.header.set_xyzt_units('mm')
-    return image
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -14,7 +14,7 @@ from downloads import tree
 
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.command import run
+from lsnet_mm.preparation.prepare import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (20, 18, 6)

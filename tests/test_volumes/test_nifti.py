@@ -13,7 +13,6 @@ from lsnet_mm.volumes import (
     pack_nifti,
     read_nifti,
     read_slice,
-    write_nifti,
 )
 
 LAI = np.array([[-0.8, 0, 0, 20], [0, 0.8, 0, -30], [0, 0, -2.5, 7], [0, 0, 0, 1.0]])
@@ -25,13 +24,17 @@ def volume():
     return Volume(voxels.astype(np.int16), LAI)
 
 
+def write(path, volume):
+    path.write_bytes(pack_nifti(volume, compressed=False))
+
+
 def save(path, array):
     nib.save(nib.Nifti1Image(array, LAI), path)
     return path
 
 
 def test_out_and_in(volume, tmp_path):
-    write_nifti(tmp_path / 'a.nii', volume)
+    write(tmp_path / 'a.nii', volume)
     image = nib.load(tmp_path / 'a.nii')
     np.testing.assert_array_equal(np.asanyarray(image.dataobj), volume.voxels)
     np.testing.assert_allclose(image.affine, volume.affine, rtol=1e-6)
@@ -39,9 +42,8 @@ def test_out_and_in(volume, tmp_path):
     assert image.header.get_xyzt_units()[0] == 'mm' and image.get_data_dtype() == np.int16
     read = read_nifti(tmp_path / 'a.nii')
     np.testing.assert_array_equal(read.voxels, volume.voxels)
-    write_nifti(tmp_path / 'b.nii', read.oriented('RAS').oriented('LAI'))
+    write(tmp_path / 'b.nii', read.oriented('RAS').oriented('LAI'))
     assert (tmp_path / 'a.nii').read_bytes() == (tmp_path / 'b.nii').read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.nii', 'b.nii']
 
 
 def test_scaled_values(volume, tmp_path):
@@ -56,7 +58,7 @@ def test_scaled_values(volume, tmp_path):
 @pytest.mark.parametrize('name', ['1.nii', '2.nii.gz', '3.NII.GZ'])
 @pytest.mark.parametrize('packed', [False, True])
 def test_content_tells_whether_it_is_compressed(volume, tmp_path, name, packed):
-    write_nifti(tmp_path / 'a.nii', volume)
+    write(tmp_path / 'a.nii', volume)
     content = (tmp_path / 'a.nii').read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(content) if packed else content)
     np.testing.assert_array_equal(read_nifti(tmp_path / name).voxels, volume.voxels)
@@ -87,16 +89,6 @@ def test_damage(volume, tmp_path):
     save(tmp_path / '5.nii', np.zeros((2, 2, 2, 3), np.int16))
     with pytest.raises(VolumeError, match=r'^5.nii: it holds an array of shape \(2, 2, 2, 3\)'):
         read_nifti(tmp_path / '5.nii')
-
-
-def test_an_interrupted_write_leaves_the_old_file(volume, tmp_path):
-    path = tmp_path / 'a.nii'
-    write_nifti(path, volume)
-    before = path.read_bytes()
-    (tmp_path / '.a.nii.partial').mkdir()
-    with pytest.raises(OSError):
-        write_nifti(path, Volume(volume.voxels + 1, LAI))
-    assert path.read_bytes() == before
 
 
 def test_slice_is_rows_by_columns(volume, tmp_path):

@@ -1,4 +1,4 @@
-"""Does a label sit on its organ? Headers cannot be trusted, so voxels are asked, and people.
+"""Labels: their values, and whether they sit on their organ; headers cannot be trusted in that.
 
 Inside an organ values are alike, around it they are not: fat on one side, vessels and bowel on the
 other. The right label scores higher than the same label mirrored or moved.
@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ..utils.files import encode_png
 from ..utils.resizing import resize_labels
-from ..volumes import read_slice
+from ..volumes import Volume, VolumeError, public_name, read_nifti, read_slice
 
 #: Shifts along the slices that the given alignment must beat.
 SHIFTS = (-10, -5, 5, 10)
@@ -32,6 +32,23 @@ WINDOW = (-100, 240)
 OUTLINE, INK, PAPER = (120, 200, 0), (40, 40, 40), (255, 255, 255)  # blue, green, red
 #: All that is within ``RING`` steps from voxel to voxel.
 _DIAMOND = np.uint8(np.add.outer(*[abs(np.arange(-RING, RING + 1))] * 2) <= RING)
+
+
+def read_label(path: Path, classes: dict[str, int], shape: tuple[int, ...]) -> Volume:
+    """The uint8 volume of a file; a VolumeError if its shape or a value is another than given."""
+    volume, where = read_nifti(path), public_name(path)
+    if volume.voxels.shape != shape:  # in a series it tells, too, that a slice at an end is missing
+        reason = f'the label is {volume.voxels.shape}, its image is {shape} (columns, rows, slices)'
+        raise VolumeError(where, reason, 'Check that the image is whole and the label is its own')
+    allowed = sorted(classes.values())
+    # By comparisons: the table that numpy makes of whole numbers is eight times the volume.
+    wrong = volume.voxels[~np.isin(volume.voxels, allowed, kind='sort')]
+    if wrong.size:
+        found = ', '.join(f'{value:g}' for value in np.unique(wrong)[:5])
+        fix = 'Divide it by 255' if 255 in wrong else 'Correct the label, or dataset.json'
+        reason = f'label values must be {", ".join(map(str, allowed))}, found {found}'
+        raise VolumeError(where, reason, fix)
+    return Volume(volume.voxels.astype(np.uint8, copy=False), volume.affine)
 
 
 def alignment_scores(voxels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
