@@ -7,13 +7,13 @@ import nibabel as nib
 import pydicom
 
 from lsnet_mm.preparation import find_pancreas_ct
-from lsnet_mm.preparation.command import run
+from lsnet_mm.preparation.prepare import run
 
 
 def prepare_download(download: Path, out: Path, workers: int = 1) -> int:
     """What tools/prepare_pancreas_ct.py does; its exit code."""
     args = Namespace(source=download, out=out, workers=workers)
-    return run(args, lambda source, pool: find_pancreas_ct(source, map=pool.map))
+    return run(args, find_pancreas_ct)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -40,8 +40,15 @@ class Download:
                 setattr(data, keyword, value)
         data.save_as(self.files[index])
 
-    def position(self, index: int) -> list[float]:
-        return [float(x) for x in pydicom.dcmread(self.files[index]).ImagePositionPatient]
+    def move(self, indices, change) -> None:
+        """Replace the positions of slices by a function of them."""
+        for index in indices:
+            position = pydicom.dcmread(self.files[index]).ImagePositionPatient
+            self.edit(index, ImagePositionPatient=change(*map(float, position)))
+
+    def remove_images(self) -> None:
+        for path in self.files:
+            path.unlink()
 
     def edit_label(self, change) -> None:
         """Replace the label's voxels by a function of them."""

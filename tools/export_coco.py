@@ -7,7 +7,6 @@ from mmengine.config import DictAction
 
 from lsnet_mm.preparation.coco import export_coco
 from lsnet_mm.utils import read_config
-from lsnet_mm.utils.progress import progress_bar
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,19 +36,9 @@ def main(argv=None) -> None:
     args = parser.parse_args(argv)
     try:
         cfg = read_config(args.config, args.cfg_options)
-    except (FileNotFoundError, ValueError) as error:
+        about = export_coco(cfg, args.out, args.splits, args.overwrite)
+    except (ValueError, OSError) as error:
         parser.error(str(error))
-    with progress_bar() as progress:
-        tasks = {split: progress.add_task(split, total=None) for split in args.splits}
-
-        def on_slice(split: str, total: int) -> None:
-            progress.update(tasks[split], total=total, advance=1)
-
-        try:
-            about = export_coco(cfg, args.out, args.splits, args.overwrite, on_slice)
-        except (ValueError, OSError) as error:
-            progress.stop()
-            parser.error(str(error))
     for split, info in about.items():
         print(f'{split}: {info["images"]} slices, {info["annotations"]} boxes')
 

@@ -3,12 +3,12 @@
 import sys
 
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.command import build_parser, run
+from lsnet_mm.preparation.prepare import build_parser, run
 
 
 def main() -> int:
     parser = build_parser(__doc__, 'folder with imagesTr, labelsTr and dataset.json')
-    return run(parser.parse_args(), lambda source, pool: find_nnunet(source))
+    return run(parser.parse_args(), find_nnunet)
 
 
 if __name__ == '__main__':

@@ -79,9 +79,9 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
+    found = find_studies(args.studies)
+    mine = found.studies[rank::ranks]
     with Pool(args.workers) as pool:
-        found = find_studies(args.studies, pool.map)
-        mine = found.studies[rank::ranks]
         results = segment_all(mine, job, pool if args.workers > 1 else None)
     if rank:  # these are the first process's to tell
         found.notes, found.refused = [], []

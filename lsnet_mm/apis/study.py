@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,7 +127,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def find_studies(paths: Sequence[Path], map: Callable = map) -> Findings:
+def find_studies(paths: Sequence[Path]) -> Findings:
     """Find CT series and NIfTI files, at any depth.
 
     Series are told apart by their UIDs, whatever their folders. A NIfTI file whose name is a number
@@ -135,7 +135,6 @@ def find_studies(paths: Sequence[Path], map: Callable = map) -> Findings:
 
     Args:
         paths: Folders and files.
-        map: See :func:`~lsnet_mm.volumes.find_series`.
 
     Returns:
         Findings: A path that cannot be used is refused by itself.
@@ -145,7 +144,7 @@ def find_studies(paths: Sequence[Path], map: Callable = map) -> Findings:
         place = f'argument {number}'
         try:
             if path.is_dir():
-                _find_in_folder(found, path, place, map)
+                _find_in_folder(found, path, place)
             elif path.name.lower().endswith(ENDINGS) and path.exists():
                 found.studies.append(NiftiStudy(_name(found, path), place, path))
             else:
@@ -159,9 +158,9 @@ def find_studies(paths: Sequence[Path], map: Callable = map) -> Findings:
     return found
 
 
-def _find_in_folder(found: Findings, folder: Path, place: str, map: Callable) -> None:
+def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     next(folder.iterdir(), None)  # os.walk would pass over a folder that it may not read
-    everything, broken = find_series(folder, map)
+    everything, broken = find_series(folder)
     series, left_out = ct_series(everything)
     beside = defaultdict(list)
     for file in broken:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..volumes import foreground_slices, open_nifti, slice_spacing
+from ..volumes import open_nifti
 from .classes import check_classes, label_map, palette
 from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
 from .nnunet_layout import ENDING, fold_cases, read_description, read_folds
@@ -106,11 +106,12 @@ class PancreasCTDataset(CTSliceDataset):
                 raise ValueError(
                     f'{mask} is {labels.shape}, its image {volume.shape}. Prepare the case again.'
                 )
-            case, spacing = mask.name[: -len(ENDING)], slice_spacing(volume)
+            case = mask.name[: -len(ENDING)]
+            x, y, z = (float(size) for size in volume.header.get_zooms())
             numbers = range(volume.shape[2])
             held = set(numbers if self.slices == 'all' else self._foreground(mask))
             for k in numbers:
-                info = self.slice_info(image, mask, case, k, spacing)
+                info = self.slice_info(image, mask, case, k, (y, x, z))
                 (foreground if k in held else empty).append(info)
         if not foreground:
             raise ValueError(
@@ -128,7 +129,7 @@ class PancreasCTDataset(CTSliceDataset):
 
     def _foreground(self, mask: Path) -> list[int]:
         kept = [value for value, new in self.label_map.items() if new]
-        if len(kept) == len(self.label_names) - 1:
-            return foreground_slices(mask)
-        voxels = np.asanyarray(open_nifti(mask).dataobj)
-        return [k for k in range(voxels.shape[2]) if np.isin(voxels[..., k], kept).any()]
+        every_class = len(kept) == len(self.label_names) - 1
+        # A memory map: the volume passes through memory slice by slice, never whole.
+        slices = enumerate(np.moveaxis(np.asanyarray(open_nifti(mask).dataobj), 2, 0))
+        return [k for k, one in slices if (one if every_class else np.isin(one, kept)).any()]

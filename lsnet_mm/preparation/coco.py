@@ -1,13 +1,14 @@
 """A data set of slices with masks, as a COCO data set for detectors."""
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
+from rich.console import Console
+from rich.progress import track
 
 from ..datasets.ct_slice_dataset import CTSliceDataset
 from ..utils.files import encode_png, replace_folder, write_atomic
@@ -21,11 +22,7 @@ LAYOUT = ('train', 'val', 'test', 'annotations', MARKER)
 
 
 def export_coco(
-    cfg: Config,
-    out: str | Path,
-    splits: Sequence[str] = ('train', 'val'),
-    overwrite: bool = False,
-    on_slice: Callable[[str, int], None] = lambda split, total: None,
+    cfg: Config, out: str | Path, splits: Sequence[str] = ('train', 'val'), overwrite: bool = False
 ) -> dict[str, dict]:
     """Write slices as grey PNG, and their boxes as COCO's JSON.
 
@@ -43,7 +40,6 @@ def export_coco(
         out: Folder to make. It takes its place when it is complete.
         splits: What to export.
         overwrite: Replace an earlier export.
-        on_slice: Called for each slice with its split and the split's number of slices.
 
     Returns:
         dict: What stands in ``coco_export.json``: for each split its data, and how many images
@@ -67,12 +63,14 @@ def export_coco(
                     f'{type(dataset).__name__} does not say which case a slice is of: use '
                     'PancreasCTDataset or SliceFolderDataset.'
                 )
-            done = partial(on_slice, split, len(dataset))
-            content = _export_split(dataset, root / split, done)
-            content['info'] |= dict(pipeline=pipeline)
+            images, annotations = _export_slices(dataset, root / split, split)
+            info = dict(data=dataset.name, split=dataset.split, sha256=dataset.sha256())
+            info['pipeline'] = pipeline
+            # L-Net knows objects, of whichever class.
+            category = dict(id=1, name=' or '.join(dataset.metainfo['classes'][1:]))
+            content = dict(info=info, images=images, annotations=annotations, categories=[category])
             _write_json(root / 'annotations' / f'{split}.json', content)
-            counts = {key: len(content[key]) for key in ('images', 'annotations')}
-            about[split] = content['info'] | counts
+            about[split] = dict(info, images=len(images), annotations=len(annotations))
         _write_json(root / MARKER, about)
     return about
 
@@ -130,10 +128,12 @@ def _pipeline(cfg: Config) -> list[dict]:
     return [t for t in transforms if t['type'] in KEPT]
 
 
-def _export_split(dataset, folder: Path, done: Callable[[], None]) -> dict:
-    """Writes the images of a dataset; gives the content of its annotation file."""
+def _export_slices(
+    dataset: CTSliceDataset, folder: Path, split: str
+) -> tuple[list[dict], list[dict]]:
+    """Writes the images of a dataset; COCO's records of these and of their objects."""
     images, annotations = [], []
-    for index in range(len(dataset)):
+    for index in track(range(len(dataset)), split, console=Console(stderr=True)):
         results = dataset[index]
         case, number = results['case'], results['slice_index']
         grey, name = _grey(results['img']), f'{case}_{number:03d}.png'
@@ -144,11 +144,7 @@ def _export_split(dataset, folder: Path, done: Callable[[], None]) -> dict:
         annotations += coco_annotations(
             results['gt_seg_map'], results['gt_bboxes'], index + 1, len(annotations) + 1
         )
-        done()
-    # L-Net knows objects, of whichever class.
-    category = dict(id=1, name=' or '.join(dataset.metainfo['classes'][1:]))
-    info = dict(data=dataset.name, split=dataset.split, sha256=dataset.sha256())
-    return dict(info=info, images=images, annotations=annotations, categories=[category])
+    return images, annotations
 
 
 def _grey(img: np.ndarray) -> np.ndarray:

@@ -3,54 +3,21 @@
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..volumes import ORIENTATION, Volume, VolumeError, public_name, read_nifti
-from .case import Case, Source, read_label
+from ..volumes import Volume, VolumeError, public_name, read_nifti
+from .labels import read_label
+from .prepare import Case, Folds, Source, contiguous_folds
 
-ENDINGS = ('.nii.gz', '.nii')
+NIFTI = re.compile(r'([^.].*)\.nii(\.gz)?')
 CHANNEL = re.compile(r'_\d{4}$')
 #: HU span more than this; what spans less was scaled to other units.
 LEAST_RANGE = 100
-
-
-@dataclass(frozen=True)
-class NNUNetCase(Case):
-    """An image and a label in NIfTI files, which must agree in shape and in geometry.
-
-    Attributes:
-        images: There must be one.
-        labels: There must be one.
-        classes: Value of each class.
-    """
-
-    images: tuple[Path, ...]
-    labels: tuple[Path, ...]
-    classes: tuple[tuple[str, int], ...]
-
-    @property
-    def files(self) -> list[Path]:
-        return [*self.images, *self.labels]
-
-    def load(self) -> tuple[Volume, Volume, dict]:
-        for files, kind in ((self.images, 'image'), (self.labels, 'label')):
-            if len(files) != 1:
-                reason = f'it has {len(files)} files for its {kind}'
-                raise VolumeError('the case', reason, 'Leave exactly one of one channel')
-        (image_file,), (label_file,) = self.images, self.labels
-        image = _to_int16(read_nifti(image_file), public_name(image_file))
-        label = read_label(label_file, dict(self.classes))
-        if image.voxels.shape != label.voxels.shape:
-            reason = f'the label is {label.voxels.shape}, its image is {image.voxels.shape}'
-            raise VolumeError(public_name(label_file), reason, 'Export both at the same size')
-        if not np.allclose(image.affine, label.affine, atol=1e-2):
-            reason = 'the headers of the label and of its image put it in different places'
-            raise VolumeError(public_name(label_file), reason, 'Correct the header that is wrong')
-        label = Volume(label.voxels, image.affine)
-        return image.oriented(ORIENTATION), label.oriented(ORIENTATION), {}
+#: nnU-Net's number of folds, where no folds are given.
+FOLDS = 5
 
 
 def find_nnunet(folder: Path) -> Source:
@@ -61,7 +28,8 @@ def find_nnunet(folder: Path) -> Source:
             ``splits_final.json``.
 
     Returns:
-        Source: A case for every name that has an image or a label.
+        Source: A case for every name that has an image or a label. An image and a label in NIfTI
+        files, one each, must agree in shape and in geometry.
 
     Raises:
         ValueError: If ``dataset.json`` is missing or says what cannot be read, or there is no case.
@@ -72,26 +40,49 @@ def find_nnunet(folder: Path) -> Source:
     images = _files(folder / 'imagesTr', cases=labels)
     names = sorted({*images, *labels})
     if not names:
-        raise ValueError('no NIfTI file in imagesTr or labelsTr.')
-    cases = tuple(
-        NNUNetCase(name, tuple(images.get(name, ())), tuple(labels.get(name, ())), tuple(classes))
-        for name in names
-    )
+        raise ValueError(f'{folder}: no NIfTI file in imagesTr or labelsTr.')
+    cases = []
+    for name in names:
+        pair = images.get(name, []), labels.get(name, [])
+        cases.append(Case(name, (*pair[0], *pair[1]), partial(_load, *pair, classes)))
     splits = folder / 'splits_final.json'
-    folds = tuple(json.loads(splits.read_text())) if splits.is_file() else ()
-    return Source(str(description.get('name', folder.name)), dict(classes), cases, (), folds)
+    folds = partial(_folds, _read_json(splits) if splits.is_file() else [])
+    return Source(str(description.get('name', folder.name)), classes, tuple(cases), folds)
 
 
-def _read_json(path: Path) -> dict:
+def _load(
+    images: list[Path], labels: list[Path], classes: dict[str, int]
+) -> tuple[Volume, Volume, dict]:
+    for files, kind in ((images, 'image'), (labels, 'label')):
+        if len(files) != 1:
+            reason = f'it has {len(files)} files for its {kind}'
+            raise VolumeError('the case', reason, 'Leave exactly one of one channel')
+    image = _to_int16(read_nifti(images[0]), public_name(images[0]))
+    label = read_label(labels[0], classes, image.voxels.shape)
+    if not np.allclose(image.affine, label.affine, atol=1e-2):
+        reason = 'the headers of the label and of its image put it in different places'
+        raise VolumeError(public_name(labels[0]), reason, 'Correct the header that is wrong')
+    return image, Volume(label.voxels, image.affine), {}
+
+
+def _folds(given: Folds, done: list[str]) -> tuple[str, Folds]:
+    if not given:
+        return 'contiguous blocks', contiguous_folds(done, FOLDS)
+    kept = [
+        {part: [case for case in cases if case in done] for part, cases in fold.items()}
+        for fold in given
+    ]
+    return 'those of the source', kept
+
+
+def _read_json(path: Path) -> dict | list:
     try:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path.name} is missing or no JSON. Name the data set's folder."
-        ) from error
+        raise ValueError(f"{path} is missing or no JSON. Name the data set's folder.") from error
 
 
-def _classes(labels: dict) -> list[tuple[str, int]]:
+def _classes(labels: dict) -> dict[str, int]:
     """nnU-Net writes {"pancreas": 1}, the Decathlon {"1": "pancreas"}."""
     if labels and all(str(key).isdigit() for key in labels):
         labels = {name: int(value) for value, name in labels.items()}
@@ -99,17 +90,17 @@ def _classes(labels: dict) -> list[tuple[str, int]]:
         raise ValueError(
             f'dataset.json: labels must give every class one number, and 0 to one, got {labels}.'
         )
-    return sorted(labels.items(), key=lambda item: item[1])
+    return dict(sorted(labels.items(), key=lambda item: item[1]))
 
 
 def _files(folder: Path, cases: Collection[str] = ()) -> dict[str, list[Path]]:
     """NIfTI files by case. Unless it is one of ``cases``, a name may end in its channel."""
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob('*.nii*')):
-        ending = next((end for end in ENDINGS if path.name.endswith(end)), None)
-        if ending is None or path.name.startswith('.'):
+    for path in sorted(folder.glob('*')):
+        match = NIFTI.fullmatch(path.name)
+        if match is None:
             continue
-        name = path.name[: -len(ending)]
+        name = match[1]
         without = CHANNEL.sub('', name)
         if name not in cases and (without in cases or name.endswith('_0000')):
             name = without
@@ -118,14 +109,13 @@ def _files(folder: Path, cases: Collection[str] = ()) -> dict[str, list[Path]]:
 
 
 def _to_int16(image: Volume, where: str) -> Volume:
-    if image.voxels.dtype == np.int16:
+    voxels = image.voxels
+    if voxels.dtype == np.int16:
         return image
-    low, high = float(image.voxels.min()), float(image.voxels.max())
+    low, high = float(voxels.min()), float(voxels.max())
     limits = np.iinfo(np.int16)
     if not (limits.min <= low <= high <= limits.max) or high - low < LEAST_RANGE:
         reason = f'values from {low:g} to {high:g} are no HU'
         raise VolumeError(where, reason, 'Export the CT before any normalisation')
-    voxels = image.voxels
-    if voxels.dtype.kind == 'f':
-        voxels = np.rint(voxels)
-    return Volume(voxels.astype(np.int16), image.affine)
+    rounded = np.rint(voxels) if voxels.dtype.kind == 'f' else voxels
+    return Volume(rounded.astype(np.int16), image.affine)

@@ -3,14 +3,12 @@
 import filecmp
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..volumes import (
-    ORIENTATION,
     BrokenFile,
     Series,
     SliceHeader,
@@ -21,8 +19,8 @@ from ..volumes import (
     read_slices,
     sort_slices,
 )
-from .alignment import GIVEN, alignment_scores, best_alternative
-from .case import Case, Source, read_label
+from .labels import GIVEN, alignment_scores, best_alternative, read_label
+from .prepare import Case, Folds, Source, contiguous_folds, cross_validation
 
 CLASSES = {'background': 0, 'pancreas': 1}
 #: Withdrawn by TCIA in 2020: the scan of case 2 again, cropped differently.
@@ -30,84 +28,24 @@ WITHDRAWN = frozenset({25, 70})
 PATIENT = re.compile(r'PANCREAS[_-]?0*(\d{1,4})(?!\d)', re.IGNORECASE)
 LABEL = re.compile(r'label_?0*(\d+)\.nii(\.gz)?', re.IGNORECASE)
 PHANTOM = 'lsnet_mm phantom'  # its Manufacturer: never to be mistaken for patients
+#: Last case of each block of Pancreas-CT in the coarse-to-fine literature. Dividing the 80 cases
+#: anew would move case 41 to another fold.
+PINNED_ENDS = (20, 41, 61, 82)
 
 
-@dataclass(frozen=True)
-class PancreasCTCase(Case):
-    """A CT series of Pancreas-CT and its label.
-
-    They are paired by index, never by their headers, which contradict each other: voxel
-    ``[x, y, k]`` of the label belongs to column x and row y of the file with the k-th
-    InstanceNumber. Whether that is right, the voxels must say.
-
-    Attributes:
-        number: Of the case.
-        series: Those found; there must be one CT series.
-        broken: Damaged files; there must be none.
-        labels: Label files; there must be one, or copies of it.
-    """
-
-    number: int
-    series: tuple[Series, ...]
-    broken: tuple[BrokenFile, ...]
-    labels: tuple[Path, ...]
-
-    @property
-    def files(self) -> list[Path]:
-        headers = [header.path for series in self.series for header in series.headers]
-        return [*headers, *(file.path for file in self.broken), *self.labels]
-
-    def load(self) -> tuple[Volume, Volume, dict]:
-        series, path = self._one_series(), self._one_label()
-        headers = sort_slices(series)
-        where = public_name(path)
-        label = read_label(path, CLASSES).voxels
-        _check_shape(where, label.shape, (*headers[0].shape[::-1], len(headers)))
-        if not label.any():
-            raise VolumeError(where, 'the label is empty', 'Download the labels again')
-        if _instances_descend(headers):
-            label = label[..., ::-1]
-        image = read_slices(headers)
-        checks = _check_alignment(where, image.voxels, label)
-        label = Volume(label, image.affine)
-        return image.oriented(ORIENTATION), label.oriented(ORIENTATION), checks
-
-    def _one_series(self) -> Series:
-        download = f'Download {self.name} again'
-        if self.broken:
-            first = self.broken[0]
-            raise VolumeError(public_name(first.path), f'the file {first.reason}', download)
-        if not self.series:
-            reason = 'it has a label and no images'
-            raise VolumeError('the case', reason, f'Download {self.name}, or remove its label')
-        series = [one for one in self.series if one.modality == 'CT'] or self.series
-        if len(series) > 1:
-            sizes = ' and '.join(str(len(one.headers)) for one in series)
-            reason = f'it has {len(series)} series, of {sizes} files'
-            raise VolumeError('the case', reason, 'Keep the one that the label was drawn on')
-        return series[0]
-
-    def _one_label(self) -> Path:
-        if not self.labels:
-            fix = f'Download label{self.number:04d}.nii.gz, or remove the images'
-            raise VolumeError('the case', 'it has images and no label', fix)
-        first, *others = self.labels
-        if not all(filecmp.cmp(first, other, shallow=False) for other in others):
-            reason = f'there are {len(self.labels)} different labels of this name'
-            raise VolumeError(public_name(first), reason, 'Keep the right one')
-        return first
-
-
-def find_pancreas_ct(download: Path, labels: Path | None = None, map: Callable = map) -> Source:
+def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
     """Find CT series and labels at any depth and pair them by case number.
 
     A series' number is that of its PatientID, ``PANCREAS_0001``; without one, that of a folder
     above it. A label's is that of its name, ``label0001.nii.gz``.
 
+    They are paired by index, never by their headers, which contradict each other: voxel
+    ``[x, y, k]`` of the label belongs to column x and row y of the file with the k-th
+    InstanceNumber. Whether that is right, the voxels must say.
+
     Args:
         download: Where the images are, and the labels unless ``labels`` says otherwise.
         labels: Where the labels are.
-        map: See :func:`~lsnet_mm.volumes.find_series`.
 
     Returns:
         Source: A case for every number that has images or a label, complete or not.
@@ -115,28 +53,34 @@ def find_pancreas_ct(download: Path, labels: Path | None = None, map: Callable =
     Raises:
         ValueError: If there is neither.
     """
-    found, broken = find_series(download, map)
-    series, lost = _by_number(found, lambda one: _series_number(one, download))
-    folders = {h.path.parent: n for n, many in series.items() for s in many for h in s.headers}
-    damaged, stray = _by_number(broken, lambda one: _file_number(one, download, folders))
-    label_files, _ = _by_number(_label_files(labels or download), _label_number)
+    found, broken = find_series(download)
+    root = download.parent
+    series, damaged, masks, folders = defaultdict(list), defaultdict(list), defaultdict(list), {}
+    for one in found:
+        first = one.headers[0]
+        number = _number(first.patient, *reversed(first.path.relative_to(root).parts[:-1]))
+        series[number].append(one)
+        folders.update({header.path.parent: number for header in one.headers})
+    for file in broken:
+        parts = file.path.relative_to(root).parts[:-1]
+        damaged[folders.get(file.path.parent, _number(*reversed(parts)))].append(file)
+    for path in sorted((labels or download).rglob('*.nii*')):
+        if match := LABEL.fullmatch(path.name):
+            masks[int(match[1])].append(path)
+    lost, stray = series.pop(None, ()), damaged.pop(None, ())
 
-    numbers = {*series, *damaged, *label_files}
+    numbers = {*series, *damaged, *masks}
     if not numbers:
         raise ValueError(
-            'no CT series and no label was found. Name the folder that holds '
+            f'{download}: no CT series and no label was found. Name the folder that holds '
             'the downloaded PANCREAS_* folders and label*.nii.gz files.'
         )
-    cases = [
-        PancreasCTCase(
-            name=f'PANCREAS_{number:04d}',
-            number=number,
-            series=tuple(series[number]),
-            broken=tuple(damaged[number]),
-            labels=tuple(label_files[number]),
-        )
-        for number in sorted(numbers - WITHDRAWN)
-    ]
+    cases = []
+    for number in sorted(numbers - WITHDRAWN):
+        name, parts = f'PANCREAS_{number:04d}', (series[number], damaged[number], masks[number])
+        files = [header for one in series[number] for header in one.headers] + damaged[number]
+        paths = (*(file.path for file in files), *masks[number])
+        cases.append(Case(name, paths, partial(_load, name, *parts)))
     dropped = sorted(numbers & WITHDRAWN)
     notes = [f'case {number} was withdrawn by TCIA and is left out' for number in dropped]
     if lost:
@@ -144,37 +88,76 @@ def find_pancreas_ct(download: Path, labels: Path | None = None, map: Callable =
     if stray:
         notes.append(f"{len(stray)} damaged DICOM files left out: they are in no case's folder")
     phantom = any(one.headers[0].manufacturer == PHANTOM for one in found)
-    return Source('phantom' if phantom else 'pancreas_ct', CLASSES, tuple(cases), tuple(notes))
+    name = 'phantom' if phantom else 'pancreas_ct'
+    return Source(name, CLASSES, tuple(cases), pancreas_folds, tuple(notes))
 
 
-def _by_number(things, number_of: Callable) -> tuple[dict[int, list], list]:
-    numbered, rest = defaultdict(list), []
-    for thing in things:
-        number = number_of(thing)
-        (rest if number is None else numbered[number]).append(thing)
-    return numbered, rest
+def pancreas_folds(cases: list[str]) -> tuple[str, Folds]:
+    """Where the folds of sorted cases come from, and these: 1-20 | 21-41 | 42-61 | 62-82.
+
+    If a block has no case, or a number lies outside of them, this is another set, divided anew.
+    """
+    numbers = [_number(case) for case in cases]
+    parts = np.split(cases, np.searchsorted(numbers, PINNED_ENDS, side='right'))
+    *blocks, beyond = [part.tolist() for part in parts]
+    if beyond or not all(blocks):
+        folds = contiguous_folds(cases, len(PINNED_ENDS))
+        return 'contiguous blocks of an incomplete set', folds
+    return 'pinned: 1-20, 21-41, 42-61, 62-82', cross_validation(blocks)
 
 
-def _series_number(series: Series, root: Path) -> int | None:
-    match = PATIENT.search(series.patient)
-    return int(match[1]) if match else _folder_number(series.headers[0].path, root)
+def _number(*names: str) -> int | None:
+    """Of a case, by the first name that tells."""
+    return next((int(match[1]) for match in map(PATIENT.search, names) if match), None)
 
 
-def _file_number(file: BrokenFile, root: Path, folders: dict[Path, int]) -> int | None:
-    return folders.get(file.path.parent, _folder_number(file.path, root))
+def _load(
+    name: str, series: list[Series], damaged: list[BrokenFile], masks: list[Path]
+) -> tuple[Volume, Volume, dict]:
+    for file in damaged:
+        fix = f'Download {name} again'
+        raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
+    headers, path = sort_slices(_one_series(name, series)), _one_label(name, masks)
+    where = public_name(path)
+    label = read_label(path, CLASSES, (*headers[0].shape[::-1], len(headers))).voxels
+    if not label.any():
+        raise VolumeError(where, 'the label is empty', 'Download the labels again')
+    if _instances_descend(headers):
+        label = label[..., ::-1]
+    image = read_slices(headers)
+    scores = alignment_scores(image.voxels, label.view(bool))
+    rival, margin = best_alternative(scores)
+    if margin <= 0:
+        reason = (
+            f'the label does not sit on the organ: {rival} it fits better '
+            f'(score {scores[rival]:.1f} HU, {GIVEN} {scores[GIVEN]:.1f})'
+        )
+        raise VolumeError(where, reason, 'Replace the label by the one of the collection')
+    checks = {'score': round(scores[GIVEN], 1), 'margin': round(margin, 1), 'rival': rival}
+    return image, Volume(label, image.affine), checks
 
 
-def _folder_number(path: Path, root: Path) -> int | None:
-    matches = map(PATIENT.search, reversed(path.relative_to(root.parent).parts[:-1]))
-    return next((int(match[1]) for match in matches if match), None)
+def _one_series(name: str, series: list[Series]) -> Series:
+    if not series:
+        fix = f'Download {name}, or remove its label'
+        raise VolumeError('the case', 'it has a label and no images', fix)
+    series = [one for one in series if any(h.kind == 'CT slice' for h in one.headers)] or series
+    if len(series) > 1:
+        sizes = ' and '.join(str(len(one.headers)) for one in series)
+        reason = f'it has {len(series)} series, of {sizes} files'
+        raise VolumeError('the case', reason, 'Keep the one that the label was drawn on')
+    return series[0]
 
 
-def _label_files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob('*.nii*') if LABEL.fullmatch(path.name))
-
-
-def _label_number(path: Path) -> int:
-    return int(LABEL.fullmatch(path.name)[1])
+def _one_label(name: str, labels: list[Path]) -> Path:
+    if not labels:
+        fix = f'Download {name.replace("PANCREAS_", "label")}.nii.gz, or remove the images'
+        raise VolumeError('the case', 'it has images and no label', fix)
+    first, *others = labels
+    if not all(filecmp.cmp(first, other, shallow=False) for other in others):
+        reason = f'there are {len(labels)} different labels of this name'
+        raise VolumeError(public_name(first), reason, 'Keep the right one')
+    return first
 
 
 def _instances_descend(headers: list[SliceHeader]) -> bool:
@@ -185,27 +168,3 @@ def _instances_descend(headers: list[SliceHeader]) -> bool:
     k = int(np.argmax(np.sign(steps) != np.sign(np.median(steps)))) + 1
     reason = 'InstanceNumber and position disagree, so the slices of the label cannot be told'
     raise VolumeError(public_name(headers[k].path), reason, 'Download the series again')
-
-
-def _check_shape(where: str, label: tuple[int, ...], images: tuple[int, ...]) -> None:
-    """Both are (columns, rows, slices). Only a label tells that a slice at an end is missing."""
-    if label == images:
-        return
-    reason = f'the label is {label}, its images are {images} (columns, rows, slices)'
-    missing = label[2] - images[2]
-    if label[:2] == images[:2] and missing > 0:
-        plural = 'slice is' if missing == 1 else 'slices are'
-        reason += f": {missing} {plural} missing at an end of the series, or the label is another's"
-    raise VolumeError(where, reason, 'Check that the series is whole and the label is its own')
-
-
-def _check_alignment(where: str, voxels: np.ndarray, label: np.ndarray) -> dict:
-    scores = alignment_scores(voxels, label.view(bool))
-    rival, margin = best_alternative(scores)
-    if margin <= 0:
-        reason = (
-            f'the label does not sit on the organ: {rival} it fits better '
-            f'(score {scores[rival]:.1f} HU, {GIVEN} {scores[GIVEN]:.1f})'
-        )
-        raise VolumeError(where, reason, 'Replace the label by the one of the collection')
-    return {'score': round(scores[GIVEN], 1), 'margin': round(margin, 1), 'rival': rival}

@@ -1,51 +1,118 @@
-"""From a source to a data set that nnU-Net and we can read."""
+"""From cases as they were found to a data set that nnU-Net and we can read, by command."""
 
+import argparse
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
-from ..utils.files import partial_name
-from ..volumes import Pool
-from .case import Folds, Source
-from .conversion import (
-    IMAGES,
-    LABELS,
-    PROGRESS,
-    convert_case,
-    discard,
-    write_bytes,
-    write_json,
-)
-from .pancreas_ct import PancreasCTCase
-from .report import draw_contact_sheet
+from ..utils.allocator import keep_memory
+from ..utils.files import fingerprint, partial_name, write_atomic
+from ..volumes import ORIENTATION, Pool, Volume, VolumeError, pack_nifti
+from .labels import draw_contact_sheet
 
+IMAGES, LABELS = 'imagesTr', 'labelsTr'
+#: Records of finished cases lie here until the data set is complete.
+PROGRESS = '.preparing'
 REPORT, SHEET = 'preparation.json', 'contact_sheet.png'
-OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, 'dataset.json', 'splits_final.json'}
+FOLDS, DESCRIPTION = 'splits_final.json', 'dataset.json'
+OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, FOLDS, DESCRIPTION}
 #: What a run leaves that was killed while it wrote one of them.
 PARTIAL = {partial_name(name) for name in OURS}
-#: Last case of each block of Pancreas-CT in the coarse-to-fine literature. Dividing the 80 cases
-#: anew would move case 41 to another fold.
-PINNED_ENDS = (20, 41, 61, 82)
-#: nnU-Net's number of folds, where no other is given; the literature of Pancreas-CT uses four.
-NNUNET_FOLDS, PANCREAS_FOLDS = 5, 4
+#: Counts up when the same input gives other output than before, so that old output is made again.
+VERSION = '1'
+
+Folds = list[dict[str, list[str]]]
 
 
-def prepare(
-    source: Source,
-    out: Path,
-    pool: Pool,
-    on_case: Callable[[dict], None] = lambda record: None,
-) -> dict:
+@dataclass(frozen=True)
+class Case:
+    """One patient of a data set that is to be prepared; it may turn out to be unusable."""
+
+    name: str  #: In the prepared data set, such as ``'PANCREAS_0001'``.
+    files: tuple[Path, ...]  #: Everything that is read for it.
+    #: Gives the image (int16 HU), the label (uint8) of the same geometry, and what was measured,
+    #: for the report; raises a VolumeError if anything is wrong. Worker processes call it.
+    load: Callable[[], tuple[Volume, Volume, dict]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was found, before anything of it is read in full."""
+
+    name: str  #: Short name of the data, for ``dataset.json`` and result folders.
+    labels: dict[str, int]  #: nnU-Net's: value of each class.
+    cases: tuple[Case, ...]  #: By name.
+    #: From the sorted names of prepared cases to where their folds come from, and these.
+    folds: Callable[[list[str]], tuple[str, Folds]]
+    notes: tuple[str, ...] = ()  #: What was left aside, for the report.
+
+
+def build_parser(description: str, source: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every preparing tool.
+
+    Args:
+        description: Of the tool.
+        source: What its first argument is.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('source', type=Path, help=source)
+    parser.add_argument('out', type=Path, help='folder to prepare; a started one is continued')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (all cores)')
+    return parser
+
+
+def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
+    """Find, prepare and report.
+
+    Args:
+        args: ``source``, ``out`` and ``workers``.
+        find: Gives what there is to prepare.
+
+    Returns:
+        int: Exit code: 0 if every case was prepared, 1 if any was refused or nothing could start.
+    """
+    try:
+        if not args.source.is_dir():
+            raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
+        with Console(stderr=True).status('searching'):
+            source = find(args.source)
+        with Pool(args.workers) as pool:
+            report = prepare(source, args.out, pool)
+    except (ValueError, FileExistsError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        print(f'{args.out}: {reason}. Name a folder to write to.', file=sys.stderr)
+        return 1
+    for note in report['notes']:
+        print(f'note: {note}')
+    refused = [record for record in report['cases'] if 'error' in record]
+    for record in refused:
+        print(f'{record["case"]}: {record["error"]}', file=sys.stderr)
+    done = len(report['cases']) - len(refused)
+    print(f'{done} of {len(report["cases"])} cases are prepared in {args.out}.')
+    if done:
+        print(f'folds: {report["folds"]}. All figures of the cases: {args.out / REPORT}')
+        print(f'Look at {args.out / SHEET}: every outline must sit on its organ.')
+    return 1 if refused else 0
+
+
+def prepare(source: Source, out: Path, pool: Pool) -> dict:
     """Prepare a data set in nnU-Net's layout, uncompressed. Started again, it goes on.
 
     Args:
         source: What was found.
         out: Folder of the prepared data set; made, with its parents.
         pool: What converts cases.
-        on_case: Called with the record of each case when it is done.
 
     Returns:
         dict: The report, as in ``preparation.json``.
@@ -55,68 +122,30 @@ def prepare(
         OSError: If ``out`` cannot be written to.
     """
     earlier = _open_folder(out)
-    records = {}
     calls = [(case, out, earlier.get(case.name)) for case in source.cases]
-    for (case, *_), record in pool.unordered(convert_case, calls):
+    bar = track(
+        pool.unordered(convert_case, calls), 'preparing', len(calls), console=Console(stderr=True)
+    )
+    records = []
+    for (case, *_), record in bar:
         if isinstance(record, BaseException):  # the process died, and could not say why
-            discard(out, case.name)
             error = 'its process died. Run it again with fewer workers: memory may be short.'
             record = {'case': case.name, 'error': error}
-        records[case.name] = record
-        on_case(record)
-    report = _report(source, [records[name] for name in sorted(records)])
-    for name in earlier.keys() - _done(report):
+        records.append(record)
+    records.sort(key=lambda record: record['case'])
+    done = {record['case']: record for record in records if 'error' not in record}
+    for name in {*earlier, *(case.name for case in source.cases)} - done.keys():
         discard(out, name)
-    _complete(source, out, report)
-    return report
-
-
-def _open_folder(out: Path) -> dict[str, dict]:
-    """Make the folder and return the records of earlier runs, by case."""
-    foreign = {path.name for path in out.iterdir()} - OURS - PARTIAL if out.is_dir() else set()
-    if foreign or (out.is_dir() and any(out.iterdir()) and not _is_ours(out)):
-        raise FileExistsError('it holds files that are not of a preparation. Name another folder.')
-    for folder in (IMAGES, LABELS, PROGRESS):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    for name in PARTIAL:
-        (out / name).unlink(missing_ok=True)
-    records = _read(out / REPORT).get('cases', [])
-    records += [_read(path) for path in sorted((out / PROGRESS).glob('*.json'))]
-    return {record['case']: record for record in records if 'bytes' in record}
-
-
-def _is_ours(out: Path) -> bool:
-    return (out / PROGRESS).is_dir() or (out / REPORT).is_file()
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-
-
-def _done(report: dict) -> list[str]:
-    return [record['case'] for record in report['cases'] if 'error' not in record]
-
-
-def _report(source: Source, records: list[dict]) -> dict:
-    return {'name': source.name, 'notes': list(source.notes), 'cases': records}
-
-
-def _complete(source: Source, out: Path, report: dict) -> None:
-    """Write what belongs to the whole set, ``dataset.json`` last: with it the set is complete."""
-    done = _done(report)
-    report['folds'], folds = _folds(source, done)
-    if not done:
-        for name in (SHEET, 'splits_final.json', 'dataset.json'):
-            (out / name).unlink(missing_ok=True)
-    elif _read(out / REPORT) != report or not (out / SHEET).is_file():
-        records = [record for record in report['cases'] if record['case'] in done]
-        write_bytes(out / SHEET, draw_contact_sheet(out, records))
-    write_json(out / REPORT, report)
+    origin, folds = source.folds(list(done))
+    notes = list(source.notes)
+    report = {'name': source.name, 'notes': notes, 'cases': records, 'folds': origin}
+    _write_json(out / REPORT, report)
     if done:
-        write_json(out / 'splits_final.json', folds)
+        slices = [
+            (name, one['sheet_slice'], prepared_files(out, name)) for name, one in done.items()
+        ]
+        _write_if_new(out / SHEET, draw_contact_sheet(slices))
+        _write_json(out / FOLDS, folds)
         description = {
             'name': source.name,
             'channel_names': {'0': 'CT'},
@@ -124,40 +153,62 @@ def _complete(source: Source, out: Path, report: dict) -> None:
             'numTraining': len(done),
             'file_ending': '.nii',
         }
-        write_json(out / 'dataset.json', description)
+        _write_json(out / DESCRIPTION, description)  # last: with it the set is complete
+    else:
+        for name in (SHEET, FOLDS, DESCRIPTION):
+            (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / PROGRESS)
+    return report
 
 
-def _folds(source: Source, done: list[str]) -> tuple[str, Folds]:
-    """Folds of the cases that could be prepared, and where they come from."""
-    if source.given_folds:
-        folds = [
-            {part: [case for case in cases if case in done] for part, cases in fold.items()}
-            for fold in source.given_folds
-        ]
-        return 'those of the source', folds
-    if not all(isinstance(case, PancreasCTCase) for case in source.cases):
-        return 'contiguous blocks', contiguous_folds(done, NNUNET_FOLDS)
-    pinned = pinned_folds({case.number: case.name for case in source.cases if case.name in done})
-    if pinned is not None:
-        return 'pinned: 1-20, 21-41, 42-61, 62-82', pinned
-    return 'contiguous blocks of an incomplete set', contiguous_folds(done, PANCREAS_FOLDS)
+def convert_case(case: Case, out: Path, earlier: dict | None = None) -> dict:
+    """Prepare one case, unless the record of an earlier run still holds; never raises.
 
-
-def pinned_folds(cases: dict[int, str]) -> Folds | None:
-    """The four folds of Pancreas-CT: cases 1-20 | 21-41 | 42-61 | 62-82.
-
-    Args:
-        cases: Name of each case, by number.
-
-    Returns:
-        list | None: nnU-Net's ``splits_final.json``; None if a block has no case, or a number
-        lies outside of them, so that this is another set.
+    The image is written last and taken away first, and a reader asks for it first: it never finds
+    one whose label is another's or missing. Returns the case's record for the report; with
+    ``'error'`` if it was refused, and then there are no files of it in ``out``.
     """
-    numbers = sorted(cases)
-    blocks = np.split(numbers, np.searchsorted(numbers, PINNED_ENDS, side='right'))
-    *blocks, beyond = [[cases[number] for number in block] for block in blocks]
-    return None if beyond or not all(blocks) else cross_validation(blocks)
+    keep_memory()  # the next case is as large
+    files = image_file, label_file = prepared_files(out, case.name)
+    try:
+        source = fingerprint(case.files, salt=VERSION)
+        sizes = [path.stat().st_size if path.is_file() else None for path in files]
+        if earlier and (earlier.get('source'), earlier.get('bytes')) == (source, sizes):
+            return earlier
+        image, label, checks = case.load()
+        image, label = image.oriented(ORIENTATION), label.oriented(ORIENTATION)
+        record = {'case': case.name, **_describe(image, label), **checks, 'source': source}
+        image_file.unlink(missing_ok=True)
+        write_atomic(label_file, pack_nifti(label, compressed=False))
+        write_atomic(image_file, pack_nifti(image, compressed=False))
+        record['bytes'] = [path.stat().st_size for path in files]
+        _write_json(out / PROGRESS / f'{case.name}.json', record)
+        return record
+    except VolumeError as error:
+        message = str(error)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        message = f'a file cannot be read or written ({reason}). Free space, or check the disks.'
+    except MemoryError:
+        message = 'there is not enough memory. Run it again with fewer workers.'
+    except Exception as error:  # one strange case must not stop the others
+        message = f'an unexpected {type(error).__name__}. Please report it.'
+    discard(out, case.name)
+    return {'case': case.name, 'error': message}
+
+
+def prepared_files(out: Path, name: str) -> tuple[Path, Path]:
+    """Image and label of a prepared case."""
+    return out / IMAGES / f'{name}_0000.nii', out / LABELS / f'{name}.nii'
+
+
+def discard(out: Path, name: str) -> None:
+    """Remove what is prepared of a case."""
+    for path in (*prepared_files(out, name), out / PROGRESS / f'{name}.json'):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:  # it was no file of ours, or cannot be removed: the report says so
+            continue
 
 
 def contiguous_folds(cases: Iterable[str], folds: int) -> Folds:
@@ -171,3 +222,50 @@ def cross_validation(blocks: list[list[str]]) -> Folds:
     """nnU-Net's ``splits_final.json``: each block is ``val`` once."""
     cases = sorted(case for block in blocks for case in block)
     return [{'train': [c for c in cases if c not in block], 'val': block} for block in blocks]
+
+
+def _open_folder(out: Path) -> dict[str, dict]:
+    """Make the folder and return the records of earlier runs, by case."""
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if found - OURS - PARTIAL or (found and not found & {PROGRESS, REPORT}):
+        raise FileExistsError(f'{out} holds files that are not of a preparation. Name another.')
+    for folder in (IMAGES, LABELS, PROGRESS):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    for name in PARTIAL:
+        (out / name).unlink(missing_ok=True)
+    records = _read_json(out / REPORT).get('cases', [])
+    records += [_read_json(path) for path in sorted((out / PROGRESS).glob('*.json'))]
+    return {record['case']: record for record in records if 'bytes' in record}
+
+
+def _describe(image: Volume, label: Volume) -> dict:
+    areas = np.array([np.count_nonzero(part) for part in np.moveaxis(label.voxels, 2, 0)])
+    # A slice at a time, which the processor's cache still holds for the second look at it.
+    low, high = zip(*((one.min(), one.max()) for one in image.voxels.T), strict=True)
+    volume = np.prod(image.spacing) / 1000
+    return {
+        'shape': list(image.voxels.shape),
+        'spacing': [round(size, 4) for size in image.spacing],
+        'orientation': image.orientation,
+        'hu': [int(min(low)), int(max(high))],
+        'label_slices': int(np.count_nonzero(areas)),
+        'label_ml': round(float(areas.sum() * volume), 1),
+        'sheet_slice': int(areas.argmax()),
+    }
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_json(path: Path, content: dict | list) -> None:
+    _write_if_new(path, (json.dumps(content, indent=2) + '\n').encode())
+
+
+def _write_if_new(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and only if that changes it."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content)

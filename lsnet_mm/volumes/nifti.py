@@ -7,27 +7,12 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from ..utils.files import write_atomic
-from .errors import VolumeError, public_name
-from .volume import Volume
+from .volume import Volume, VolumeError, public_name
 
 GZIP = b'\x1f\x8b'
-#: All that places a volume in space. Nothing else of a header is taken over: it may hold names.
-GEOMETRY = (
-    'pixdim',
-    'qform_code',
-    'sform_code',
-    'quatern_b',
-    'quatern_c',
-    'quatern_d',
-    'qoffset_x',
-    'qoffset_y',
-    'qoffset_z',
-    'srow_x',
-    'srow_y',
-    'srow_z',
-    'xyzt_units',
-)
+#: How the fields begin that place a volume in space. Nothing else of a header is taken over: it
+#: may hold names.
+GEOMETRY = ('pixdim', 'qform', 'sform', 'quatern', 'qoffset', 'srow', 'xyzt_units')
 
 
 def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
@@ -64,52 +49,36 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     return Volume(voxels, image.affine)
 
 
-def write_nifti(path: str | Path, volume: Volume) -> None:
-    """Write an uncompressed NIfTI-1 file, whole or not at all. The same volume, the same bytes.
-
-    Args:
-        path: A ``.nii`` file; it is replaced. Missing folders are made.
-        volume: Of an integer dtype that NIfTI knows.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    write_atomic(path, _image(volume).to_bytes())
-
-
-def pack_nifti(volume: Volume, like: str | Path | None = None, scale: float = 1.0) -> bytes:
-    """A compressed NIfTI-1 file. The same volume, the same bytes.
+def pack_nifti(
+    volume: Volume, like: str | Path | None = None, scale: float = 1.0, compressed: bool = True
+) -> bytes:
+    """The content of a NIfTI-1 file. The same volume, the same bytes.
 
     Args:
         volume: Of an integer dtype that NIfTI knows.
         like: NIfTI file whose geometry is taken over to the bit; None: that of ``volume``.
         scale: What a stored 1 means.
-
-    Returns:
-        bytes: Content of a ``.nii.gz`` file.
+        compressed: As ``.nii.gz``, else as ``.nii``.
     """
-    image = _image(volume)
+    image = nib.Nifti1Image(volume.voxels, None)
+    image.header.set_qform(volume.affine, code='scanner')
+    image.header.set_sform(volume.affine, code='scanner')
+    image.header.set_xyzt_units('mm')
     if like is not None:
         with _open(Path(like)) as file:
             source = nib.Nifti1Header.from_fileobj(file)
-        for name in GEOMETRY:
-            image.header[name] = source[name]
+        for name in source:
+            if name.startswith(GEOMETRY):
+                image.header[name] = source[name]
     image.header.set_slope_inter(scale, 0)
-    return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)  # without name and time
+    content = image.to_bytes()
+    return gzip.compress(content, compresslevel=6, mtime=0) if compressed else content
 
 
 def _open(path: Path):
     with path.open('rb') as file:
         packed = file.read(len(GZIP)) == GZIP
     return (gzip.open if packed else open)(path, 'rb')
-
-
-def _image(volume: Volume) -> nib.Nifti1Image:
-    image = nib.Nifti1Image(volume.voxels, None)
-    image.header.set_qform(volume.affine, code='scanner')
-    image.header.set_sform(volume.affine, code='scanner')
-    image.header.set_xyzt_units('mm')
-    return image
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:
@@ -132,8 +101,6 @@ def open_nifti(path: str | Path) -> nib.Nifti1Image:
             f'{path} is compressed and cannot be read slice by slice. '
             'Prepare the data uncompressed (.nii).'
         )
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist. Prepare the data again.')
     try:
         image = nib.load(path)
     except ImageFileError as error:
@@ -141,12 +108,6 @@ def open_nifti(path: str | Path) -> nib.Nifti1Image:
     if len(image.shape) != 3:
         raise ValueError(f'{path} must hold a 3D volume (x, y, slices), got shape {image.shape}.')
     return image
-
-
-def slice_spacing(image: nib.Nifti1Image) -> tuple[float, float, float]:
-    """Voxel size of a volume as (row, column, slice) in mm, the order of a slice's axes."""
-    x, y, z = (float(size) for size in image.header.get_zooms())
-    return y, x, z
 
 
 def read_slice(path: str | Path, index: int) -> np.ndarray:
@@ -169,17 +130,3 @@ def read_slice(path: str | Path, index: int) -> np.ndarray:
     if not 0 <= index < image.shape[2]:
         raise ValueError(f'{path} has slices 0 to {image.shape[2] - 1}, there is no {index}.')
     return np.asarray(image.dataobj[..., index]).T
-
-
-def foreground_slices(path: str | Path) -> list[int]:
-    """Numbers of the slices of a label volume that hold any label.
-
-    Args:
-        path: An uncompressed ``.nii`` file, see :func:`open_nifti`.
-
-    Returns:
-        list[int]: Increasing, from 0.
-    """
-    # A memory map: the volume passes through memory slice by slice, never whole.
-    voxels = np.asanyarray(open_nifti(path).dataobj)
-    return [k for k in range(voxels.shape[2]) if voxels[..., k].any()]

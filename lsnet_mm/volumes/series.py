@@ -1,11 +1,11 @@
-"""DICOM series on a disk: which files belong together, whatever their folders and names."""
-
-from __future__ import annotations
+"""DICOM series on a disk: which files belong together, whatever their folders and names, in which
+order, and where they are. What is no straight and whole stack of slices is refused.
+"""
 
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,165 +16,64 @@ from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from .volume import VolumeError, public_name
+
 #: Secondary Capture and its multi-frame kinds: pictures of a screen, such as dose reports.
 _CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
-#: All that is read of a header; pydicom steps over the rest.
-_KEYWORDS = [
-    'ImageType',
-    'SOPClassUID',
-    'Modality',
-    'Manufacturer',
-    'PatientID',
-    'GantryDetectorTilt',
-    'SeriesInstanceUID',
-    'InstanceNumber',
-    'ImagePositionPatient',
-    'ImageOrientationPatient',
-    'SamplesPerPixel',
-    'NumberOfFrames',
-    'Rows',
-    'Columns',
-    'PixelSpacing',
-    'RescaleIntercept',
-    'RescaleSlope',
-]
+RELOAD = 'Download the series again'
+#: Two positions are one if they are closer than this (mm).
+SAME_PLACE = 1e-3
+#: Slices may lie this far from even spacing, as a part of it: positions are rounded decimals.
+UNEVEN = 0.05
+#: Sideways run of a stack along its length; a tilt of one degree is 0.017.
+LEAN = 0.01
+#: What places a slice, and its name in DICOM.
+PLACE = {
+    'position': 'ImagePositionPatient',
+    'orientation': 'ImageOrientationPatient',
+    'spacing': 'PixelSpacing',
+}
 
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """What must be known of one DICOM file to place it in a series; no voxels.
-
-    Attributes:
-        path: The file.
-        patient: PatientID.
-        series: SeriesInstanceUID.
-        modality: Such as ``'CT'``.
-        image_type: Such as ``('ORIGINAL', 'PRIMARY', 'AXIAL')``.
-        sop_class: UID of the kind of object.
-        manufacturer: Of the scanner.
-        instance: InstanceNumber; -1 where there is none.
-        shape: (rows, columns).
-        position: (x, y, z) of the first voxel in mm, towards left, back and head; or None.
-        orientation: Directions of a row and of a column, (6,) in the same axes; or None.
-        spacing: (between rows, between columns) in mm; or None.
-        tilt: Of the gantry, in degrees.
-        slope: Of the rescaling to HU.
-        intercept: Of the rescaling to HU.
-        frames: Images in the file.
-        samples: Colour channels.
-    """
+    """What must be known of one DICOM file to place it in a series; None: it does not say."""
 
     path: Path
-    patient: str
-    series: str
-    modality: str
-    image_type: tuple[str, ...]
-    sop_class: str
-    manufacturer: str
-    instance: int
-    shape: tuple[int, int]
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    spacing: tuple[float, ...] | None
-    tilt: float
-    slope: float
-    intercept: float
-    frames: int
-    samples: int
-
-    @classmethod
-    def read(cls, path: Path) -> SliceHeader | None:
-        """Read the header of a DICOM file.
-
-        Args:
-            path: The file.
-
-        Returns:
-            SliceHeader | None: None for a DICOMDIR, which belongs to no series.
-
-        Raises:
-            InvalidDicomError: If the file is no DICOM.
-            Exception: Whatever else pydicom raises for a broken file.
-        """
-        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
-        series = _text(data, 'SeriesInstanceUID')
-        if not series:
-            if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
-                return None
-            raise ValueError('the file ends before its SeriesInstanceUID, or has none')
-        return cls(
-            path=path,
-            patient=_text(data, 'PatientID'),
-            series=series,
-            modality=_text(data, 'Modality'),
-            image_type=tuple(map(str, _parts(data, 'ImageType'))),
-            sop_class=_text(data, 'SOPClassUID'),
-            manufacturer=_text(data, 'Manufacturer'),
-            instance=_whole(data, 'InstanceNumber', -1),
-            shape=(_whole(data, 'Rows', 0), _whole(data, 'Columns', 0)),
-            position=_numbers(data, 'ImagePositionPatient', 3),
-            orientation=_numbers(data, 'ImageOrientationPatient', 6),
-            spacing=_numbers(data, 'PixelSpacing', 2),
-            tilt=float(data.get('GantryDetectorTilt') or 0),
-            slope=float(data.get('RescaleSlope') or 1),
-            intercept=float(data.get('RescaleIntercept') or 0),
-            frames=_whole(data, 'NumberOfFrames', 1),
-            samples=_whole(data, 'SamplesPerPixel', 1),
-        )
-
-    @property
-    def kind(self) -> str:
-        """``'CT slice'``, or what else lies in the folder of a scan beside its slices."""
-        if self.modality != 'CT':
-            return f'{self.modality} file' if self.modality else 'file without modality'
-        if 'LOCALIZER' in self.image_type:
-            return 'localizer'
-        return 'screen capture' if self.sop_class.startswith(_CAPTURE) else 'CT slice'
-
-    @property
-    def normal(self) -> np.ndarray:
-        """Direction (3,) in which slices follow each other."""
-        return np.cross(self.orientation[:3], self.orientation[3:])
+    patient: str  #: PatientID.
+    series: str  #: SeriesInstanceUID.
+    kind: str  #: ``'CT slice'``, or what else lies in the folder of a scan beside its slices.
+    manufacturer: str  #: Of the scanner.
+    instance: int  #: InstanceNumber; -1 where there is none.
+    shape: tuple[int, int]  #: (rows, columns).
+    position: tuple[float, ...] | None  #: (x, y, z) of the first voxel; mm to left, back and head.
+    orientation: tuple[float, ...] | None  #: Directions of a row and of a column, (6,), likewise.
+    spacing: tuple[float, ...] | None  #: (between rows, between columns) in mm.
+    tilt: float  #: Of the gantry, in degrees.
+    frames: int  #: Images in the file.
+    samples: int  #: Colour channels.
 
 
 @dataclass(frozen=True)
 class Series:
-    """The files of one series, in no order.
+    """The files of one series, in no order."""
 
-    Attributes:
-        headers: One a file, never empty.
-    """
-
-    headers: tuple[SliceHeader, ...]
-
-    @property
-    def patient(self) -> str:
-        return self.headers[0].patient
-
-    @property
-    def modality(self) -> str:
-        return self.headers[0].modality
+    headers: tuple[SliceHeader, ...]  #: One a file, never none.
 
 
 @dataclass(frozen=True)
 class BrokenFile:
-    """A file that should be DICOM, by its name or its first bytes, and cannot be read.
-
-    Attributes:
-        path: The file.
-        reason: Why, as the end of a sentence about it.
-    """
+    """A file that should be DICOM, by its name or its first bytes, and cannot be read."""
 
     path: Path
-    reason: str
+    reason: str  #: Why, as the end of a sentence about it.
 
 
-def find_series(folder: Path, map: Callable = map) -> tuple[list[Series], list[BrokenFile]]:
+def find_series(folder: Path) -> tuple[list[Series], list[BrokenFile]]:
     """Find all series below a folder. Files are DICOM by content; others are passed over.
 
     Args:
         folder: Where to look, at any depth. Hidden files and folders are left out.
-        map: What applies a function to many arguments; that of an executor reads in parallel.
 
     Returns:
         tuple: The series, by patient and series UID, in this order; and the files named ``.dcm``,
@@ -182,7 +81,7 @@ def find_series(folder: Path, map: Callable = map) -> tuple[list[Series], list[B
     """
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
     broken: list[BrokenFile] = []
-    for found in map(_read_header, _files(folder)):
+    for found in map(read_header, _files(folder)):
         if isinstance(found, SliceHeader):
             groups.setdefault((found.patient, found.series), []).append(found)
         elif found is not None:
@@ -202,8 +101,7 @@ def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:
     Returns:
         tuple: Series of slices, and how many files of each other kind were left out.
     """
-    series, left_out = list(series), Counter()
-    kept = []
+    series, left_out, kept = list(series), Counter(), []
     for one in series:
         slices = tuple(header for header in one.headers if header.kind == 'CT slice')
         left_out.update(header.kind for header in one.headers if header.kind != 'CT slice')
@@ -216,20 +114,53 @@ def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:
     return (kept, left_out) if kept else (series, Counter())
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        for name in sorted(names):
-            if not name.startswith('.') and not name.endswith(('.nii', '.nii.gz')):
-                yield Path(parent, name)
+def sort_slices(series: Series) -> list[SliceHeader]:
+    """Order the slices of a CT series along its normal, after every check on its geometry.
+
+    Args:
+        series: Any.
+
+    Returns:
+        list[SliceHeader]: By rising position along the normal.
+
+    Raises:
+        VolumeError: If it is no CT, or has frames or colours, missing headers, several sizes,
+            orientations or spacings, a slice twice, a gap, uneven spacing, or a tilt.
+    """
+    headers = series.headers
+    where = f'a series of {len(headers)} files'
+    _check_kinds(headers)
+    if len(headers) < 2:
+        raise VolumeError(where, 'one slice is no volume', RELOAD)
+    _check_equal(headers)
+    normal = np.cross(headers[0].orientation[:3], headers[0].orientation[3:])
+    headers = sorted(headers, key=lambda header: np.dot(header.position, normal))
+    positions = np.array([header.position for header in headers])
+    steps = np.diff(positions @ normal)
+    _check_tilt(where, headers, positions - positions[0], normal)
+    _check_steps(headers, steps)
+    return headers
 
 
-def _read_header(path: Path) -> SliceHeader | BrokenFile | None:
+def stack_affine(headers: list[SliceHeader]) -> np.ndarray:
+    """Affine (4, 4) of sorted slices: from (column, row, slice) to RAS millimetres."""
+    first, last = headers[0], headers[-1]
+    between_rows, between_columns = first.spacing
+    lps = np.eye(4)
+    lps[:3, 0] = np.array(first.orientation[:3]) * between_columns
+    lps[:3, 1] = np.array(first.orientation[3:]) * between_rows
+    lps[:3, 2] = np.subtract(last.position, first.position) / (len(headers) - 1)
+    lps[:3, 3] = first.position
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
+
+
+def read_header(path: Path) -> SliceHeader | BrokenFile | None:
+    """The header of any file; None for one that belongs to no series: no DICOM, or a DICOMDIR."""
     try:
         # pydicom would print values that it finds odd, and they may be names or dates.
         with warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter('ignore')
-            return SliceHeader.read(path)
+            return _parse(path, pydicom.dcmread(path, stop_before_pixels=True))
     except InvalidDicomError:
         named = path.suffix.lower() == '.dcm'
         return BrokenFile(path, 'is no DICOM file, in spite of its name') if named else None
@@ -239,24 +170,111 @@ def _read_header(path: Path) -> SliceHeader | BrokenFile | None:
         return BrokenFile(path, 'has a broken or truncated DICOM header')
 
 
-def _parts(data: pydicom.Dataset, keyword: str) -> list:
-    """Values of an element, empty ones left out; none where it is missing."""
-    value = data.get(keyword)
-    values = value if isinstance(value, MultiValue) else [value]
-    return [part for part in values if part not in (None, '')]
+def _parse(path: Path, data: pydicom.Dataset) -> SliceHeader | None:
+    series, modality = _text(data, 'SeriesInstanceUID'), _text(data, 'Modality')
+    if not series:
+        if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
+            return None
+        raise ValueError('the file ends before its SeriesInstanceUID, or has none')
+    if modality != 'CT':
+        kind = f'{modality} file' if modality else 'file without modality'
+    elif 'LOCALIZER' in (data.get('ImageType') or ()):
+        kind = 'localizer'
+    else:
+        capture = _text(data, 'SOPClassUID').startswith(_CAPTURE)
+        kind = 'screen capture' if capture else 'CT slice'
+    instance = data.get('InstanceNumber')
+    return SliceHeader(
+        path=path,
+        patient=_text(data, 'PatientID'),
+        series=series,
+        kind=kind,
+        manufacturer=_text(data, 'Manufacturer'),
+        instance=-1 if instance in (None, '') else int(instance),
+        shape=(int(data.get('Rows') or 0), int(data.get('Columns') or 0)),
+        position=_numbers(data, 'ImagePositionPatient', 3),
+        orientation=_numbers(data, 'ImageOrientationPatient', 6),
+        spacing=_numbers(data, 'PixelSpacing', 2),
+        tilt=float(data.get('GantryDetectorTilt') or 0),
+        frames=int(data.get('NumberOfFrames') or 1),
+        samples=int(data.get('SamplesPerPixel') or 1),
+    )
 
 
 def _text(data: pydicom.Dataset, keyword: str) -> str:
-    """Text of an element, empty where it is missing or has no value."""
     return str(data.get(keyword) or '').strip()
 
 
 def _numbers(data: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Values of an element as floats; None unless there are ``count``."""
-    numbers = tuple(map(float, _parts(data, keyword)))
-    return numbers if len(numbers) == count else None
+    values = data.get(keyword)
+    if not isinstance(values, MultiValue) or len(values) != count:
+        return None
+    return None if '' in values else tuple(map(float, values))
 
 
-def _whole(data: pydicom.Dataset, keyword: str, missing: int) -> int:
-    value = data.get(keyword)
-    return missing if value in (None, '') else int(value)
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(names):
+            if not name.startswith('.') and not name.endswith(('.nii', '.nii.gz')):
+                yield Path(parent, name)
+
+
+def _check_kinds(headers: Iterable[SliceHeader]) -> None:
+    for header in headers:
+        where = public_name(header.path)
+        if header.kind != 'CT slice':
+            raise VolumeError(where, f'it is a {header.kind}, no CT slice', 'Choose a CT series')
+        if header.frames != 1 or header.samples != 1:
+            reason = f'it holds {header.frames} frames of {header.samples} channels'
+            raise VolumeError(where, reason, 'Export the series as one grey slice a file')
+        for attribute, keyword in PLACE.items():
+            if getattr(header, attribute) is None:
+                reason = f'it has no {keyword}, so its place is unknown'
+                raise VolumeError(where, reason, 'Remove it if it is no slice of the volume')
+
+
+def _check_equal(headers: Iterable[SliceHeader]) -> None:
+    """All agree but in position, or the first that differs from most is named."""
+    for attribute, tolerance in (('shape', 0), ('spacing', 1e-4), ('orientation', 1e-4)):
+        usual, _ = Counter(getattr(header, attribute) for header in headers).most_common(1)[0]
+        for header in headers:
+            value = getattr(header, attribute)
+            if np.abs(np.subtract(value, usual)).max() > tolerance:
+                keyword = PLACE.get(attribute, '(Rows, Columns)')
+                reason = f'its {keyword} is {value}, of most slices {usual}'
+                fix = 'Keep the files of one acquisition only'
+                raise VolumeError(public_name(header.path), reason, fix)
+
+
+def _check_tilt(where: str, headers, steps: np.ndarray, normal: np.ndarray) -> None:
+    """Slices, by their (slices, 3) mm from the first one, follow each other along the normal."""
+    heights = steps @ normal
+    sideways = np.linalg.norm(steps - np.outer(heights, normal), axis=1)
+    tilt = max((header.tilt for header in headers), key=abs)
+    if tilt or (sideways > LEAN * heights[-1] + SAME_PLACE).any():
+        angle = abs(tilt) or np.degrees(np.arctan2(sideways.max(), heights[-1]))
+        reason = f'the gantry was tilted by {angle:.1f} degrees, the slices are sheared'
+        raise VolumeError(where, reason, 'Resample it to straight slices first, or leave it out')
+
+
+def _check_steps(headers: list[SliceHeader], steps: np.ndarray) -> None:
+    """Sorted slices follow each other evenly, by ``steps`` in mm."""
+    usual = np.median(steps)
+    double, uneven = steps < SAME_PLACE, np.abs(steps - usual) > UNEVEN * usual
+    if not (double | uneven).any():
+        return
+    k = int(np.argmax(double if double.any() else uneven))
+    before, after = (public_name(header.path) for header in headers[k : k + 2])
+    missing = round(steps[k] / usual) - 1 if usual else 0
+    whole = abs(steps[k] - (missing + 1) * usual) <= UNEVEN * usual
+    if double[k]:
+        reason = f'it is at the same position as {before}: a duplicated slice'
+        fix = 'Remove one of the two'
+    elif missing >= 1 and whole and uneven.mean() < 0.5:
+        reason, fix = f'{missing} slice(s) missing between it and {before}', RELOAD
+    else:
+        reason = f'uneven spacing: {steps[k]:.2f} mm from {before}, {usual:.2f} mm elsewhere'
+        fix = 'Keep one reconstruction only, or resample it first'
+    raise VolumeError(after, reason, fix)

@@ -1,20 +1,24 @@
+"""A volume in a patient, and the error that refuses one without what could name the patient."""
+
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.orientations import (
-    apply_orientation,
-    axcodes2ornt,
-    inv_ornt_aff,
-    io_orientation,
-    ornt_transform,
-)
+from nibabel import orientations
 
 #: Columns to the left, rows to the front, slices to the feet: the axes of Pancreas-CT's files.
 #: All that a net sees is brought to them, or it would be shown some patients upside down.
 ORIENTATION = 'LAI'
+# What scanners and downloaders number files with; anything else may hold a name, a date or a UID.
+_HARMLESS = re.compile(
+    r'(i|im|img|image|slice|ct|label|pancreas)?[-_]?\d{1,6}([-_]\d{1,6})?'
+    r'(_0000)?(\.dcm|\.nii|\.nii\.gz)?',
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,44 @@ class Volume:
         """
         if codes == self.orientation:
             return self
-        change = ornt_transform(io_orientation(self.affine), axcodes2ornt(codes))
-        affine = self.affine @ inv_ornt_aff(change, self.voxels.shape)
-        return Volume(apply_orientation(self.voxels, change), affine)
+        axes = orientations.io_orientation(self.affine)
+        change = orientations.ornt_transform(axes, orientations.axcodes2ornt(codes))
+        affine = self.affine @ orientations.inv_ornt_aff(change, self.voxels.shape)
+        return Volume(orientations.apply_orientation(self.voxels, change), affine)
+
+
+class VolumeError(ValueError):
+    """A volume that is refused: what, why, and what would mend it.
+
+    Its text holds no path, name, date or UID, so that it may stand in logs and reports: a file is
+    called by :func:`public_name`.
+
+    Args:
+        where: File or series.
+        reason: What is wrong with it.
+        fix: What to do about it, as a sentence without its stop.
+    """
+
+    def __init__(self, where: str, reason: str, fix: str):
+        super().__init__(where, reason, fix)  # all three, or it cannot travel between processes
+        self.where, self.reason, self.fix = where, reason, fix
+
+    def __str__(self) -> str:
+        return f'{self.where}: {self.reason}. {self.fix}.'
+
+
+def public_name(path: Path) -> str:
+    """What a message may call a file: its own name if that is a number, else its place.
+
+    Args:
+        path: The file.
+
+    Returns:
+        str: Such as ``'1-007.dcm'`` or ``'file 7 of 24'`` of its folder, by name.
+    """
+    if _HARMLESS.fullmatch(path.name):
+        return path.name
+    names = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+    if path.name not in names:
+        return 'a file'
+    return f'file {names.index(path.name) + 1} of {len(names)}'

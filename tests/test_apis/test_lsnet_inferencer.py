@@ -23,7 +23,7 @@ from lsnet_mm.apis import (
 from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
-from lsnet_mm.volumes import Volume, VolumeError, read_dicom
+from lsnet_mm.volumes import Volume, VolumeError, read_hu
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
@@ -196,7 +196,7 @@ def test_paths_lists_and_datasamples(inferencer, volume, tmp_path):
     assert [type(one) for one in found] == 3 * [VolumePrediction]
     for one in found:
         np.testing.assert_array_equal(one.mask.voxels, expected_mask(volume.voxels))
-    np.testing.assert_array_equal(found[0].mask.affine, read_dicom(tmp_path / 'd').affine)
+    np.testing.assert_array_equal(found[0].mask.affine, read_hu(tmp_path / 'd').affine)
 
 
 def test_scaled_nifti(inferencer, volume, tmp_path):

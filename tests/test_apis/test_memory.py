@@ -10,7 +10,7 @@ import pytest
 from threshold_segmentor import write_model
 
 from lsnet_mm.experiments.phantom import downloaded_case
-from lsnet_mm.volumes import Volume, write_nifti
+from lsnet_mm.volumes import Volume, pack_nifti
 
 ROOT = Path(__file__).parents[2]
 MEASURE = r"""
@@ -31,8 +31,9 @@ def test_peak_memory(tmp_path):
     small = downloaded_case(0, 1, (128, 128, 24))[0]
     chosen = np.linspace(0, 23, 466).round().astype(int)
     voxels = np.kron(small[..., chosen], np.ones((4, 4, 1), np.int16))
-    write_nifti(tmp_path / '1.nii', Volume(np.asfortranarray(voxels), np.diag([-0.7, 0.7, -1, 1])))
-    del voxels
+    volume = Volume(np.asfortranarray(voxels), np.diag([-0.7, 0.7, -1, 1]))
+    (tmp_path / '1.nii').write_bytes(pack_nifti(volume, compressed=False))
+    del volume, voxels
     env = {**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}', 'OMP_NUM_THREADS': '1'}
     command = [sys.executable, '-W', 'ignore', '-c', MEASURE, tmp_path / '1.nii', '-m']
     command += [*write_model(tmp_path / 'model'), '-o', tmp_path / 'out', '--device', 'cpu']

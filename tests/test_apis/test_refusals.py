@@ -63,7 +63,7 @@ EXPORT = 'Export the series as one grey slice a file.'
 CASES = {
     'modality': (
         lambda s: edit(s, Modality='MR'),
-        '1-001.dcm: the modality is MR, not CT. Choose a CT series.',
+        '1-001.dcm: it is a MR file, no CT slice. Choose a CT series.',
     ),
     'colours': (colour, f'1-001.dcm: it holds 1 frames of 3 channels. {EXPORT}'),
     'frames': (multi_frame, f'1-001.dcm: it holds 10 frames of 1 channels. {EXPORT}'),
@@ -81,15 +81,15 @@ CASES = {
     ),
     'gap': (
         lambda s: (s / '1-004.dcm').unlink(),
-        '1-005.dcm: 1 slice is missing between it and 1-003.dcm. Download the series again.',
+        '1-005.dcm: 1 slice(s) missing between it and 1-003.dcm. Download the series again.',
     ),
     'localizers alone': (
         lambda s: edit(s, ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']),
-        '1-001.dcm: it is a localizer, no slice. Choose a CT series.',
+        '1-001.dcm: it is a localizer, no CT slice. Choose a CT series.',
     ),
     'dose alone': (
         lambda s: edit(s, Modality='RTDOSE', SOPClassUID=DOSE),
-        '1-001.dcm: the modality is RTDOSE, not CT. Choose a CT series.',
+        '1-001.dcm: it is a RTDOSE file, no CT slice. Choose a CT series.',
     ),
 }
 

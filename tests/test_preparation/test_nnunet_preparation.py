@@ -14,8 +14,7 @@ from downloads import tree
 
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.command import run
-from lsnet_mm.volumes import Volume
+from lsnet_mm.preparation.prepare import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (20, 18, 6)
@@ -25,7 +24,7 @@ RAS = np.diag([0.8, 0.8, 2.5, 1.0])
 
 def prepare_set(source: Path, out: Path) -> int:
     args = Namespace(source=source, out=out, workers=1)
-    return run(args, lambda folder, pool: find_nnunet(folder))
+    return run(args, find_nnunet)
 
 
 def voxels(case: str) -> tuple[np.ndarray, np.ndarray]:
@@ -96,48 +95,42 @@ def save(source: Path, folder: str, voxels: np.ndarray, affine: np.ndarray = RAS
     nib.save(nib.Nifti1Image(voxels, affine), path)
 
 
-def other_shape(source):
-    save(source, 'labelsTr', voxels(CASES[0])[1][:-1])
-
-
-def other_place(source):
-    save(source, 'labelsTr', voxels(CASES[0])[1], np.diag([-0.8, 0.8, 2.5, 1]))
-
-
-def unknown_class(source):
-    save(source, 'labelsTr', 3 * voxels(CASES[0])[1])
-
-
-def normalised(source):
-    save(source, 'imagesTr', voxels(CASES[0])[0] / 1000)
-
-
-def four_dimensions(source):
-    save(source, 'imagesTr', np.zeros((*SHAPE, 2), np.int16))
-
-
-def no_image(source):
-    next((source / 'imagesTr').glob('organ_001*')).unlink()
-
-
 def two_channels(source):
     path = next((source / 'imagesTr').glob('organ_001*'))
     path.rename(path.with_name('organ_001_0000.nii.gz'))
     nib.save(nib.Nifti1Image(voxels(CASES[0])[0], RAS), path.with_name('organ_001_0001.nii.gz'))
 
 
-@pytest.mark.parametrize(
-    'damage, message',
-    [
-        (other_shape, 'the label is (19, 18, 6), its image is (20, 18, 6). Export both at the'),
-        (other_place, 'the headers of the label and of its image put it in different places'),
-        (unknown_class, 'label values must be 0, 1, 2, found 3, 6. Correct the label, or dataset'),
-        (normalised, 'are no HU. Export the CT before any normalisation.'),
-        (four_dimensions, 'it holds an array of shape (20, 18, 6, 2), not (x, y, slices)'),
-        (no_image, 'the case: it has 0 files for its image. Leave exactly one of one channel.'),
-        (two_channels, 'the case: it has 2 files for its image'),
-    ],
-)
+DAMAGE = {
+    'other shape': (
+        lambda source: save(source, 'labelsTr', voxels(CASES[0])[1][:-1]),
+        'the label is (19, 18, 6), its image is (20, 18, 6) (columns, rows, slices)',
+    ),
+    'other place': (
+        lambda source: save(source, 'labelsTr', voxels(CASES[0])[1], RAS * [[-1], [1], [1], [1]]),
+        'the headers of the label and of its image put it in different places',
+    ),
+    'unknown class': (
+        lambda source: save(source, 'labelsTr', 3 * voxels(CASES[0])[1]),
+        'label values must be 0, 1, 2, found 3, 6. Correct the label, or dataset',
+    ),
+    'normalised': (
+        lambda source: save(source, 'imagesTr', voxels(CASES[0])[0] / 1000),
+        'are no HU. Export the CT before any normalisation.',
+    ),
+    'four dimensions': (
+        lambda source: save(source, 'imagesTr', np.zeros((*SHAPE, 2), np.int16)),
+        'it holds an array of shape (20, 18, 6, 2), not (x, y, slices)',
+    ),
+    'no image': (
+        lambda source: next((source / 'imagesTr').glob('organ_001*')).unlink(),
+        'the case: it has 0 files for its image. Leave exactly one of one channel.',
+    ),
+    'two channels': (two_channels, 'the case: it has 2 files for its image'),
+}
+
+
+@pytest.mark.parametrize('damage, message', DAMAGE.values(), ids=DAMAGE)
 def test_refusals(source, tmp_path, capsys, damage, message):
     damage(source)
     out = tmp_path / 'out'
@@ -190,8 +183,3 @@ def test_command_line(source, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert '3 of 3 cases are prepared' in done.stdout and (tmp_path / 'out/dataset.json').is_file()
-
-
-def test_oracle_of_this_file():
-    """The phantom of this file is RAS, as nibabel and Volume read it."""
-    assert Volume(voxels(CASES[0])[0], RAS).orientation == 'RAS'

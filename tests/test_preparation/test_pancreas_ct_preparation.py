@@ -15,12 +15,10 @@ import numpy as np
 import pydicom
 import pytest
 from downloads import prepare_download, tree
-from rich.console import Console
 
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
-from lsnet_mm.preparation import pinned_folds
-from lsnet_mm.preparation.report import report_table
+from lsnet_mm.preparation.pancreas_ct import pancreas_folds
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'prepare_pancreas_ct.py'
@@ -84,9 +82,6 @@ def test_report(prepared):
     assert record['label_ml'] == pytest.approx(label.sum() * np.prod(spacing) / 1000, abs=0.06)
     assert record['sheet_slice'] == label.sum(axis=(0, 1)).argmax()
     assert record['margin'] > 20
-    report['cases'].append({'case': 'PANCREAS_0003', 'error': 'why'})
-    console = Console(width=120, record=True, quiet=True)
-    console.print(report_table(report))
 
 
 def test_contact_sheet_outlines_the_label(prepared):
@@ -212,10 +207,12 @@ def test_no_private_data(tmp_path, capsys):
 
 
 def test_pinned_folds():
-    cases = {n: f'PANCREAS_{n:04d}' for n in range(1, 83) if n not in (25, 70)}
-    folds = pinned_folds(cases)
+    cases = [f'PANCREAS_{n:04d}' for n in range(1, 83) if n not in (25, 70)]
+    origin, folds = pancreas_folds(cases)
+    assert origin.startswith('pinned')
     blocks = [[int(case[-4:]) for case in fold['val']] for fold in folds]
     assert [len(block) for block in blocks] == [20, 20, 20, 20]
     assert [(block[0], block[-1]) for block in blocks] == [(1, 20), (21, 41), (42, 61), (62, 82)]
-    assert all(sorted(fold['train'] + fold['val']) == sorted(cases.values()) for fold in folds)
-    assert pinned_folds({n: name for n, name in cases.items() if n > 20}) is None
+    assert all(sorted(fold['train'] + fold['val']) == cases for fold in folds)
+    for other in (cases[20:], [*cases, 'PANCREAS_0083'], []):
+        assert pancreas_folds(other)[0].startswith('contiguous')

@@ -1,14 +1,19 @@
-"""Does a label sit on its organ? Asked of the voxels, because headers cannot be trusted.
+"""Labels: their values, and whether they sit on their organ; headers cannot be trusted in that.
 
 Inside an organ values are alike, around it they are not: fat on one side, vessels and bowel on the
 other. The right label scores higher than the same label mirrored or moved.
 """
 
 from itertools import product
+from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy import ndimage
+
+from ..utils.files import encode_png
+from ..utils.resizing import resize_labels
+from ..volumes import Volume, VolumeError, public_name, read_nifti, read_slice
 
 #: Shifts along the slices that the given alignment must beat.
 SHIFTS = (-10, -5, 5, 10)
@@ -20,10 +25,30 @@ CAP = 80
 RING = 3
 #: Voxels that are looked at, inside and around; they give a score to half a HU.
 SAMPLE = 30_000
-
 GIVEN = 'as given'
+#: Pictures in a row of the sheet; their side, title and gap in pixels.
+PICTURES, SIDE, HEAD, GAP = 8, 256, 18, 4
+WINDOW = (-100, 240)
+OUTLINE, INK, PAPER = (120, 200, 0), (40, 40, 40), (255, 255, 255)  # blue, green, red
 #: All that is within ``RING`` steps from voxel to voxel.
 _DIAMOND = np.uint8(np.add.outer(*[abs(np.arange(-RING, RING + 1))] * 2) <= RING)
+
+
+def read_label(path: Path, classes: dict[str, int], shape: tuple[int, ...]) -> Volume:
+    """The uint8 volume of a file; a VolumeError if its shape or a value is another than given."""
+    volume, where = read_nifti(path), public_name(path)
+    if volume.voxels.shape != shape:  # in a series it tells, too, that a slice at an end is missing
+        reason = f'the label is {volume.voxels.shape}, its image is {shape} (columns, rows, slices)'
+        raise VolumeError(where, reason, 'Check that the image is whole and the label is its own')
+    allowed = sorted(classes.values())
+    # By comparisons: the table that numpy makes of whole numbers is eight times the volume.
+    wrong = volume.voxels[~np.isin(volume.voxels, allowed, kind='sort')]
+    if wrong.size:
+        found = ', '.join(f'{value:g}' for value in np.unique(wrong)[:5])
+        fix = 'Divide it by 255' if 255 in wrong else 'Correct the label, or dataset.json'
+        reason = f'label values must be {", ".join(map(str, allowed))}, found {found}'
+        raise VolumeError(where, reason, fix)
+    return Volume(volume.voxels.astype(np.uint8, copy=False), volume.affine)
 
 
 def alignment_scores(voxels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -60,6 +85,43 @@ def best_alternative(scores: dict[str, float]) -> tuple[str, float]:
     """The alternative that scores highest, and by how much the given alignment beats it (HU)."""
     name = max((name for name in scores if name != GIVEN), key=scores.get)
     return name, scores[GIVEN] - scores[name]
+
+
+def draw_contact_sheet(slices: list[tuple[str, int, tuple[Path, Path]]]) -> bytes:
+    """Draw slices with their labels outlined, for people to look at.
+
+    OpenCV does it: the package of our other pictures loads torch and OpenMMLab.
+
+    Args:
+        slices: Case, number of the slice, and files of image and label of each; at least one.
+
+    Returns:
+        bytes: A PNG without metadata, the same for the same data.
+    """
+    tiles = [_tile(*one) for one in slices]
+    columns = min(PICTURES, len(tiles))
+    tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+    return encode_png(np.vstack(rows))
+
+
+def _tile(case: str, number: int, files: tuple[Path, Path]) -> np.ndarray:
+    image, label = (read_slice(path, number) for path in files)
+    low, high = WINDOW
+    grey = (255 * (image.astype(np.float32) - low) / (high - low)).clip(0, 255).astype(np.uint8)
+    # The whole slice in a square, as large as it fits.
+    scale = SIDE / max(grey.shape)
+    size = [max(round(n * scale), 1) for n in grey.shape[::-1]]
+    picture = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
+    mask = resize_labels((label > 0).astype(np.uint8), size)
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, contours, -1, OUTLINE, 1)
+
+    tile = np.full((SIDE + HEAD + GAP, SIDE + GAP, 3), PAPER, np.uint8)
+    tile[HEAD : HEAD + size[1], : size[0]] = picture
+    title = f'{case}, slice {number}'
+    cv2.putText(tile, title, (2, HEAD - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
+    return tile
 
 
 def _points(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
