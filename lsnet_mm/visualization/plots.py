@@ -3,8 +3,7 @@
 import math
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ..evaluation.functional import Row, scores
-from .draw import INK, new_figure
+from .draw import INK, new_figure, to_png
 
 #: Pixels: the width of a text column on the web, where plots are shown unscaled.
 WIDTH = 900
@@ -42,9 +41,9 @@ def plot_bars(values: Mapping[str, Sequence[float]], ylabel: str = 'DSC (%)') ->
     """
     if not values or not all(len(seeds) for seeds in values.values()):
         raise ValueError(f'every bar needs a value, got {dict(values)}')
-    figure, axes = new_rows(list(values))
+    figure, axes = _new_rows(list(values))
     for y, (label, seeds) in enumerate(values.items()):
-        check_finite(label, seeds)
+        _check_finite(label, seeds)
         mean = float(np.mean(seeds))
         text, end = f'{mean:.1f}', max(mean, *seeds)
         axes.barh(y, mean, height=0.62, color=BAR)
@@ -55,9 +54,7 @@ def plot_bars(values: Mapping[str, Sequence[float]], ylabel: str = 'DSC (%)') ->
         # Seeds a pixel apart would hide each other on one line.
         offsets = np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else [0]
         axes.plot(seeds, y + np.array(offsets), 'o', color=COLORS[0], mec='white', ms=7)
-        axes.annotate(
-            text, (end, y), (9, 0), textcoords='offset points', va='center', fontsize=11, color=INK
-        )
+        _annotate(axes, text, (end, y), 9)
     if all(value >= 0 for seeds in values.values() for value in seeds):
         axes.set_xlim(left=0)  # where a bar starts, even if a deviation reaches below
     widen(axes)
@@ -80,19 +77,12 @@ def plot_gap(points: Mapping[str, tuple[float, float]]) -> bytes:
     """
     if not points:
         raise ValueError('expected at least one pair of points')
-    figure, axes = new_rows(list(points))
+    figure, axes = _new_rows(list(points))
     for y, (label, (training, validation)) in enumerate(points.items()):
-        check_finite(label, (training, validation))
+        _check_finite(label, (training, validation))
         axes.plot([training, validation], [y, y], color=GREY, lw=2.5, zorder=1)
-        axes.annotate(
-            f'gap {training - validation:.1f}',
-            (max(training, validation), y),
-            (12, 0),
-            textcoords='offset points',
-            va='center',
-            fontsize=11,
-            color=INK,
-        )
+        end = max(training, validation)
+        _annotate(axes, f'gap {training - validation:.1f}', (end, y), 12)
     # Where the two agree, the smaller marker lies within the larger.
     for i, (name, marker) in enumerate((('training', 'o'), ('validation', 'D'))):
         x = [pair[i] for pair in points.values()]
@@ -127,7 +117,7 @@ def plot_area(rows: Mapping[str, Sequence[Row]], bins: int = 6) -> bytes:
     slices = {label: _by_slice(label, own) for label, own in rows.items()}
     areas = np.concatenate([area for area, _ in slices.values()])
     edges = np.unique(np.quantile(areas, np.linspace(0, 1, bins + 1)))
-    figure, axes = new_plot(450 + 24 * math.ceil(len(slices) / 2))  # the legend grows
+    figure, axes = _new_plot(450 + 24 * math.ceil(len(slices) / 2))  # the legend grows
     for low, high in zip(edges[::2], edges[1::2], strict=False):
         axes.axvspan(low, high, color='#F3F3F3', zorder=0)
     for i, (label, (area, dsc)) in enumerate(slices.items()):
@@ -184,7 +174,7 @@ def _curve(area, dsc, areas, edges) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return tuple(np.array(points).T)
 
 
-def new_plot(height: int) -> tuple[Figure, Axes]:
+def _new_plot(height: int) -> tuple[Figure, Axes]:
     """An empty plot of ``WIDTH`` by ``height`` pixels without a frame on the top and the right."""
     figure = new_figure(WIDTH / DPI, height / DPI, DPI)
     axes = figure.subplots()
@@ -196,9 +186,9 @@ def new_plot(height: int) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def new_rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
+def _new_rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
     """A plot with one row a label, the first on top at y = 0; long labels are broken."""
-    figure, axes = new_plot(110 + 48 * len(labels))
+    figure, axes = _new_plot(110 + 48 * len(labels))
     axes.set_yticks(range(len(labels)), [textwrap.fill(label, 30) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis='y', length=0)
@@ -212,15 +202,12 @@ def widen(axes: Axes) -> None:
     axes.set_xlim(left, right + 0.16 * (right - left))
 
 
-def to_png(figure: Figure) -> bytes:
-    """The plot as a PNG without metadata, the same for the same numbers."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format='png', dpi=DPI, metadata={'Software': None})
-    return buffer.getvalue()
+def _annotate(axes: Axes, text: str, end: tuple[float, float], offset: float) -> None:
+    """Write at the right end of a row."""
+    style = dict(textcoords='offset points', va='center', fontsize=11, color=INK)
+    axes.annotate(text, end, (offset, 0), **style)
 
 
-def check_finite(label: str, values: Iterable[float]) -> None:
-    """Raise ValueError if there is a value that cannot be drawn."""
-    values = list(values)
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError(f'{label!r} has values that are not finite: {values}')
+def _check_finite(label: str, values: Sequence[float]) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f'{label!r} has values that are not finite: {list(values)}')

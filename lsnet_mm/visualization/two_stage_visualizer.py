@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import os
 
 import numpy as np
@@ -7,10 +5,8 @@ from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
-from ..utils.files import write_atomic
-from .draw import png_bytes
-from .panel import draw_slice
-from .slice_view import SliceView
+from ..utils.files import encode_png, write_atomic
+from .draw import SliceView, draw_slice
 
 
 @VISUALIZERS.register_module()
@@ -21,12 +17,9 @@ class TwoStageVisualizer(SegLocalVisualizer):
     mmseg's visualizers because ``MMSegInferencer`` takes no other.
 
     Args:
-        name: See ``SegLocalVisualizer``.
-        image: See ``SegLocalVisualizer``.
-        vis_backends: See ``SegLocalVisualizer``.
-        save_dir: See ``SegLocalVisualizer``; also kept as an attribute, for hooks that write files.
+        save_dir: Of the backends; also kept as an attribute, for hooks that write files.
         dpi: Dots an inch; a part is 2.9 inches wide.
-        **kwargs: Of ``SegLocalVisualizer``.
+        name, image, vis_backends, kwargs: See ``SegLocalVisualizer``.
     """
 
     def __init__(
@@ -70,12 +63,11 @@ class TwoStageVisualizer(SegLocalVisualizer):
             **kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        view = SliceView.from_sample(image, sample, draw_gt, draw_pred)
-        drawn = draw_slice(view, title=name, dpi=self.dpi)
+        drawn = draw_slice(SliceView(image, sample, draw_gt, draw_pred), name, self.dpi)
         self.set_image(drawn)  # what get_image() gives
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            write_atomic(out_file, png_bytes(drawn))
+            write_atomic(out_file, encode_png(drawn[..., ::-1]))
         else:
             self.add_image(name, drawn, step)
