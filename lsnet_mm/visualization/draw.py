@@ -1,4 +1,4 @@
-"""Pictures of slices: image, ground truth, prediction, boxes and heatmap.
+"""Pictures of slices: the image, the ground truth, the boxes, the masks and the heatmap.
 
 Marks are in continuous pixel coordinates: pixel i covers [i, i + 1). Colours are Okabe and Ito's,
 which colour-blind readers can tell apart; line styles say the same a second time.
@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -32,6 +31,7 @@ HEAT = LinearSegmentedColormap.from_list(
     'heat', [to_rgba('#440154', 0.0), to_rgba('#CC4778', 0.55), to_rgba('#FCE640', 0.9)]
 )
 IGNORED = 255
+COLUMNS = 4  # slices in a row of a panel
 
 
 class SliceView:
@@ -125,49 +125,22 @@ def input_image(inputs: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     return image.round().astype(np.uint8)
 
 
-def draw_slice(view: SliceView, title: str = '', dpi: int = 110) -> np.ndarray:
-    """One slice in up to four parts: image, ground truth, prediction, heatmap.
-
-    The first and the last show the whole slice, the others the square around what is marked,
-    which the white frame in the first locates.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
-    """
-    window = view.window()
-    parts = [('image', None, ['frame'])]
-    if view.gt is not None:
-        parts.append(('ground truth', window, ['gt', 'gt boxes']))
-    if view.pred is not None:
-        parts.append(('prediction', window, ['pred', 'gt', 'boxes', 'scores']))
-    if view.heatmap is not None:
-        parts.append(('heatmap', None, ['heatmap', 'gt boxes', 'boxes']))
-    figure = new_figure(2.9 * len(parts), 3.5, dpi)
-    figure.suptitle(title, fontsize=9)
-    for axes, part in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
-        name, part_window, marks = part
-        _draw_part(axes, view, part_window, marks)
-        axes.set_title(name, fontsize=8, color=INK, pad=3)
-    _draw_legend(figure, [view])
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-
-
 def draw_panel(
     items: Sequence[SliceView],
     titles: Sequence[str],
     groups: Sequence[str] | None = None,
-    columns: int = 4,
     dpi: int = 110,
 ) -> bytes:
-    """Many slices on one page, each as a pair: the whole slice, and the square around its marks.
+    """Slices on one page, each as a pair: the whole slice, and the square around its marks.
+
+    A white frame in the first, under the heatmap if there is one, locates the second, which has
+    the masks and boxes.
 
     Args:
         items: The slices.
         titles: One for each; best in two short lines.
         groups: The name of each slice's group; consecutive slices of one group share a row, whose
             head names it. None fills the rows one after the other.
-        columns: Slices in a row.
         dpi: Dots an inch; a slice is 4.4 inches wide.
 
     Returns:
@@ -177,7 +150,7 @@ def draw_panel(
         raise ValueError(f'expected a title for each slice, got {len(items)} and {len(titles)}')
     rows: list[tuple[str, list]] = []
     for group, *item in zip(groups or [''] * len(items), items, titles, strict=True):
-        if not rows or rows[-1][0] != group or len(rows[-1][1]) == columns:
+        if not rows or rows[-1][0] != group or len(rows[-1][1]) == COLUMNS:
             rows.append((group, []))
         rows[-1][1].append(item)
     columns = max(len(row) for _, row in rows)
@@ -186,9 +159,7 @@ def draw_panel(
     for (group, row), cells in zip(rows, grid, strict=True):
         for cell, (view, title) in zip(cells, row, strict=False):
             cell.suptitle(title, fontsize=8.5)
-            left, right = cell.subplots(1, 2)
-            _draw_part(left, view, None, ['heatmap', 'frame'])
-            _draw_part(right, view, view.window(), ['pred', 'gt', 'gt boxes', 'boxes', 'scores'])
+            _draw_pair(*cell.subplots(1, 2), view)
         if group:
             cells[0].supylabel(group, fontsize=10, fontweight='bold')
     _draw_legend(figure, items)
@@ -197,9 +168,7 @@ def draw_panel(
 
 def new_figure(width: float, height: float, dpi: int) -> Figure:
     """A figure that belongs to no window and no global state; sizes in inches."""
-    figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER, layout='constrained')
 
 
 def to_png(figure: Figure) -> bytes:
@@ -209,31 +178,22 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_part(
-    axes: Axes, view: SliceView, window: Sequence[float] | None, marks: Sequence[str]
-) -> None:
-    """The image, or its part inside a window ``x1, y1, x2, y2``, and those marks that it has."""
+def _draw_pair(left: Axes, right: Axes, view: SliceView) -> None:
     height, width = view.image.shape
     whole = (0, width, height, 0)
-    x1, y1, x2, y2 = window or (0, 0, width, height)
-    axes.imshow(view.image, cmap='gray', vmin=0, vmax=255, extent=whole)
-    axes.set(xlim=(x1, x2), ylim=(y2, y1), xticks=[], yticks=[], autoscale_on=False)
-    axes.spines[:].set_visible(False)
-    if 'heatmap' in marks and view.heatmap is not None:
+    x1, y1, x2, y2 = view.window()
+    for axes, xlim, ylim in ((left, (0, width), (height, 0)), (right, (x1, x2), (y2, y1))):
+        axes.imshow(view.image, cmap='gray', vmin=0, vmax=255, extent=whole)
+        axes.set(xlim=xlim, ylim=ylim, xticks=[], yticks=[], autoscale_on=False)
+        axes.spines[:].set_visible(False)
+    if view.heatmap is not None:
         heat = cv2.resize(view.heatmap.astype(np.float32), (width, height))
-        axes.imshow(heat, cmap=HEAT, vmin=0, vmax=1, extent=whole)
-    if 'frame' in marks:
-        x1, y1, x2, y2 = view.window()
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PAPER, lw=0.9))
-    if 'pred' in marks:
-        _draw_mask(axes, view.pred, PRED, filled=True)
-    if 'gt' in marks:
-        _draw_mask(axes, view.gt, GT)
-    if 'gt boxes' in marks:
-        _draw_boxes(axes, view.gt_boxes, GT)
-    if 'boxes' in marks:
-        scores = view.scores if 'scores' in marks else None
-        _draw_boxes(axes, view.pred_boxes, BOX, (0, (4, 2)), scores)
+        left.imshow(heat, cmap=HEAT, vmin=0, vmax=1, extent=whole)
+    left.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PAPER, lw=0.9))
+    _draw_mask(right, view.pred, PRED, filled=True)
+    _draw_mask(right, view.gt, GT)
+    _draw_boxes(right, view.gt_boxes, GT)
+    _draw_boxes(right, view.pred_boxes, BOX, (0, (4, 2)), view.scores)
 
 
 def _draw_mask(axes: Axes, mask: np.ndarray | None, color: str, filled: bool = False) -> None:

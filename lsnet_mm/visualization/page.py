@@ -22,16 +22,13 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
 
     Args:
         name: Of the template.
-        data: Of numbers, texts, lists and dicts; the page's JavaScript says which.
+        data: Of finite numbers, texts, lists and dicts; the page's JavaScript says which.
 
     Returns:
         bytes: HTML, the same for the same data.
-
-    Raises:
-        ValueError: If a number in the data is not finite; JSON has none such.
     """
-    folder = files(__package__) / 'templates'
-    page, own = ((folder / file).read_text(encoding='utf-8') for file in ('base.html', name))
+    templates = files(__package__) / 'templates'
+    page, own = ((templates / file).read_text(encoding='utf-8') for file in ('base.html', name))
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
     # "</script>" in a text would end the script that holds it.
     text = text.replace('<', '\\u003c')

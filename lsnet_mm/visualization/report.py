@@ -46,20 +46,13 @@ def report_page(folder: str | Path) -> bytes:
     """
     groups = defaultdict(list)
     for path in run_folders(folder):
-        result = _read_result(path / 'result.json')
-        rows = _read_rows(path / 'slices.csv', result)
-        parts = [result['data'].get(key) for key in ('name', 'split')]
-        data = '/'.join(str(part) for part in parts if part) or 'unnamed data'
-        run = _run(path, path.relative_to(folder).as_posix(), result, rows)
+        data, run, rows = _read(path, path.relative_to(folder).as_posix())
         groups[data].append((run, rows))
-    page = {
-        'columns': COLUMNS,
-        'groups': [
-            {'data': data, **_plots(own), 'runs': [run for run, _ in own]}
-            for data, own in groups.items()
-        ],
-    }
-    return fill_template('report.html', finite(page))
+    page = [
+        {'data': data, **_plots(own), 'runs': [run for run, _ in own]}
+        for data, own in groups.items()
+    ]
+    return fill_template('report.html', finite({'columns': COLUMNS, 'groups': page}))
 
 
 def systems(names: Sequence[tuple[str, str]]) -> list[str]:
@@ -94,34 +87,80 @@ def _plots(runs: Sequence[tuple[dict, list[Row]]]) -> dict[str, str | None]:
     }
 
 
-def _run(folder: Path, name: str, result: dict, rows: Sequence[Row]) -> dict[str, object]:
-    """What the page shows of one run; ``name`` is ``.`` of the results themselves."""
-    cases = defaultdict(list)
-    for row in rows:
-        cases[row['case']].append(row)
-    facts = {
-        'config SHA-256': result.get('config_sha256'),
-        'data SHA-256': result['data'].get('sha256'),
-        **result.get('env', {}),
-    }
-    return {
-        'name': result['config'] if name == '.' else name,
-        'config': result['config'],
-        'seed': result['seed'],
-        'fold': result['data'].get('fold'),
-        'metrics': result['metrics'],
-        'params': result['params'] / 1e6,
-        'gflops': result['gflops'],
-        'minutes': result['train']['minutes'],
-        'facts': {key: str(value) for key, value in facts.items() if value is not None},
-        'cases': [{'case': case, **_case_scores(own)} for case, own in cases.items()],
-        'curve': _curve(folder / 'curve.json'),
-        'panel': _panel(folder / 'panel.png'),
-    }
+def _read(folder: Path, name: str) -> tuple[str, dict, list[Row]]:
+    """A run: what it may be compared with, what the page shows of it, and its slices."""
+    with _named(folder / 'result.json') as path:
+        result = json.loads(path.read_text(encoding='utf-8'))
+        schema = result.get('schema') if isinstance(result, dict) else None
+        if schema != SCHEMA:
+            raise ValueError(
+                f'not a result of this version, expected schema {SCHEMA}, got {schema}'
+            )
+        data, metrics = result['data'], result['metrics']
+        numbers = [*metrics.values(), result['gflops'], result['train']['minutes']]
+        if not all(value is None or isinstance(value, (int, float)) for value in numbers):
+            raise ValueError('a metric that is no number')
+        facts = {
+            'config SHA-256': result.get('config_sha256'),
+            'data SHA-256': data.get('sha256'),
+            **result.get('env', {}),
+        }
+        run = {
+            'name': result['config'] if name == '.' else name,  # of the results themselves
+            'config': result['config'],
+            'seed': result['seed'],
+            'fold': data.get('fold'),
+            'metrics': metrics,
+            'params': result['params'] / 1e6,
+            'gflops': result['gflops'],
+            'minutes': result['train']['minutes'],
+            'facts': {key: str(value) for key, value in facts.items() if value is not None},
+        }
+        group = '/'.join(str(data[key]) for key in ('name', 'split') if data.get(key))
+    with _named(folder / 'slices.csv'):
+        rows = read_run(folder)[1]
+        run['cases'] = _cases(rows, metrics.get('case/dsc'))
+    run['curve'] = {'unit': 'iter', 'loss': [], 'dsc': []}
+    if (folder / 'curve.json').exists():
+        with _named(folder / 'curve.json') as path:
+            run['curve'] = _curve(json.loads(path.read_text(encoding='utf-8')))
+    run['panel'] = None
+    if (folder / 'panel.png').exists():
+        with _named(folder / 'panel.png') as path, Image.open(path) as image:
+            panel = image.convert('RGB')
+            run['panel'] = encode_image(panel, 'jpeg', quality=QUALITY, subsampling=0)
+    return group or 'unnamed data', run, rows
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[Path]:
+    """Whatever fails inside is an error that names the file and the fix."""
+    try:
+        yield path
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # The text of an OSError repeats the path.
+        cause = getattr(error, 'strerror', None) or str(error) or type(error).__name__
+        cause = f'lacks {error}' if isinstance(error, KeyError) else cause
+        fix = 'write it again with tools/test.py, or move the folder out of the results'
+        raise ValueError(f'{path}: {cause}; {fix}') from error
+
+
+def _cases(rows: Sequence[Row], told: float | None) -> list[dict[str, object]]:
+    """Scores of each case in percent, of its 3D counts and of its slices."""
+    groups = defaultdict(list)
+    for line, row in enumerate(rows, start=2):
+        if not row['case'] or not all(isinstance(row[key], int) for key in _COUNTS):
+            raise ValueError(f'line {line} lacks a case or a count')
+        groups[row['case']].append(row)
+    if not groups:
+        raise ValueError('no slices')
+    own = aggregate(rows, protocols=['case'])['case/dsc']
+    if told is not None and abs(own - told) > 0.01:
+        raise ValueError(f'its DSC by case is {own:.2f}, but result.json says {told:.2f}')
+    return [{'case': case, **_case_scores(own)} for case, own in groups.items()]
 
 
 def _case_scores(rows: Sequence[Row]) -> dict[str, object]:
-    """In percent, of a case's 3D counts and of its slices."""
     scores = aggregate(rows, protocols=('case', 'slice_fg'))
     boxes = rows[0].get('n_boxes') is not None
     return {
@@ -133,72 +172,15 @@ def _case_scores(rows: Sequence[Row]) -> dict[str, object]:
     }
 
 
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Whatever fails inside is an error that names the file and the fix."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # The text of an OSError repeats the path.
-        cause = getattr(error, 'strerror', None) or str(error) or type(error).__name__
-        cause = f'lacks {error}' if isinstance(error, KeyError) else cause
-        raise ValueError(
-            f'{path}: {cause}; write it again with tools/test.py, or move the folder out of the '
-            'results'
-        ) from error
-
-
-def _read_result(path: Path) -> dict:
-    with _named(path):
-        result = json.loads(path.read_text(encoding='utf-8'))
-        schema = result.get('schema') if isinstance(result, dict) else None
-        if schema != SCHEMA:
-            raise ValueError(
-                f'not a result of this version, expected schema {SCHEMA}, got {schema}'
-            )
-        # All that the page takes for granted.
-        numbers = [*result['metrics'].values(), result['gflops'], result['train']['minutes']]
-        if not all(value is None or isinstance(value, (int, float)) for value in numbers):
-            raise ValueError('a metric that is no number')
-        result['data'].get('name'), result['config'], result['seed'], result['params'] + 0
-        return result
-
-
-def _read_rows(path: Path, result: dict) -> list[Row]:
-    with _named(path):
-        rows = read_run(path.parent)[1]
-        if not rows:
-            raise ValueError('no slices')
-        for line, row in enumerate(rows, start=2):
-            if not row['case'] or not all(isinstance(row[key], int) for key in _COUNTS):
-                raise ValueError(f'line {line} lacks a case or a count')
-        own = aggregate(rows, protocols=['case'])['case/dsc']
-        told = result['metrics'].get('case/dsc')
-        if told is not None and abs(own - told) > 0.01:
-            raise ValueError(f'its DSC by case is {own:.2f}, but result.json says {told:.2f}')
-        return rows
-
-
-def _curve(path: Path) -> dict[str, object]:
-    """The loss of training and the DSC of validation, as pairs of x and y; none without a file."""
-    if not path.exists():
-        return {'unit': 'iter', 'loss': [], 'dsc': []}
-    with _named(path):
-        curve = json.loads(path.read_text(encoding='utf-8'))
-        unit = 'epoch' if any('epoch' in point for point in curve['train']) else 'iter'
-        pairs = {
-            'loss': [(point.get(unit), point.get('loss')) for point in curve['train']],
-            'dsc': [(point.get('step'), point.get(COLUMNS['DSC'])) for point in curve['val']],
-        }
-        known = {
-            key: [(x, float(f'{y:.5g}')) for x, y in points if x is not None and y is not None]
-            for key, points in pairs.items()
-        }
-        return {'unit': unit, **known}
-
-
-def _panel(path: Path) -> str | None:
-    if not path.exists():
-        return None
-    with _named(path), Image.open(path) as image:
-        return encode_image(image.convert('RGB'), 'jpeg', quality=QUALITY, subsampling=0)
+def _curve(curve: dict) -> dict[str, object]:
+    """The loss of training and the DSC of validation, as pairs of x and y."""
+    unit = 'epoch' if any('epoch' in point for point in curve['train']) else 'iter'
+    pairs = {
+        'loss': [(point.get(unit), point.get('loss')) for point in curve['train']],
+        'dsc': [(point.get('step'), point.get(COLUMNS['DSC'])) for point in curve['val']],
+    }
+    known = {
+        key: [(x, float(f'{y:.5g}')) for x, y in points if x is not None and y is not None]
+        for key, points in pairs.items()
+    }
+    return {'unit': unit, **known}

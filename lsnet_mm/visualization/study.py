@@ -14,6 +14,7 @@ from .page import encode_image, fill_template
 
 LARGEST, QUALITY = 512, 75  # longer side of a grey picture in pixels, and JPEG's quality
 HEAT_LARGEST, HEAT_LEVELS = 128, 32  # a heatmap is smooth: this is all that it shows
+COUNT, COLUMNS = 24, 6  # slices of the PNG, and in a row of it
 SIDE, HEAD, GAP = 256, 18, 4  # of a tile of the PNG, its title and the gap, in pixels
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
@@ -75,35 +76,23 @@ def study_page(
     return fill_template('study.html', data)
 
 
-def study_montage(
-    volume: np.ndarray,
-    mask: np.ndarray,
-    boxes: Sequence[np.ndarray],
-    columns: int = 6,
-    count: int = 24,
-) -> bytes:
-    """Slices spread evenly over those with a mask and one on either side, outlined and boxed.
+def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarray]) -> bytes:
+    """At most 24 slices, spread evenly over those with a mask and one on either side of them.
 
-    Without any mask they are spread over the whole volume.
+    Masks are outlined. Without any mask the slices are spread over the whole volume.
 
     Args:
-        volume: (slices, rows, columns) uint8, grey.
-        mask: (slices, rows, columns) uint8, labels; 0 is the background.
-        boxes: One (n, 4) array a slice, continuous pixel edges ``x1, y1, x2, y2``.
-        columns: Slices in a row.
-        count: At most so many slices.
+        volume, mask, boxes: As in :func:`study_page`; any label is drawn.
 
     Returns:
         bytes: A PNG without metadata, the same for the same data.
 
     Raises:
-        ValueError: If the arrays do not fit together, or a number is less than 1.
+        ValueError: If the arrays do not fit together.
     """
     _check_study(volume, mask, boxes)
-    if min(columns, count) < 1:
-        raise ValueError(f'columns and count must be at least 1, got {columns} and {count}')
-    tiles = [_tile(volume[k], mask[k], boxes[k], f'slice {k}') for k in spread(mask, count)]
-    columns = min(columns, len(tiles))
+    tiles = [_tile(volume[k], mask[k], boxes[k], f'slice {k}') for k in spread(mask, COUNT)]
+    columns = min(COLUMNS, len(tiles))
     tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
     return encode_png(np.vstack(rows))
@@ -141,12 +130,9 @@ def _resize(image: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(image, size, interpolation=how)
 
 
-def _shrink(image: np.ndarray, largest: int) -> np.ndarray:
-    return _resize(image, min(largest / max(image.shape), 1))
-
-
 def _grey(image: np.ndarray) -> str:
-    return encode_image(Image.fromarray(_shrink(image, LARGEST)), 'jpeg', quality=QUALITY)
+    small = _resize(image, min(LARGEST / max(image.shape), 1))
+    return encode_image(Image.fromarray(small), 'jpeg', quality=QUALITY)
 
 
 def _masks(mask: np.ndarray, colors: Sequence[str]) -> list[dict]:
@@ -163,7 +149,8 @@ def _masks(mask: np.ndarray, colors: Sequence[str]) -> list[dict]:
 
 def _heat(heatmap: np.ndarray) -> str | None:
     """A heatmap in the colours of the panel, in few levels; None where it is silent."""
-    small = _shrink(np.asarray(heatmap, np.float32), HEAT_LARGEST)
+    scale = min(HEAT_LARGEST / max(heatmap.shape), 1)
+    small = _resize(np.asarray(heatmap, np.float32), scale)
     levels = np.rint(np.clip(np.nan_to_num(small), 0, 1) * (HEAT_LEVELS - 1)).astype(np.uint8)
     return _indexed(levels, HEAT(np.linspace(0, 1, HEAT_LEVELS))) if levels.any() else None
 

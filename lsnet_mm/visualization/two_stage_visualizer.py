@@ -1,39 +1,33 @@
 import os
 
+import mmcv
 import numpy as np
 from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
-from ..utils.files import encode_png, write_atomic
-from .draw import SliceView, draw_slice
+from ..utils.files import write_atomic
+from .draw import SliceView, draw_panel
+
+DPI = 220  # a picture is 4.4 inches wide
 
 
 @VISUALIZERS.register_module()
 class TwoStageVisualizer(SegLocalVisualizer):
-    """Draws a slice in parts: image, ground truth with boxes, prediction with boxes, heatmap.
+    """Draws a slice twice: whole, under its heatmap, and close by, with its masks and boxes.
 
-    Parts that a sample lacks are left out, so that it serves one-stage models as well. It is one of
+    What a sample lacks is left out, so that it serves one-stage models as well. It is one of
     mmseg's visualizers because ``MMSegInferencer`` takes no other.
 
     Args:
-        save_dir: Of the backends; also kept as an attribute, for hooks that write files.
-        dpi: Dots an inch; a part is 2.9 inches wide.
-        name, image, vis_backends, kwargs: See ``SegLocalVisualizer``.
+        name: Of the instance.
+        *args, **kwargs: Of ``SegLocalVisualizer``; ``save_dir`` is also kept as an attribute, for
+            hooks that write files.
     """
 
-    def __init__(
-        self,
-        name: str = 'visualizer',
-        image: np.ndarray | None = None,
-        vis_backends: list | dict | None = None,
-        save_dir: str | None = None,
-        dpi: int = 110,
-        **kwargs,
-    ) -> None:
-        super().__init__(name, image, vis_backends, save_dir, **kwargs)
+    def __init__(self, name: str = 'visualizer', *args, save_dir: str | None = None, **kwargs):
+        super().__init__(name, *args, save_dir=save_dir, **kwargs)
         self.save_dir = save_dir
-        self.dpi = dpi
 
     def add_datasample(
         self,
@@ -63,11 +57,12 @@ class TwoStageVisualizer(SegLocalVisualizer):
             **kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        drawn = draw_slice(SliceView(image, sample, draw_gt, draw_pred), name, self.dpi)
+        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=DPI)
+        drawn = mmcv.imfrombytes(png, channel_order='rgb')
         self.set_image(drawn)  # what get_image() gives
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            write_atomic(out_file, encode_png(drawn[..., ::-1]))
+            write_atomic(out_file, png)
         else:
             self.add_image(name, drawn, step)
