@@ -179,24 +179,30 @@ def to_png(figure: Figure) -> bytes:
 
 
 def _draw_pair(left: Axes, right: Axes, view: SliceView) -> None:
-    height, width = view.image.shape
-    whole = (0, width, height, 0)
     x1, y1, x2, y2 = view.window()
-    for axes, xlim, ylim in ((left, (0, width), (height, 0)), (right, (x1, x2), (y2, y1))):
-        axes.imshow(view.image, cmap='gray', vmin=0, vmax=255, extent=whole)
-        axes.set(xlim=xlim, ylim=ylim, xticks=[], yticks=[], autoscale_on=False)
-        axes.spines[:].set_visible(False)
+    show_image(left, view.image)
     if view.heatmap is not None:
+        height, width = view.image.shape
         heat = cv2.resize(view.heatmap.astype(np.float32), (width, height))
-        left.imshow(heat, cmap=HEAT, vmin=0, vmax=1, extent=whole)
+        left.imshow(heat, cmap=HEAT, vmin=0, vmax=1, extent=(0, width, height, 0))
     left.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PAPER, lw=0.9))
-    _draw_mask(right, view.pred, PRED, filled=True)
-    _draw_mask(right, view.gt, GT)
-    _draw_boxes(right, view.gt_boxes, GT)
-    _draw_boxes(right, view.pred_boxes, BOX, (0, (4, 2)), view.scores)
+    show_image(right, view.image)
+    right.set(xlim=(x1, x2), ylim=(y2, y1))
+    draw_mask(right, view.pred, PRED, filled=True)
+    draw_mask(right, view.gt, GT)
+    draw_boxes(right, view.gt_boxes, GT)
+    draw_boxes(right, view.pred_boxes, BOX, (0, (4, 2)), view.scores)
 
 
-def _draw_mask(axes: Axes, mask: np.ndarray | None, color: str, filled: bool = False) -> None:
+def show_image(axes: Axes, image: np.ndarray) -> None:
+    """Show a (H, W) uint8 image without axes; what is drawn over it moves nothing."""
+    height, width = image.shape
+    axes.imshow(image, cmap='gray', vmin=0, vmax=255, extent=(0, width, height, 0))
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], autoscale_on=False)
+    axes.spines[:].set_visible(False)
+
+
+def draw_mask(axes: Axes, mask: np.ndarray | None, color: str, filled: bool = False) -> None:
     """Outline a mask along its pixels, over a translucent fill if asked for."""
     if mask is None or not mask.any():
         return
@@ -211,7 +217,7 @@ def _draw_mask(axes: Axes, mask: np.ndarray | None, color: str, filled: bool = F
     axes.contour(x, y, padded, levels=[0.5], colors=[color], linewidths=1.3)
 
 
-def _draw_boxes(
+def draw_boxes(
     axes: Axes,
     boxes: np.ndarray | None,
     color: str,

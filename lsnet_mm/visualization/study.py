@@ -7,16 +7,12 @@ import numpy as np
 from matplotlib.colors import to_rgba
 from PIL import Image
 
-from ..utils.files import encode_png
-from ..utils.resizing import resize_labels
-from .draw import BOX, CLASSES, HEAT
+from .draw import BOX, CLASSES, HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
 from .page import encode_image, fill_template
 
 LARGEST, QUALITY = 512, 75  # longer side of a grey picture in pixels, and JPEG's quality
 HEAT_LARGEST, HEAT_LEVELS = 128, 32  # a heatmap is smooth: this is all that it shows
 COUNT, COLUMNS = 24, 6  # slices of the PNG, and in a row of it
-SIDE, HEAD, GAP = 256, 18, 4  # of a tile of the PNG, its title and the gap, in pixels
-INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def study_page(
@@ -91,11 +87,22 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
         ValueError: If the arrays do not fit together.
     """
     _check_study(volume, mask, boxes)
-    tiles = [_tile(volume[k], mask[k], boxes[k], f'slice {k}') for k in spread(mask, COUNT)]
-    columns = min(COLUMNS, len(tiles))
-    tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    return encode_png(np.vstack(rows))
+    slices = spread(mask, COUNT)
+    columns = min(COLUMNS, len(slices))
+    rows = -(-len(slices) // columns)
+    figure = new_figure(2.6 * columns, 2.75 * rows, 100)
+    figure.set_layout_engine('none')  # finding a layout for so many axes takes seconds
+    figure.subplots_adjust(0.002, 0, 0.998, 1 - 0.08 / rows, 0.02, 0.08)
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for k, axes in zip(slices, grid, strict=False):
+        show_image(axes, volume[k])
+        axes.set_title(f'slice {k}', fontsize=9, loc='left', pad=3)
+        for label in np.unique(mask[k][mask[k] > 0]):
+            draw_mask(axes, mask[k] == label, CLASSES[(label - 1) % len(CLASSES)])
+        draw_boxes(axes, boxes[k], BOX)
+    for axes in grid:  # the rest of the last row
+        axes.set_axis_off()
+    return to_png(figure)
 
 
 def spread(mask: np.ndarray, count: int) -> list[int]:
@@ -124,15 +131,14 @@ def _check_study(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarra
         raise ValueError(f'boxes must be one array a slice, got {len(boxes)} for {len(volume)}')
 
 
-def _resize(image: np.ndarray, scale: float) -> np.ndarray:
+def _shrink(image: np.ndarray, largest: int) -> np.ndarray:
+    scale = min(largest / max(image.shape), 1)
     size = [max(round(n * scale), 1) for n in image.shape[::-1]]
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=how)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _grey(image: np.ndarray) -> str:
-    small = _resize(image, min(LARGEST / max(image.shape), 1))
-    return encode_image(Image.fromarray(small), 'jpeg', quality=QUALITY)
+    return encode_image(Image.fromarray(_shrink(image, LARGEST)), 'jpeg', quality=QUALITY)
 
 
 def _masks(mask: np.ndarray, colors: Sequence[str]) -> list[dict]:
@@ -149,8 +155,7 @@ def _masks(mask: np.ndarray, colors: Sequence[str]) -> list[dict]:
 
 def _heat(heatmap: np.ndarray) -> str | None:
     """A heatmap in the colours of the panel, in few levels; None where it is silent."""
-    scale = min(HEAT_LARGEST / max(heatmap.shape), 1)
-    small = _resize(np.asarray(heatmap, np.float32), scale)
+    small = _shrink(np.asarray(heatmap, np.float32), HEAT_LARGEST)
     levels = np.rint(np.clip(np.nan_to_num(small), 0, 1) * (HEAT_LEVELS - 1)).astype(np.uint8)
     return _indexed(levels, HEAT(np.linspace(0, 1, HEAT_LEVELS))) if levels.any() else None
 
@@ -161,27 +166,3 @@ def _indexed(levels: np.ndarray, colors: Sequence[Sequence[float]]) -> str:
     picture = Image.fromarray(levels).convert('P')
     picture.putpalette(palette[:, :3].tobytes())
     return encode_image(picture, 'png', transparency=palette[:, 3].tobytes())
-
-
-def _tile(image: np.ndarray, mask: np.ndarray, boxes: np.ndarray, title: str) -> np.ndarray:
-    # The whole slice in a square, as large as it fits.
-    scale = SIDE / max(image.shape)
-    picture = cv2.cvtColor(_resize(image, scale), cv2.COLOR_GRAY2BGR)
-    height, width = picture.shape[:2]
-    labels = resize_labels(mask, (width, height))
-    for label in np.unique(labels[labels > 0]):
-        part = (labels == label).astype(np.uint8)
-        contours, _ = cv2.findContours(part, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, contours, -1, _bgr(CLASSES[(label - 1) % len(CLASSES)]), 1)
-    for box in np.asarray(boxes, float).reshape(-1, 4):
-        # The edges x1 and x2 lie on either side of the pixels x1 ... x2 - 1.
-        x1, y1, x2, y2 = (int(value) for value in np.rint(box * scale))
-        cv2.rectangle(picture, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), _bgr(BOX), 1)
-    tile = np.full((SIDE + HEAD + GAP, SIDE + GAP, 3), PAPER, np.uint8)
-    tile[HEAD : HEAD + height, :width] = picture
-    cv2.putText(tile, title, (2, HEAD - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
-    return tile
-
-
-def _bgr(color: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(color[1:]))[::-1]
