@@ -1,6 +1,13 @@
-"""Inference checkpoints: weights and the config, and nothing of the training."""
+"""Inference checkpoints: weights and the config, and nothing of the training.
 
+A checkpoint may come from anywhere, and its config with it, so that the config is read as data.
+mmengine's own reader executes the text. It also takes ``type='os.system'`` for a component and
+calls it, and imports whatever ``custom_imports`` names. None of that happens here.
+"""
+
+import ast
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +18,18 @@ from mmengine.utils import import_modules_from_strings
 from torch import nn
 
 from ..utils.checkpoint import safe_torch_load
+from ..utils.config_parts import config_parts
 from ..utils.pretrained import train_from_scratch
 from ..utils.provenance import is_absolute
 from ..utils.translation import translate
 from ..version import __version__
 from . import ExportError
-from .config_text import TRUSTED_IMPORTS, check_config, custom_imports, parse_config
+
+#: Packages that a config may import from.
+TRUSTED_IMPORTS = ('lsnet_mm', 'mmseg', 'mmdet', 'mmpretrain')
+# A name in a registry, perhaps with its scope; a longer dotted path would be any object of Python.
+# Not with the scopes mmengine and mmcv: these export functions that write files.
+_COMPONENT = re.compile(r'((mmseg|mmdet|mmpretrain)\.)?[A-Za-z_]\w*')
 
 #: What a test needs. The rest of a config is about training, or about one machine.
 KEPT = (
@@ -42,7 +55,7 @@ def inference_config(config: Config) -> Config:
     kept = _without_paths(kept)
     train_from_scratch(kept['model'])
     # Own packages are in order here: whoever reads the file decides whether to trust them.
-    packages = {name.split('.')[0] for name in custom_imports(kept)}
+    packages = {name.split('.')[0] for name in _custom_imports(kept)}
     check_config(kept, (*TRUSTED_IMPORTS, *packages))
     return Config(kept)
 
@@ -93,9 +106,81 @@ def read_config(path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPOR
     except ExportError as error:
         raise ExportError(f'{path}: {error}') from error
     translate(config, meta.get('lsnet_mm_version', ''))
-    if modules := custom_imports(config):
+    if modules := _custom_imports(config):
         import_modules_from_strings(modules)
     return Config(config)
+
+
+def parse_config(text: str) -> dict:
+    """What a config in the form of mmengine's ``Config.pretty_text`` says, without running it.
+
+    Args:
+        text: Assignments of literals; ``dict(key=value)`` is one.
+
+    Raises:
+        ExportError: If there is anything else in it.
+    """
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError) as error:
+        raise ExportError(f'the config is no Python: {error}') from error
+    config = {}
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                try:
+                    config[name] = ast.literal_eval(_Dicts().visit(value))
+                except (ValueError, TypeError) as error:
+                    raise ExportError(f'{name} in the config is no plain value: {error}') from error
+            case _:
+                line = ast.unparse(statement)[:80]
+                raise ExportError(f'the config does more than assign values: {line}')
+    return config
+
+
+class _Dicts(ast.NodeTransformer):
+    """``dict(key=value)`` as ``{'key': value}``; any other call stays, and is no literal."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id='dict'), args=[], keywords=pairs):
+                if all(pair.arg for pair in pairs):
+                    keys = [ast.Constant(pair.arg) for pair in pairs]
+                    return ast.Dict(keys, [pair.value for pair in pairs])
+        return node
+
+
+def check_config(config: dict, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> None:
+    """Refuses a config that names more than registered components.
+
+    Args:
+        config: A config's dict.
+        trusted_imports: Packages that its ``custom_imports`` may import from.
+
+    Raises:
+        ExportError: If a ``type`` is a path to a Python object, or an import is not trusted.
+    """
+    for name in (part['type'] for part in config_parts(config) if 'type' in part):
+        if not (isinstance(name, str) and _COMPONENT.fullmatch(name)):
+            raise ExportError(
+                f'the config has type={name!r}, which is no name in a registry: '
+                'register the component, and use its name'
+            )
+    for module in _custom_imports(config):
+        if str(module).split('.')[0] not in trusted_imports:
+            raise ExportError(
+                f'the config imports {module!r}; if you trust that package, add its name to '
+                'trusted_imports'
+            )
+
+
+def _custom_imports(config: dict) -> list[str]:
+    imports = config.get('custom_imports') or {}
+    if not isinstance(imports, dict):
+        raise ExportError(f'custom_imports should be a dict, got {imports!r}')
+    modules = imports.get('imports') or []
+    return [modules] if isinstance(modules, str) else list(modules)
 
 
 def _without_paths(node: object) -> object:
