@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,12 +13,13 @@ from mmengine.runner import CheckpointLoader
 from ..apis.load_model import load_weights
 from ..utils.files import write_atomic
 from . import ExportError
-from .graphs import OPSET, graphs_of, require_onnx, trace
+from .graphs import OPSET, graphs_of, trace
 from .inference_checkpoint import inference_checkpoint, inference_config
 from .metadata import describe, preprocessing
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
+NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
 GRAPHS = ('localizer.onnx', 'segmentor.onnx')
 
 
@@ -53,8 +55,12 @@ def export(
         raise ExportError(f'{out} is a file: -o takes a folder')
     if old and not overwrite:
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
-    if onnx:
-        require_onnx()
+    missing = [name for name in NEEDED if onnx and find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f'ONNX export needs {" and ".join(missing)}, which cannot be found: '
+            "pip install 'lsnet_mm[onnx]'"
+        )
     loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     init_default_scope(config.get('default_scope', 'mmseg'))
     model = revert_sync_batchnorm(MODELS.build(config.model)).eval()

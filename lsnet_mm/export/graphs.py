@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from importlib.util import find_spec
 from inspect import signature
 
 import torch
@@ -127,8 +126,7 @@ class LocalizerGraph(ImageGraph):
                 images, self.size, mode='bilinear', align_corners=False, antialias=True
             )
         if self.coarse:
-            logits = self.localizer.segmentor.encode_decode(images, _metas(images))
-            return (foreground_probabilities(logits)[:, :1],)
+            return (foreground_probabilities(_logits(self.localizer.segmentor, images))[:, :1],)
         heatmaps, distances, *masks = self.localizer(images)
         return torch.sigmoid(heatmaps), distances, *map(torch.sigmoid, masks)
 
@@ -155,8 +153,7 @@ class SegmentorGraph(ImageGraph):
         """
         size = _sides(out_size)
         crops = self.extractor.crop(self.normalize(images), rois)
-        logits = self.segmentor.encode_decode(crops, _metas(crops))
-        probs = foreground_probabilities(logits)
+        probs = foreground_probabilities(_logits(self.segmentor, crops))
         return self.extractor.place(probs, rois, images.shape[-2:], size)
 
 
@@ -170,15 +167,15 @@ class OneStageGraph(ImageGraph):
     def forward(self, images: Tensor, out_size: Tensor) -> Tensor:
         """Raw images (N, C, H, W) to probabilities (N, C, *out_size), as `SegmentorGraph`'s."""
         size = _sides(out_size)
-        images = self.normalize(images)
-        logits = self.model.encode_decode(images, _metas(images))
+        logits = _logits(self.model, self.normalize(images))
         align_corners = self.model.align_corners
         logits = F.interpolate(logits, size, mode='bilinear', align_corners=align_corners)
         return foreground_probabilities(logits)
 
 
-def _metas(images: Tensor) -> list[dict]:
-    return [dict(img_shape=images.shape[-2:])]  # one, as their number is free
+def _logits(segmentor: nn.Module, images: Tensor) -> Tensor:
+    # One meta, whatever the number of images: that is free.
+    return segmentor.encode_decode(images, [dict(img_shape=images.shape[-2:])])
 
 
 def _sides(out_size: Tensor) -> tuple[int, int]:
@@ -186,20 +183,6 @@ def _sides(out_size: Tensor) -> tuple[int, int]:
     torch._check(height >= 1)
     torch._check(width >= 1)
     return height, width
-
-
-def require_onnx() -> None:
-    """Refuses to begin what a missing package would stop.
-
-    Raises:
-        ExportError: If a package is missing.
-    """
-    packages = 'onnx', 'onnxscript', 'onnxruntime'
-    if missing := [name for name in packages if find_spec(name) is None]:
-        raise ExportError(
-            f'ONNX export needs {" and ".join(missing)}, which cannot be found: '
-            "pip install 'lsnet_mm[onnx]'"
-        )
 
 
 @torch.no_grad()
@@ -225,43 +208,10 @@ def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None)
             f'{type(graph).__name__} pools adaptively, so it fits one size of images only: resize '
             'the images in the test pipeline'
         )
-    file = _export(graph, channels, size if fixed else (128, 160), fixed)
-    check(file, graph, graph.example(1, channels, size if fixed else (200, 136)))
-    return file
-
-
-def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
-    """Compares onnxruntime's answer with PyTorch's.
-
-    Raises:
-        ExportError: If they differ by more than rounding.
-    """
-    import onnxruntime  # an extra of the package
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what it would print is in the error
-    session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])
-    name = type(graph).__name__
-    try:
-        found = session.run(None, {key: value.numpy() for key, value in inputs.items()})
-    except Exception as error:  # onnxruntime's errors have no base class of their own
-        raise ExportError(f'{name} fits one size of images only: {error}'[:300]) from error
-    expected = graph(**inputs)
-    expected = expected if isinstance(expected, tuple) else (expected,)
-    found = tuple(map(torch.from_numpy, found))
-    try:
-        torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
-    except AssertionError as error:
-        raise ExportError(
-            f'{name} in ONNX differs from PyTorch for images of another size: if its net pools '
-            f'adaptively, use torch.nn.AdaptiveAvgPool2d for it. {error}'
-        ) from error
-
-
-def _export(graph: ImageGraph, channels: int, size: tuple[int, int], fixed: bool) -> bytes:
+    # torch takes a single image for a constant.
+    inputs = graph.example(2, channels, size if fixed else (128, 160))
     images = {0: _DYNAMIC} if fixed else {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
     shapes = dict(images=images, rois={0: _DYNAMIC}, out_size=None)
-    inputs = graph.example(2, channels, size)  # torch takes a single image for a constant
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -285,4 +235,29 @@ def _export(graph: ImageGraph, channels: int, size: tuple[int, int], fixed: bool
     for part in (proto.graph, *proto.functions):
         for node in part.node:
             del node.metadata_props[:]
-    return proto.SerializeToString()
+    file = proto.SerializeToString()
+    check(file, graph, graph.example(1, channels, size if fixed else (200, 136)))
+    return file
+
+
+def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
+    """Compares onnxruntime's answer with PyTorch's; raises if more than rounding differs."""
+    import onnxruntime  # an extra of the package
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it would print is in the error
+    session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])
+    name, expected = type(graph).__name__, graph(**inputs)
+    try:
+        found = session.run(None, {key: value.numpy() for key, value in inputs.items()})
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise ExportError(f'{name} fits one size of images only: {error}'[:300]) from error
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    found = tuple(map(torch.from_numpy, found))
+    try:
+        torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
+    except AssertionError as error:
+        raise ExportError(
+            f'{name} in ONNX differs from PyTorch for images of another size: if its net pools '
+            f'adaptively, use torch.nn.AdaptiveAvgPool2d for it. {error}'
+        ) from error

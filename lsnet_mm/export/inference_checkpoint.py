@@ -32,17 +32,8 @@ TRUSTED_IMPORTS = ('lsnet_mm', 'mmseg', 'mmdet', 'mmpretrain')
 _COMPONENT = re.compile(r'((mmseg|mmdet|mmpretrain)\.)?[A-Za-z_]\w*')
 
 #: What a test needs. The rest of a config is about training, or about one machine.
-KEPT = (
-    'default_scope',
-    'custom_imports',
-    'model',
-    'test_pipeline',
-    'test_dataloader',
-    'test_evaluator',
-    'test_cfg',
-    'visualizer',
-    'vis_backends',
-)
+_TEST = ('test_pipeline', 'test_dataloader', 'test_evaluator', 'test_cfg')
+KEPT = ('default_scope', 'custom_imports', 'model', 'visualizer', 'vis_backends', *_TEST)
 
 
 def inference_config(config: Config) -> Config:
@@ -51,8 +42,7 @@ def inference_config(config: Config) -> Config:
     Raises:
         ExportError: If it names a component otherwise than by its registered name.
     """
-    kept = {key: value for key, value in config.to_dict().items() if key in KEPT}
-    kept = _without_paths(kept)
+    kept = _without_paths({k: value for k, value in config.to_dict().items() if k in KEPT})
     train_from_scratch(kept['model'])
     # Own packages are in order here: whoever reads the file decides whether to trust them.
     packages = {name.split('.')[0] for name in _custom_imports(kept)}
@@ -71,11 +61,9 @@ def inference_checkpoint(model: nn.Module, config: Config, meta: Mapping) -> byt
     # Cloned: a view would take the whole storage that it is a part of with it.
     weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
     kept = {key: meta[key] for key in ('dataset_meta', 'epoch', 'iter') if key in meta}
-    versions = dict(lsnet_mm_version=__version__, mmengine_version=mmengine.__version__)
+    kept |= dict(lsnet_mm_version=__version__, mmengine_version=mmengine.__version__)
     file = io.BytesIO()
-    torch.save(
-        dict(meta=dict(cfg=config.pretty_text, **kept, **versions), state_dict=weights), file
-    )
+    torch.save(dict(meta=dict(cfg=config.pretty_text, **kept), state_dict=weights), file)
     return file.getvalue()
 
 
@@ -121,21 +109,11 @@ def parse_config(text: str) -> dict:
         ExportError: If there is anything else in it.
     """
     try:
-        statements = ast.parse(text).body
-    except (SyntaxError, ValueError) as error:
-        raise ExportError(f'the config is no Python: {error}') from error
-    config = {}
-    for statement in statements:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                try:
-                    config[name] = ast.literal_eval(_Dicts().visit(value))
-                except (ValueError, TypeError) as error:
-                    raise ExportError(f'{name} in the config is no plain value: {error}') from error
-            case _:
-                line = ast.unparse(statement)[:80]
-                raise ExportError(f'the config does more than assign values: {line}')
-    return config
+        tree = _Dicts().visit(ast.parse(text))
+        parts = [(statement.targets, statement.value) for statement in tree.body]
+        return {target.id: ast.literal_eval(value) for [target], value in parts}
+    except (SyntaxError, AttributeError, ValueError, TypeError) as error:
+        raise ExportError(f'the config does more than assign plain values: {error}') from error
 
 
 class _Dicts(ast.NodeTransformer):
@@ -143,12 +121,10 @@ class _Dicts(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        match node:
-            case ast.Call(func=ast.Name(id='dict'), args=[], keywords=pairs):
-                if all(pair.arg for pair in pairs):
-                    keys = [ast.Constant(pair.arg) for pair in pairs]
-                    return ast.Dict(keys, [pair.value for pair in pairs])
-        return node
+        names = [pair.arg for pair in node.keywords]
+        if ast.unparse(node.func) != 'dict' or node.args or not all(names):
+            return node
+        return ast.Dict(list(map(ast.Constant, names)), [pair.value for pair in node.keywords])
 
 
 def check_config(config: dict, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> None:

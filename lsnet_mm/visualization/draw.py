@@ -41,39 +41,34 @@ class SliceView:
         image: (H, W) or (H, W, C), grey values in [0, 255], at the original size.
         sample: With any of ``gt_sem_seg``, ``gt_instances``, ``pred_sem_seg``,
             ``pred_instances``, ``pred_heatmap``; boxes in original pixels.
-        draw_gt: Show the ground truth.
-        draw_pred: Show the prediction.
+        gt: Show the ground truth.
+        pred: Show the prediction.
 
-    Attributes:
+    Attributes, of which the sample's are None where it has no such thing, or it is not shown:
         image: (H, W) uint8.
         gt, pred: (H, W) bool.
         gt_boxes, pred_boxes: (n, 4) continuous pixel edges ``x1, y1, x2, y2``.
         scores: (n,) in [0, 1], of the predicted boxes.
         heatmap: (h, w) in [0, 1], covering the whole image at its own resolution.
-            All but ``image`` are None where the sample has no such thing, or it is not shown.
 
     Raises:
         ValueError: If a mask has another size than the image.
     """
 
     def __init__(
-        self,
-        image: np.ndarray,
-        sample: BaseDataElement,
-        draw_gt: bool = True,
-        draw_pred: bool = True,
+        self, image: np.ndarray, sample: BaseDataElement, gt: bool = True, pred: bool = True
     ) -> None:
         if image.ndim == 3:
             image = image[..., image.shape[-1] // 2]
         self.image = np.clip(image, 0, 255).astype(np.uint8)
         sample = sample.numpy()
-        gt = sample if draw_gt and 'gt_sem_seg' in sample else {}
-        pred = sample if draw_pred and 'pred_sem_seg' in sample else {}
-        self.gt, self.pred = self._mask(gt, 'gt_sem_seg'), self._mask(pred, 'pred_sem_seg')
-        self.gt_boxes = gt.get('gt_instances', {}).get('bboxes')
-        self.pred_boxes = pred.get('pred_instances', {}).get('bboxes')
-        self.scores = pred.get('pred_instances', {}).get('scores')
-        self.heatmap = pred.get('pred_heatmap').data[0] if 'pred_heatmap' in pred else None
+        true = sample if gt and 'gt_sem_seg' in sample else {}
+        found = sample if pred and 'pred_sem_seg' in sample else {}
+        self.gt, self.pred = self._mask(true, 'gt_sem_seg'), self._mask(found, 'pred_sem_seg')
+        self.gt_boxes = true.get('gt_instances', {}).get('bboxes')
+        self.pred_boxes = found.get('pred_instances', {}).get('bboxes')
+        self.scores = found.get('pred_instances', {}).get('scores')
+        self.heatmap = found.get('pred_heatmap').data[0] if 'pred_heatmap' in found else None
 
     def _mask(self, sample: BaseDataElement | dict, name: str) -> np.ndarray | None:
         if name not in sample:

@@ -39,13 +39,7 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
 
 
 def encode_image(image: Image.Image, kind: str, **options: object) -> str:
-    """A picture without metadata as base64, ready for a data URI.
-
-    Args:
-        image: The picture.
-        kind: ``jpeg`` or ``png``.
-        **options: Of Pillow's writer.
-    """
+    """A ``jpeg`` or ``png`` without metadata as base64, by Pillow's writer and its options."""
     buffer = BytesIO()
     image.save(buffer, kind, optimize=True, **options)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -56,14 +56,9 @@ def report_page(folder: str | Path) -> bytes:
 
 
 def systems(names: Sequence[tuple[str, str]]) -> list[str]:
-    """Labels of runs: those of one config in one folder are the seeds and folds of one system.
-
-    Args:
-        names: Of each run, its folder below the results and its config.
-
-    Returns:
-        list: The config's name for each, with the folder before it where several have that name.
-    """
+    """A label for each run's (folder below the results, config): the config's name, with the
+    folder before it where several have that name. Runs of one config in one folder, the seeds and
+    folds of one system, share theirs."""
     keys = [(name.rpartition('/')[0], config) for name, config in names]
     configs = [config for _, config in dict.fromkeys(keys)]
     return [
@@ -120,15 +115,12 @@ def _read(folder: Path, name: str) -> tuple[str, dict, list[Row]]:
     with _named(folder / 'slices.csv'):
         rows = read_run(folder)[1]
         run['cases'] = _cases(rows, metrics.get('case/dsc'))
-    run['curve'] = {'unit': 'iter', 'loss': [], 'dsc': []}
-    if (folder / 'curve.json').exists():
-        with _named(folder / 'curve.json') as path:
-            run['curve'] = _curve(json.loads(path.read_text(encoding='utf-8')))
-    run['panel'] = None
-    if (folder / 'panel.png').exists():
-        with _named(folder / 'panel.png') as path, Image.open(path) as image:
-            panel = image.convert('RGB')
-            run['panel'] = encode_image(panel, 'jpeg', quality=QUALITY, subsampling=0)
+    with _named(folder / 'curve.json') as path:
+        text = path.read_text(encoding='utf-8') if path.exists() else '{"train": [], "val": []}'
+        run['curve'] = _curve(json.loads(text))
+    with _named(folder / 'panel.png') as path:
+        panel = Image.open(path).convert('RGB') if path.exists() else None
+        run['panel'] = panel and encode_image(panel, 'jpeg', quality=QUALITY, subsampling=0)
     return group or 'unnamed data', run, rows
 
 
@@ -175,12 +167,12 @@ def _case_scores(rows: Sequence[Row]) -> dict[str, object]:
 def _curve(curve: dict) -> dict[str, object]:
     """The loss of training and the DSC of validation, as pairs of x and y."""
     unit = 'epoch' if any('epoch' in point for point in curve['train']) else 'iter'
-    pairs = {
-        'loss': [(point.get(unit), point.get('loss')) for point in curve['train']],
-        'dsc': [(point.get('step'), point.get(COLUMNS['DSC'])) for point in curve['val']],
-    }
-    known = {
-        key: [(x, float(f'{y:.5g}')) for x, y in points if x is not None and y is not None]
-        for key, points in pairs.items()
-    }
-    return {'unit': unit, **known}
+
+    def pairs(points: list[dict], x: str, y: str) -> list[tuple[float, float]]:
+        known = [
+            (point[x], point[y]) for point in points if None not in (point.get(x), point.get(y))
+        ]
+        return [(a, float(f'{b:.5g}')) for a, b in known]
+
+    loss, dsc = pairs(curve['train'], unit, 'loss'), pairs(curve['val'], 'step', COLUMNS['DSC'])
+    return {'unit': unit, 'loss': loss, 'dsc': dsc}

@@ -48,13 +48,9 @@ class TwoStageVisualizer(SegLocalVisualizer):
             name: Title of the picture, and its name in the backends.
             image: (H, W) or (H, W, C), grey values in [0, 255], at the original size.
             data_sample: Ground truth and predictions in original pixels.
-            draw_gt: Show the ground truth.
-            draw_pred: Show the prediction.
-            show: Open a window.
-            wait_time: Seconds until the window closes; 0 waits for a key.
             out_file: Write a PNG there instead of handing the picture to the backends.
-            step: The step that backends file the picture under.
-            **kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
+            draw_gt, draw_pred, show, wait_time, step: As in ``SegLocalVisualizer``.
+            kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
         png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=DPI)

@@ -11,7 +11,7 @@ import torch
 from exporting import config, lsnet_config, segmentor
 from mmengine.runner import CheckpointLoader
 
-from lsnet_mm.export import ExportError, command, graphs
+from lsnet_mm.export import ExportError, command
 from lsnet_mm.export.metadata import preprocessing
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ def test_a_malicious_checkpoint(tool, config_file, tmp_path, capsys):
 
 
 def test_missing_packages(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(graphs, 'find_spec', lambda name: None)
+    monkeypatch.setattr(command, 'find_spec', lambda name: None)
     message = r"needs onnx and onnxscript and onnxruntime.*'lsnet_mm\[onnx\]'"
     with pytest.raises(ExportError, match=message):
         command.export(trained.config, str(trained.checkpoint), tmp_path / 'out', onnx=True)
