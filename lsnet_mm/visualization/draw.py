@@ -32,6 +32,7 @@ HEAT = LinearSegmentedColormap.from_list(
 )
 IGNORED = 255
 COLUMNS = 4  # slices in a row of a panel
+MARGIN, SMALLEST = 24, 96  # pixels around what is marked, and the least side of a window
 
 
 class SliceView:
@@ -81,13 +82,8 @@ class SliceView:
             )
         return (labels > 0) & (labels != IGNORED)
 
-    def window(self, margin: float = 24.0, smallest: float = 96.0) -> tuple[float, ...]:
-        """A square around everything marked: ``x1, y1, x2, y2``, inside the image if it fits.
-
-        Args:
-            margin: Added on each side, in pixels.
-            smallest: The least side, in pixels.
-        """
+    def window(self) -> tuple[float, ...]:
+        """A square around everything marked: ``x1, y1, x2, y2``, inside the image if it fits."""
         height, width = self.image.shape
         boxes = [boxes for boxes in (self.gt_boxes, self.pred_boxes) if boxes is not None]
         masks = [mask for mask in (self.gt, self.pred) if mask is not None]
@@ -95,8 +91,8 @@ class SliceView:
         boxes = np.concatenate([np.zeros((0, 4)), *boxes])
         if not len(boxes):
             return 0.0, 0.0, float(width), float(height)
-        (x1, y1), (x2, y2) = boxes[:, :2].min(0) - margin, boxes[:, 2:].max(0) + margin
-        side = min(max(x2 - x1, y2 - y1, smallest), width, height)
+        (x1, y1), (x2, y2) = boxes[:, :2].min(0) - MARGIN, boxes[:, 2:].max(0) + MARGIN
+        side = min(max(x2 - x1, y2 - y1, SMALLEST), width, height)
         x1 = np.clip((x1 + x2 - side) / 2, 0, width - side)
         y1 = np.clip((y1 + y2 - side) / 2, 0, height - side)
         return float(x1), float(y1), float(x1 + side), float(y1 + side)

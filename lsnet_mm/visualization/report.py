@@ -56,9 +56,11 @@ def report_page(folder: str | Path) -> bytes:
 
 
 def systems(names: Sequence[tuple[str, str]]) -> list[str]:
-    """A label for each run's (folder below the results, config): the config's name, with the
-    folder before it where several have that name. Runs of one config in one folder, the seeds and
-    folds of one system, share theirs."""
+    """A label for each run's folder below the results and config.
+
+    It is the config's name, with the folder before it where several have that name. Runs of one
+    config in one folder are the seeds and folds of one system, and share theirs.
+    """
     keys = [(name.rpartition('/')[0], config) for name, config in names]
     configs = [config for _, config in dict.fromkeys(keys)]
     return [

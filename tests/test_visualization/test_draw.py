@@ -49,7 +49,7 @@ def test_window_is_a_square_inside_the_image():
     sample = SegDataSample(gt_sem_seg=PixelData(data=torch.zeros(1, 512, 512)))
     sample.gt_instances = InstanceData(bboxes=torch.tensor([[0.0, 100, 40, 240]]))
     large = SliceView(np.zeros((512, 512), np.uint8), sample)
-    assert large.window(margin=10) == (0, 90, 160, 250)
+    assert large.window() == (0, 76, 188, 264)
 
 
 def test_input_image_returns_to_the_original_size():
