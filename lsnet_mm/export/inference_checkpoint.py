@@ -117,14 +117,16 @@ def parse_config(text: str) -> dict:
 
 
 class _Dicts(ast.NodeTransformer):
-    """``dict(key=value)`` as ``{'key': value}``; any other call stays, and is no literal."""
+    """``dict({'a b': 1}, key=2)`` as one dict; any other call stays, and is no literal."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         names = [pair.arg for pair in node.keywords]
-        if ast.unparse(node.func) != 'dict' or node.args or not all(names):
-            return node
-        return ast.Dict(list(map(ast.Constant, names)), [pair.value for pair in node.keywords])
+        match node.args or [ast.Dict([], [])]:
+            case [ast.Dict(keys, values)] if ast.unparse(node.func) == 'dict' and all(names):
+                keys = [*keys, *map(ast.Constant, names)]
+                return ast.Dict(keys, [*values, *(pair.value for pair in node.keywords)])
+        return node
 
 
 def check_config(config: dict, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> None:

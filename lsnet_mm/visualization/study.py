@@ -90,9 +90,7 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
     slices = spread(mask, COUNT)
     columns = min(COLUMNS, len(slices))
     rows = -(-len(slices) // columns)
-    figure = new_figure(2.6 * columns, 2.75 * rows, 100)
-    figure.set_layout_engine('none')  # finding a layout for so many axes takes seconds
-    figure.subplots_adjust(0.002, 0, 0.998, 1 - 0.08 / rows, 0.02, 0.08)
+    figure = new_figure(2.6 * columns, 2.8 * rows, 100)
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for k, axes in zip(slices, grid, strict=False):
         show_image(axes, volume[k])
