@@ -9,8 +9,6 @@ from mmseg.visualization import SegLocalVisualizer
 from ..utils.files import write_atomic
 from .draw import SliceView, draw_panel
 
-DPI = 220  # a picture is 4.4 inches wide
-
 
 @VISUALIZERS.register_module()
 class TwoStageVisualizer(SegLocalVisualizer):
@@ -21,13 +19,22 @@ class TwoStageVisualizer(SegLocalVisualizer):
 
     Args:
         name: Of the instance.
+        dpi: Dots an inch; a picture is 4.4 inches wide.
         *args, **kwargs: Of ``SegLocalVisualizer``; ``save_dir`` is also kept as an attribute, for
             hooks that write files.
     """
 
-    def __init__(self, name: str = 'visualizer', *args, save_dir: str | None = None, **kwargs):
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        *args,
+        save_dir: str | None = None,
+        dpi: int = 220,
+        **kwargs,
+    ) -> None:
         super().__init__(name, *args, save_dir=save_dir, **kwargs)
         self.save_dir = save_dir
+        self.dpi = dpi
 
     def add_datasample(
         self,
@@ -53,7 +60,7 @@ class TwoStageVisualizer(SegLocalVisualizer):
             kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=DPI)
+        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=self.dpi)
         drawn = mmcv.imfrombytes(png, channel_order='rgb')
         self.set_image(drawn)  # what get_image() gives
         if show:
