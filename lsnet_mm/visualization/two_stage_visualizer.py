@@ -34,7 +34,7 @@ class TwoStageVisualizer(SegLocalVisualizer):
     ) -> None:
         super().__init__(name, *args, save_dir=save_dir, **kwargs)
         self.save_dir = save_dir
-        self.dpi = dpi
+        self._dots = dpi  # `dpi` is that of mmengine's own canvas
 
     def add_datasample(
         self,
@@ -60,7 +60,7 @@ class TwoStageVisualizer(SegLocalVisualizer):
             kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=self.dpi)
+        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=self._dots)
         drawn = mmcv.imfrombytes(png, channel_order='rgb')
         self.set_image(drawn)  # what get_image() gives
         if show:
