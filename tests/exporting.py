@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import helpers
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -18,58 +19,31 @@ from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.models.geometry import mask_to_box
 
 BN = dict(type='BN')
-GN = dict(type='GN', num_groups=4)
 REAL = Path('data/pancreas_ct_slices/train')
-PREPROCESSOR = dict(
-    type='SegDataPreProcessor',
-    mean=[120.0, 110, 100],
-    std=[60.0, 55, 50],
-    bgr_to_rgb=True,
-    size_divisor=1,
-)
+STATISTICS = dict(mean=[120.0, 110, 100], std=[60.0, 55, 50])
+PREPROCESSOR = dict(type='SegDataPreProcessor', bgr_to_rgb=True, size_divisor=1, **STATISTICS)
 
 
-def backbone(kind, stages, norm_cfg):
-    """A ResNet that ends early: what torch takes to export a graph grows with its layers."""
-    ones = dict(num_stages=stages, dilations=(1,) * stages, out_indices=tuple(range(stages)))
-    strides = (1, 2, 2)[:stages]
-    width = dict(depth=18, base_channels=8, stem_channels=8)
-    return dict(type=kind, norm_cfg=norm_cfg, strides=strides, **width, **ones)
+def shallow(stages):
+    """Settings of a ResNet that ends early: what torch takes to export a graph grows with it."""
+    strides, levels = (1, 2, 2)[:stages], tuple(range(stages))
+    return dict(num_stages=stages, strides=strides, dilations=(1,) * stages, out_indices=levels)
 
 
 def segmentor(classes=1, norm_cfg=BN):
     """The config of a shallow U-Net of width 8."""
-    return dict(
-        type='EncoderDecoder',
-        backbone=backbone('StemResNet', 2, norm_cfg),
-        neck=dict(type='UNetNeck', in_channels=(8, 8, 16), channels=(16, 8, 8), norm_cfg=norm_cfg),
-        decode_head=dict(
-            type='ConvHead',
-            in_channels=8,
-            num_classes=max(classes, 2),
-            out_channels=classes,
-            loss_decode=dict(type='FocalDiceLoss'),
-        ),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'),
-    )
+    net = helpers.segmentor(classes, max(classes, 2), norm_cfg)
+    net['backbone'] |= shallow(2)
+    net['neck'] |= dict(in_channels=(8, 8, 16), channels=(16, 8, 8))
+    return net
 
 
 def localizer(norm_cfg=BN):
     """The config of a shallow L-Net of width 8, with voting."""
-    channels = dict(in_channels=(8, 16, 32), channels=(16, 16))
-    return dict(
-        type='LNet',
-        backbone=backbone('ResNet', 3, norm_cfg),
-        neck=dict(type='UNetNeck', norm_cfg=norm_cfg, **channels),
-        head=dict(
-            type='KPBBRHead',
-            in_channels=16,
-            feat_channels=16,
-            norm_cfg=norm_cfg,
-            test_cfg=dict(vote=True),
-        ),
-    )
+    net = helpers.localizer(norm_cfg, test_cfg=dict(vote=True))
+    net['backbone'] |= shallow(3)
+    net['neck'] |= dict(in_channels=(8, 16, 32), channels=(16, 16))
+    return net
 
 
 def config(model, *pipeline):
@@ -94,10 +68,10 @@ def lsnet_config():
     """Group normalisation: the statistics of two kinds of data would not mix in so few steps."""
     model = dict(
         type='LSNet',
-        localizer=localizer(GN),
+        localizer=localizer(helpers.GN),
         localizer_size=(64, 64),
         roi_extractor=dict(type='RoIRecalibration', size=(64, 64), margin=16),
-        segmentor=segmentor(norm_cfg=GN),
+        segmentor=segmentor(norm_cfg=helpers.GN),
         test_cfg=dict(rounds=3, agreement=0.99),
     )
     return config(model, 'LoadCTSlice', dict(type='HUWindow', window=(-100, 240)))
@@ -164,15 +138,8 @@ def save_training_checkpoint(path, model, cfg, adam):
         lsnet_mm_version=__version__,
         dataset_meta=dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [255, 0, 0]]),
     )
-    torch.save(
-        dict(
-            meta=meta,
-            state_dict=model.state_dict(),
-            optimizer=adam.state_dict(),
-            message_hub=hub.state_dict(),
-        ),
-        path,
-    )
+    content = dict(meta=meta, state_dict=model.state_dict(), optimizer=adam.state_dict())
+    torch.save(content | dict(message_hub=hub.state_dict()), path)
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """What the tests of HTML pages share: a browser, a study and runs to show in it."""
 
+import json
+import re
 import shutil
 
 import numpy as np
@@ -55,6 +57,11 @@ def assert_alone(browser, page):
     script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
     assert not [name for name in browser.execute_script(script) if not name.startswith('data:')]
     assert browser.get_log('browser') == []
+
+
+def page_data(page):
+    """What a page's script reads."""
+    return json.loads(re.search(rb'application/json">(.*?)</script>', page, re.S).group(1))
 
 
 def phantom_study(shape=(64, 48, 12)):

@@ -2,25 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
-from torch import nn
 
 from ..apis.load_model import load_weights
 from ..utils.files import write_atomic
 from . import ExportError
-from .graphs import graphs_of
+from .graphs import OPSET, graphs_of, trace
 from .inference_checkpoint import inference_checkpoint, inference_config
 from .metadata import describe, preprocessing
-from .trace import OPSET, require_onnx, trace
 
 CHECKPOINT = 'model.pth'
 ABOUT = 'model.json'
+NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
 GRAPHS = ('localizer.onnx', 'segmentor.onnx')
 
 
@@ -56,11 +55,18 @@ def export(
         raise ExportError(f'{out} is a file: -o takes a folder')
     if old and not overwrite:
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
-    if onnx:
-        require_onnx()
-    model, meta = load_for_export(config, checkpoint)
-    kept = inference_config(config)
-    files = {CHECKPOINT: inference_checkpoint(model, kept, meta)}
+    missing = [name for name in NEEDED if onnx and find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f'ONNX export needs {" and ".join(missing)}, which cannot be found: '
+            "pip install 'lsnet_mm[onnx]'"
+        )
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    model = revert_sync_batchnorm(MODELS.build(config.model)).eval()
+    load_weights(model, loaded, checkpoint)
+    meta = loaded.get('meta', {})
+    files = {CHECKPOINT: inference_checkpoint(model, inference_config(config), meta)}
     about = {}
     if onnx:
         steps = preprocessing(config)
@@ -77,23 +83,3 @@ def export(
     for path in old:
         path.unlink()
     return [write_atomic(out / name, data) for name, data in files.items()]
-
-
-def load_for_export(config: Config, checkpoint: str) -> tuple[nn.Module, Mapping]:
-    """A config's model with a checkpoint's weights, ready for inference on the CPU.
-
-    Args:
-        config: With the model.
-        checkpoint: Path or URL.
-
-    Returns:
-        tuple: The model, and the checkpoint's ``meta``.
-
-    Raises:
-        WrongCheckpointError: If the checkpoint does not fit.
-    """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    model = revert_sync_batchnorm(MODELS.build(config.model))
-    load_weights(model, loaded, checkpoint)
-    return model.eval(), loaded.get('meta', {})

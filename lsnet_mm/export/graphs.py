@@ -1,4 +1,8 @@
-"""A model as modules that have a graph in ONNX, and which of them a model is."""
+"""A model as modules that have a graph in ONNX, and their files, checked against the modules."""
+
+import logging
+import warnings
+from inspect import signature
 
 import torch
 from mmseg.models import CascadeEncoderDecoder, EncoderDecoder, SegDataPreProcessor
@@ -12,6 +16,11 @@ from ..models.utils.probabilities import foreground_probabilities
 from . import ExportError
 
 CHANNELS_SWAPPED = [2, 1, 0]
+#: The first with an antialiased Resize.
+OPSET = 18
+TOLERANCE = 1e-4  # absolute and relative; rounding alone stays two orders below
+_ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+_DYNAMIC = torch.export.Dim.DYNAMIC
 
 
 def graphs_of(model: nn.Module) -> dict[str, 'ImageGraph']:
@@ -25,14 +34,24 @@ def graphs_of(model: nn.Module) -> dict[str, 'ImageGraph']:
         dict: ``localizer.onnx`` and ``segmentor.onnx``, or the latter alone.
 
     Raises:
-        ExportError: If the model is of another type.
+        ExportError: If the model is of another type, has a coarse mask of several classes, or
+            predicts in a sliding window.
     """
     # Subclasses may predict by other rules than the runner's; mmseg's cascade does not.
-    if type(model) is LSNet and _has_known_rule(model.localizer):
+    localizer = getattr(model, 'localizer', None)
+    coarse = isinstance(localizer, CoarseLocalizer)
+    if coarse and localizer.segmentor.out_channels > 2:
+        raise ExportError('a CoarseLocalizer of several classes cannot be exported to ONNX')
+    known = coarse or isinstance(getattr(localizer, 'head', None), KPBBRHead)
+    if type(model) is LSNet and known:
         return {'localizer.onnx': LocalizerGraph(model), 'segmentor.onnx': SegmentorGraph(model)}
     if type(model) in (EncoderDecoder, CascadeEncoderDecoder):
+        if (mode := model.test_cfg.get('mode', 'whole')) != 'whole':
+            raise ExportError(
+                f"test_cfg.mode={mode!r} cannot be exported to ONNX: set test_cfg.mode='whole'"
+            )
         return {'segmentor.onnx': OneStageGraph(model)}
-    part = f' with a {type(model.localizer).__name__}' if isinstance(model, LSNet) else ''
+    part = f' with a {type(localizer).__name__}' if localizer else ''
     raise ExportError(f'a model of type {type(model).__name__}{part} cannot be exported to ONNX')
 
 
@@ -70,34 +89,27 @@ class ImageGraph(nn.Module):
     def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
         """Arguments of ``forward`` by name, for so many images of a size.
 
-        Noise that grows from left to right: what looks at the wrong place shows.
+        A box for each image and one more, and a result one and a half times as large.
         """
-        noise = 255 * torch.rand(number, channels, *size)
-        return dict(images=noise * torch.linspace(0, 1, size[1]))
+        # Noise that grows from left to right: what looks at the wrong place shows.
+        images = 255 * torch.rand(number, channels, *size) * torch.linspace(0, 1, size[1])
+        box = torch.tensor([0.2, 0.3, 0.6, 0.7]) * torch.tensor([size[1], size[0]]).repeat(2)
+        rois = torch.stack([torch.cat((torch.zeros(1), box + i)) for i in range(number + 1)])
+        rois[:number, 0] = torch.arange(number)
+        inputs = dict(images=images, rois=rois, out_size=torch.tensor(size) * 3 // 2)
+        return {name: inputs[name] for name in signature(self.forward).parameters}
 
 
 class LocalizerGraph(ImageGraph):
-    """First stage: preprocessing, the shrinking to ``localizer_size``, and the localizer.
-
-    Args:
-        model: An ``LSNet`` with an ``LNet`` or a ``CoarseLocalizer``.
-
-    Raises:
-        ExportError: If the coarse mask has several classes.
-    """
+    """First stage of an ``LSNet``: preprocessing, shrinking to ``localizer_size``, localizer."""
 
     def __init__(self, model: LSNet) -> None:
         super().__init__(model.data_preprocessor)
         self.size = model.localizer_size
         self.localizer = model.localizer
         self.coarse = isinstance(model.localizer, CoarseLocalizer)
-        if self.coarse:
-            self.outputs = ('heatmaps',)
-        else:
-            mask = ('masks',) if self.localizer.head.mask is not None else ()
-            self.outputs = ('heatmaps', 'distances', *mask)
-        if self.coarse and model.localizer.segmentor.out_channels > 2:
-            raise ExportError('a CoarseLocalizer of several classes cannot be exported to ONNX')
+        count = 1 if self.coarse else 2 + (model.localizer.head.mask is not None)
+        self.outputs = ('heatmaps', 'distances', 'masks')[:count]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Raw images (N, C, H, W) to what boxes are decoded from.
@@ -114,23 +126,13 @@ class LocalizerGraph(ImageGraph):
                 images, self.size, mode='bilinear', align_corners=False, antialias=True
             )
         if self.coarse:
-            return (self.coarse_foreground(images),)
+            return (foreground_probabilities(_logits(self.localizer.segmentor, images))[:, :1],)
         heatmaps, distances, *masks = self.localizer(images)
         return torch.sigmoid(heatmaps), distances, *map(torch.sigmoid, masks)
 
-    def coarse_foreground(self, images: Tensor) -> Tensor:
-        """(N, 1, h, w) probabilities of foreground."""
-        metas = [dict(img_shape=images.shape[-2:])]
-        logits = self.localizer.segmentor.encode_decode(images, metas)
-        return logits.sigmoid() if logits.size(1) == 1 else logits.softmax(dim=1)[:, 1:]
-
 
 class SegmentorGraph(ImageGraph):
-    """Second stage: preprocessing, crops, S-Net, and its masks back in their places.
-
-    Args:
-        model: An ``LSNet``.
-    """
+    """Second stage of an ``LSNet``: preprocessing, crops, S-Net, and masks in their places."""
 
     def __init__(self, model: LSNet) -> None:
         super().__init__(model.data_preprocessor)
@@ -151,55 +153,29 @@ class SegmentorGraph(ImageGraph):
         """
         size = _sides(out_size)
         crops = self.extractor.crop(self.normalize(images), rois)
-        logits = self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])])
-        probs = foreground_probabilities(logits)
+        probs = foreground_probabilities(_logits(self.segmentor, crops))
         return self.extractor.place(probs, rois, images.shape[-2:], size)
-
-    def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
-        """With a box for each image and one more, and a result one and a half times as large."""
-        box = torch.tensor([0.2, 0.3, 0.6, 0.7]) * torch.tensor([size[1], size[0]]).repeat(2)
-        rois = torch.stack([torch.cat((torch.zeros(1), box + i)) for i in range(number + 1)])
-        rois[:number, 0] = torch.arange(number)
-        images = super().example(number, channels, size)
-        return images | dict(rois=rois, out_size=torch.tensor(size) * 3 // 2)
 
 
 class OneStageGraph(ImageGraph):
-    """A one-stage segmentor, with its preprocessing.
-
-    Args:
-        model: An ``EncoderDecoder`` that predicts whole images.
-
-    Raises:
-        ExportError: If it predicts in a sliding window.
-    """
+    """An ``EncoderDecoder`` that predicts whole images, with its preprocessing."""
 
     def __init__(self, model: EncoderDecoder) -> None:
         super().__init__(model.data_preprocessor)
-        if (mode := model.test_cfg.get('mode', 'whole')) != 'whole':
-            raise ExportError(
-                f"test_cfg.mode={mode!r} cannot be exported to ONNX: set test_cfg.mode='whole'"
-            )
         self.model = model
 
     def forward(self, images: Tensor, out_size: Tensor) -> Tensor:
         """Raw images (N, C, H, W) to probabilities (N, C, *out_size), as `SegmentorGraph`'s."""
         size = _sides(out_size)
-        images = self.normalize(images)
-        logits = self.model.encode_decode(images, [dict(img_shape=images.shape[-2:])])
+        logits = _logits(self.model, self.normalize(images))
         align_corners = self.model.align_corners
         logits = F.interpolate(logits, size, mode='bilinear', align_corners=align_corners)
         return foreground_probabilities(logits)
 
-    def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
-        """With a result one and a half times as large."""
-        images = super().example(number, channels, size)
-        return images | dict(out_size=torch.tensor(size) * 3 // 2)
 
-
-def _has_known_rule(localizer: nn.Module) -> bool:
-    head = getattr(localizer, 'head', None)
-    return isinstance(localizer, CoarseLocalizer) or isinstance(head, KPBBRHead)
+def _logits(segmentor: nn.Module, images: Tensor) -> Tensor:
+    # One meta, whatever the number of images: that is free.
+    return segmentor.encode_decode(images, [dict(img_shape=images.shape[-2:])])
 
 
 def _sides(out_size: Tensor) -> tuple[int, int]:
@@ -207,3 +183,81 @@ def _sides(out_size: Tensor) -> tuple[int, int]:
     torch._check(height >= 1)
     torch._check(width >= 1)
     return height, width
+
+
+@torch.no_grad()
+def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None) -> bytes:
+    """The ONNX file of a graph, for any number of images and RoIs.
+
+    It is run against the module before it is given out. A net that pools adaptively is made for
+    ``size``: torch makes the windows of such a pooling into constants.
+
+    Args:
+        graph: In evaluation mode.
+        channels: Of the images.
+        size: Height and width that all images will have, if that is known.
+
+    Raises:
+        ExportError: If torch cannot export it, or the result is wrong.
+    """
+    # Into one bin is no such pooling. Else torch would work on the windows as formulas for minutes.
+    pools = [m for m in graph.modules() if isinstance(m, _ADAPTIVE)]
+    fixed = any(pool.output_size not in (1, (1, 1)) for pool in pools)
+    if fixed and size is None:
+        raise ExportError(
+            f'{type(graph).__name__} pools adaptively, so it fits one size of images only: resize '
+            'the images in the test pipeline'
+        )
+    # torch takes a single image for a constant.
+    inputs = graph.example(2, channels, size if fixed else (128, 160))
+    images = {0: _DYNAMIC} if fixed else {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
+    shapes = dict(images=images, rois={0: _DYNAMIC}, out_size=None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+            program = torch.onnx.export(
+                graph.eval(),
+                kwargs=inputs,
+                dynamic_shapes={name: shapes[name] for name in inputs},
+                input_names=list(inputs),
+                output_names=graph.outputs,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        cause = error.__cause__ or error  # the error itself is pages of advice
+        reason = f'{type(cause).__name__}: {cause}'[:300]
+        raise ExportError(f'torch cannot export {type(graph).__name__}: {reason}') from error
+    proto = program.model_proto
+    # torch notes where in whose folders each operation was called.
+    for part in (proto.graph, *proto.functions):
+        for node in part.node:
+            del node.metadata_props[:]
+    file = proto.SerializeToString()
+    check(file, graph, graph.example(1, channels, size if fixed else (200, 136)))
+    return file
+
+
+def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
+    """Compares onnxruntime's answer with PyTorch's; raises if more than rounding differs."""
+    import onnxruntime  # an extra of the package
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it would print is in the error
+    session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])
+    name, expected = type(graph).__name__, graph(**inputs)
+    try:
+        found = session.run(None, {key: value.numpy() for key, value in inputs.items()})
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise ExportError(f'{name} fits one size of images only: {error}'[:300]) from error
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    found = tuple(map(torch.from_numpy, found))
+    try:
+        torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
+    except AssertionError as error:
+        raise ExportError(
+            f'{name} in ONNX differs from PyTorch for images of another size: if its net pools '
+            f'adaptively, use torch.nn.AdaptiveAvgPool2d for it. {error}'
+        ) from error

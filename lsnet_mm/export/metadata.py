@@ -19,13 +19,8 @@ _CHANNELS = {'color': 3, 'grayscale': 1}
 # How they resize where a config does not say.
 _INTERPOLATION = {'Resize': 'bilinear', 'ResizeSlice': 'area'}
 # They load or pack, and leave the image alone.
-_NOT_OF_THE_IMAGE = {
-    'LoadCTMask',
-    'LoadAnnotations',
-    'BoxesFromMask',
-    'PackLSNetInputs',
-    'PackSegInputs',
-}
+_LOADING = {'LoadCTMask', 'LoadAnnotations', 'BoxesFromMask'}
+_PACKING = {'PackLSNetInputs', 'PackSegInputs'}
 
 
 def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
@@ -53,14 +48,18 @@ def describe(model: nn.Module, preprocessing: dict, opset: int) -> dict:
         localizer=None,
     )
     if isinstance(model, LSNet):
-        about['localizer'] = _localizer(model)
-        if 'mask_thr' in about['localizer']:
-            about['schema'] = MASK_SCHEMA
-        about['crop'] = dict(
-            type=type(model.roi_extractor).__name__,
-            size=model.roi_extractor.size,
-            margin=model.roi_extractor.margin,
-        )
+        localizer, crop = model.localizer, model.roi_extractor
+        if isinstance(localizer, CoarseLocalizer):
+            one = localizer.segmentor.out_channels == 1
+            rule = dict(kind='mask', threshold=localizer.threshold if one else 0.5)
+        else:
+            of_mask = () if localizer.head.mask is None else MASK_CFG
+            about['schema'] = MASK_SCHEMA if of_mask else SCHEMA
+            rule = dict(kind='heatmap', stride=localizer.head.stride, centerness=True)
+            keys = 'score_thr', 'vote', 'max_per_img', *of_mask
+            rule |= {key: localizer.head.test_cfg[key] for key in keys}
+        about['localizer'] = rule | dict(size=model.localizer_size)
+        about['crop'] = dict(type=type(crop).__name__, size=crop.size, margin=crop.margin)
         about.update({key: model.test_cfg[key] for key in ('rounds', 'agreement')})
     return about
 
@@ -95,7 +94,7 @@ def preprocessing(config: Config) -> dict:
         elif name in _INTERPOLATION and _is_plain(step):
             how = step.get('interpolation', _INTERPOLATION[name])
             result['resize'] = dict(size=tuple(step['scale']), interpolation=how)
-        elif name not in _NOT_OF_THE_IMAGE:
+        elif name not in _LOADING | _PACKING:
             raise ExportError(
                 f'the ONNX runner knows no {dict(step)} in the test pipeline: leave it out, or '
                 'export without --onnx'
@@ -103,17 +102,6 @@ def preprocessing(config: Config) -> dict:
     return result
 
 
-def _localizer(model: LSNet) -> dict:
-    localizer, size = model.localizer, model.localizer_size
-    if isinstance(localizer, CoarseLocalizer):
-        one = localizer.segmentor.out_channels == 1
-        return dict(kind='mask', size=size, threshold=localizer.threshold if one else 0.5)
-    head = localizer.head
-    keys = ('score_thr', 'vote', 'max_per_img', *(MASK_CFG if head.mask is not None else ()))
-    rule = {key: head.test_cfg[key] for key in keys}
-    return dict(kind='heatmap', size=size, stride=head.stride, centerness=True, **rule)
-
-
 def _is_plain(step: dict) -> bool:
-    keys = {'type', 'scale', 'keep_ratio', 'interpolation'}
-    return set(step) <= keys and 'scale' in step and not step.get('keep_ratio', False)
+    known = {'type', 'scale', 'keep_ratio', 'interpolation'}
+    return {'scale'} <= step.keys() <= known and not step.get('keep_ratio')

@@ -69,15 +69,11 @@ class ONNXModel:
         Raises:
             ValueError: If slices of this shape, or with such values, cannot be predicted.
         """
-        return self.predict(self.prepare(slices), slices.shape[-2:])
-
-    def predict(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
-        """Predicts images as :meth:`prepare` makes them, of slices of ``size``."""
-        results = []
-        for start in range(0, len(images), self.batch_size):
-            some = images[start : start + self.batch_size]
-            results += self._two_stage(some, size) if self.localizer else self._masks(some, size)
-        return results
+        images, size = self.prepare(slices), slices.shape[-2:]
+        predict = self._two_stage if self.localizer else self._one_stage
+        starts = range(0, len(images), self.batch_size)
+        parts = [predict(images[start : start + self.batch_size], size) for start in starts]
+        return [result for part in parts for result in part]
 
     def prepare(self, slices: np.ndarray) -> np.ndarray:
         """Images (N, C, H', W') float32 in [0, 255], as the config's test pipeline makes them."""
@@ -100,7 +96,7 @@ class ONNXModel:
         shape = (len(slices), how['channels'], *slices.shape[-2:])
         return np.ascontiguousarray(np.broadcast_to(slices, shape), np.float32)
 
-    def _masks(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
+    def _one_stage(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
         out_size = np.array(size, np.int64)
         (probs,) = self.segmentor.run(None, dict(images=images, out_size=out_size))
         return [dict(mask=self._label(p)) for p in probs]
@@ -118,11 +114,9 @@ class ONNXModel:
                 boxes, scores = agree(boxes, scores, maps[1], rule)
             found.append(scale(boxes, rule['size'] or input_size, input_size))
             results.append(dict(scores=scores, heatmap=heatmap[0], rounds=0))
-        for result, boxes, mask in zip(
-            results, found, self._segment(images, found, size), strict=True
-        ):
+        masks = self._segment(images, found, size)
+        for image, result, boxes, mask in zip(images, results, found, masks, strict=True):
             result.update(mask=mask, boxes=scale(boxes, input_size, size))
-        for image, result in zip(images, results, strict=True):
             self._refine(image[None], result)
         return results
 

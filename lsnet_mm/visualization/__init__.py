@@ -1,7 +1,6 @@
 """Pictures of slices: the image, the ground truth, the boxes and the masks."""
 
-from .panel import draw_panel, draw_slice
-from .slice_view import SliceView, input_image
+from .draw import SliceView, draw_panel, input_image
 from .study import study_montage, study_page
 from .two_stage_visualizer import TwoStageVisualizer
 
@@ -9,7 +8,6 @@ __all__ = [
     'SliceView',
     'TwoStageVisualizer',
     'draw_panel',
-    'draw_slice',
     'input_image',
     'study_montage',
     'study_page',

@@ -22,16 +22,13 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
 
     Args:
         name: Of the template.
-        data: Of numbers, texts, lists and dicts; the page's JavaScript says which.
+        data: Of finite numbers, texts, lists and dicts; the page's JavaScript says which.
 
     Returns:
         bytes: HTML, the same for the same data.
-
-    Raises:
-        ValueError: If a number in the data is not finite; JSON has none such.
     """
-    folder = files(__package__) / 'templates'
-    page, own = ((folder / file).read_text(encoding='utf-8') for file in ('base.html', name))
+    templates = files(__package__) / 'templates'
+    page, own = ((templates / file).read_text(encoding='utf-8') for file in ('base.html', name))
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
     # "</script>" in a text would end the script that holds it.
     text = text.replace('<', '\\u003c')
@@ -42,13 +39,7 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
 
 
 def encode_image(image: Image.Image, kind: str, **options: object) -> str:
-    """A picture without metadata as base64, ready for a data URI.
-
-    Args:
-        image: The picture.
-        kind: ``jpeg`` or ``png``.
-        **options: Of Pillow's writer.
-    """
+    """A ``jpeg`` or ``png`` without metadata as base64, by Pillow's writer and its options."""
     buffer = BytesIO()
     image.save(buffer, kind, optimize=True, **options)
     return base64.b64encode(buffer.getvalue()).decode()

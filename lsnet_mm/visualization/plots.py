@@ -3,8 +3,7 @@
 import math
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ..evaluation.functional import Row, scores
-from .draw import INK, new_figure
+from .draw import INK, new_figure, to_png
 
 #: Pixels: the width of a text column on the web, where plots are shown unscaled.
 WIDTH = 900
 DPI = 100
+BINS = 6
 
 #: Okabe and Ito's colours, dark ones first; markers and dashes tell apart more series than these.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#000000', '#E69F00', '#56B4E9')
@@ -25,14 +25,13 @@ GREY = '#8A8A8A'
 BAR = '#A9CDE4'
 
 
-def plot_bars(values: Mapping[str, Sequence[float]], ylabel: str = 'DSC (%)') -> bytes:
-    """Draw one horizontal bar a system: the mean over its seeds, and each seed as a dot.
+def plot_bars(values: Mapping[str, Sequence[float]]) -> bytes:
+    """Draw one horizontal bar a system: the mean DSC over its seeds, and each seed as a dot.
 
     Error bars are the sample standard deviation over seeds; a single seed has none.
 
     Args:
-        values: By label, one value a seed; the first label is on top.
-        ylabel: What the bars measure, with its unit.
+        values: By label, one DSC in percent a seed; the first label is on top.
 
     Returns:
         bytes: A PNG, :data:`lsnet_mm.visualization.plots.WIDTH` pixels wide.
@@ -40,11 +39,8 @@ def plot_bars(values: Mapping[str, Sequence[float]], ylabel: str = 'DSC (%)') ->
     Raises:
         ValueError: If there is nothing to draw, or a value that is not finite.
     """
-    if not values or not all(len(seeds) for seeds in values.values()):
-        raise ValueError(f'every bar needs a value, got {dict(values)}')
-    figure, axes = new_rows(list(values))
-    for y, (label, seeds) in enumerate(values.items()):
-        check_finite(label, seeds)
+    figure, axes = _new_rows(values, 'DSC (%)')
+    for y, seeds in enumerate(values.values()):
         mean = float(np.mean(seeds))
         text, end = f'{mean:.1f}', max(mean, *seeds)
         axes.barh(y, mean, height=0.62, color=BAR)
@@ -55,13 +51,10 @@ def plot_bars(values: Mapping[str, Sequence[float]], ylabel: str = 'DSC (%)') ->
         # Seeds a pixel apart would hide each other on one line.
         offsets = np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else [0]
         axes.plot(seeds, y + np.array(offsets), 'o', color=COLORS[0], mec='white', ms=7)
-        axes.annotate(
-            text, (end, y), (9, 0), textcoords='offset points', va='center', fontsize=11, color=INK
-        )
+        _annotate(axes, text, (end, y), 9)
     if all(value >= 0 for seeds in values.values() for value in seeds):
         axes.set_xlim(left=0)  # where a bar starts, even if a deviation reaches below
     widen(axes)
-    axes.set_xlabel(ylabel)
     return to_png(figure)
 
 
@@ -78,82 +71,61 @@ def plot_gap(points: Mapping[str, tuple[float, float]]) -> bytes:
     Raises:
         ValueError: If there is nothing to draw, or a value that is not finite.
     """
-    if not points:
-        raise ValueError('expected at least one pair of points')
-    figure, axes = new_rows(list(points))
-    for y, (label, (training, validation)) in enumerate(points.items()):
-        check_finite(label, (training, validation))
+    figure, axes = _new_rows(points, 'Mean IoU of boxes (%)')
+    for y, (training, validation) in enumerate(points.values()):
         axes.plot([training, validation], [y, y], color=GREY, lw=2.5, zorder=1)
-        axes.annotate(
-            f'gap {training - validation:.1f}',
-            (max(training, validation), y),
-            (12, 0),
-            textcoords='offset points',
-            va='center',
-            fontsize=11,
-            color=INK,
-        )
+        end = max(training, validation)
+        _annotate(axes, f'gap {training - validation:.1f}', (end, y), 12)
     # Where the two agree, the smaller marker lies within the larger.
     for i, (name, marker) in enumerate((('training', 'o'), ('validation', 'D'))):
         x = [pair[i] for pair in points.values()]
         axes.plot(x, range(len(x)), marker, color=COLORS[i], mec='white', ms=13 - 4 * i, label=name)
     axes.margins(x=0.1)
     widen(axes)
-    axes.set_xlabel('Mean IoU of boxes (%)')
     figure.legend(loc='outside upper right', ncols=2, fontsize=11, frameon=False)
     return to_png(figure)
 
 
-def plot_area(rows: Mapping[str, Sequence[Row]], bins: int = 6) -> bytes:
-    """Draw the mean DSC of the slices in bins of object area, with its standard error.
+def plot_area(rows: Mapping[str, Sequence[Row]]) -> bytes:
+    """Draw the mean DSC of the slices in six bins of object area, with its standard error.
 
     The bins are quantiles over all systems, so that each holds about as many slices and all
-    systems have the same ones. A slice that occurs in several seeds counts once, with its mean:
-    seeds are no new slices, and as such they would make the error too small. The error takes the
-    slices of a patient as independent; :func:`lsnet_mm.evaluation.paired_difference` does not.
+    systems have the same ones; equal areas share one. A slice that occurs in several seeds counts
+    once, with its mean: seeds are no new slices, and as such they would make the error too small.
+    The error takes the slices of a patient as independent;
+    :func:`lsnet_mm.evaluation.paired_difference` does not.
 
     Args:
         rows: By label, the rows of all seeds; slices without foreground are left out.
-        bins: At most so many; equal areas share one.
 
     Returns:
         bytes: A PNG, :data:`lsnet_mm.visualization.plots.WIDTH` pixels wide.
 
     Raises:
-        ValueError: If a label has no slice with foreground, or there are no labels or bins.
+        ValueError: If a label has no slice with foreground, or there are no labels.
     """
-    if not rows or bins < 1:
-        raise ValueError(f'expected rows and at least one bin, got {len(rows)} labels, {bins} bins')
+    if not rows:
+        raise ValueError('expected the rows of at least one label')
     slices = {label: _by_slice(label, own) for label, own in rows.items()}
     areas = np.concatenate([area for area, _ in slices.values()])
-    edges = np.unique(np.quantile(areas, np.linspace(0, 1, bins + 1)))
-    figure, axes = new_plot(450 + 24 * math.ceil(len(slices) / 2))  # the legend grows
+    edges = np.unique(np.quantile(areas, np.linspace(0, 1, BINS + 1)))
+    figure, axes = _new_plot(450 + 24 * math.ceil(len(slices) / 2))  # the legend grows
     for low, high in zip(edges[::2], edges[1::2], strict=False):
         axes.axvspan(low, high, color='#F3F3F3', zorder=0)
     for i, (label, (area, dsc)) in enumerate(slices.items()):
         # A little to the side of each other, or the error bars would lie on one line.
         shift = 1.02 ** (i - (len(slices) - 1) / 2)
         x, mean, error = _curve(area, dsc, areas, edges)
-        axes.errorbar(
-            x * shift,
-            mean,
-            error,
-            label=label,
-            color=COLORS[i % len(COLORS)],
-            marker=MARKERS[i % len(MARKERS)],
-            ms=7,
-            ls='-' if i < len(COLORS) else '--',
-            lw=1.8,
-            capsize=4,
-        )
+        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        style = dict(color=color, marker=marker, ls='-' if i < len(COLORS) else '--')
+        axes.errorbar(x * shift, mean, error, label=label, ms=7, lw=1.8, capsize=4, **style)
     axes.set_xscale('log')
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:.0f}'))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis='y', color='#E4E4E4')
-    axes.set_xlabel(
-        f'Area of the object (pixels), {max(len(edges) - 1, 1)} bins with about equally many slices'
-    )
+    bins = f'{max(len(edges) - 1, 1)} bins with about equally many slices'
+    axes.set_xlabel(f'Area of the object (pixels), {bins}')
     axes.set_ylabel('Mean DSC of slices ± standard error (%)')
     figure.legend(loc='outside upper center', ncols=2, fontsize=11, frameon=False)
     return to_png(figure)
@@ -174,8 +146,7 @@ def _by_slice(label: str, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
 
 def _curve(area, dsc, areas, edges) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median area of all systems, mean and standard error of one, in each bin that it has."""
-    inner = edges[1:-1]
-    bins, all_bins = (np.searchsorted(inner, of, side='right') for of in (area, areas))
+    bins, all_bins = (np.searchsorted(edges[1:-1], of, side='right') for of in (area, areas))
     points = []
     for i in np.unique(bins):
         own = dsc[bins == i]
@@ -184,7 +155,7 @@ def _curve(area, dsc, areas, edges) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return tuple(np.array(points).T)
 
 
-def new_plot(height: int) -> tuple[Figure, Axes]:
+def _new_plot(height: int) -> tuple[Figure, Axes]:
     """An empty plot of ``WIDTH`` by ``height`` pixels without a frame on the top and the right."""
     figure = new_figure(WIDTH / DPI, height / DPI, DPI)
     axes = figure.subplots()
@@ -196,31 +167,29 @@ def new_plot(height: int) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def new_rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
+def _new_rows(values: Mapping[str, Sequence[float]], xlabel: str) -> tuple[Figure, Axes]:
     """A plot with one row a label, the first on top at y = 0; long labels are broken."""
-    figure, axes = new_plot(110 + 48 * len(labels))
-    axes.set_yticks(range(len(labels)), [textwrap.fill(label, 30) for label in labels])
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    if not values:
+        raise ValueError('expected the values of at least one label')
+    for label, own in values.items():
+        if not len(own) or not np.isfinite(own).all():
+            raise ValueError(f'expected finite values of {label!r}, got {list(own)}')
+    figure, axes = _new_plot(110 + 48 * len(values))
+    axes.set_yticks(range(len(values)), [textwrap.fill(label, 30) for label in values])
+    axes.set_ylim(len(values) - 0.5, -0.5)
     axes.tick_params(axis='y', length=0)
     axes.grid(axis='x', color='#E4E4E4')
+    axes.set_xlabel(xlabel)
     return figure, axes
+
+
+def _annotate(axes: Axes, text: str, end: tuple[float, float], offset: float) -> None:
+    """Write at the right end of a row."""
+    style = dict(textcoords='offset points', va='center', fontsize=11, color=INK)
+    axes.annotate(text, end, (offset, 0), **style)
 
 
 def widen(axes: Axes) -> None:
     """Make room at the right end for the text beside the longest row."""
     left, right = axes.get_xlim()
     axes.set_xlim(left, right + 0.16 * (right - left))
-
-
-def to_png(figure: Figure) -> bytes:
-    """The plot as a PNG without metadata, the same for the same numbers."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format='png', dpi=DPI, metadata={'Software': None})
-    return buffer.getvalue()
-
-
-def check_finite(label: str, values: Iterable[float]) -> None:
-    """Raise ValueError if there is a value that cannot be drawn."""
-    values = list(values)
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError(f'{label!r} has values that are not finite: {values}')

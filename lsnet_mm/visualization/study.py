@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from matplotlib.colors import to_rgba
 from PIL import Image
 
-from ..utils.files import encode_png
-from ..utils.resizing import resize_labels
-from .draw import BOX, CLASSES, HEAT
+from .draw import BOX, CLASSES, HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
 from .page import encode_image, fill_template
 
 LARGEST, QUALITY = 512, 75  # longer side of a grey picture in pixels, and JPEG's quality
 HEAT_LARGEST, HEAT_LEVELS = 128, 32  # a heatmap is smooth: this is all that it shows
-SIDE, HEAD, GAP = 256, 18, 4  # of a tile of the PNG, its title and the gap, in pixels
-INK, PAPER = (40, 40, 40), (255, 255, 255)
+COUNT, COLUMNS = 24, 6  # slices of the PNG, and in a row of it
 
 
 def study_page(
@@ -46,13 +44,15 @@ def study_page(
         ValueError: If shapes, types, labels or spacing do not fit together.
     """
     _check_study(volume, mask, boxes)
-    _check_measures(mask, spacing, heatmaps, classes)
-    labels = range(1, len(classes) + 1)
+    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
+        raise ValueError(f'spacing must be (row, column, slice) in mm, got {spacing}')
+    if mask.max() > len(classes):
+        raise ValueError(f'mask has label {mask.max()}, but classes are only {list(classes)}')
+    if heatmaps is not None and (heatmaps.ndim != 3 or len(heatmaps) != len(mask)):
+        raise ValueError(f'heatmaps must be ({len(mask)}, h, w), got {heatmaps.shape}')
     colors = [CLASSES[k % len(CLASSES)] for k in range(len(classes))]
-    pixels = np.array([(mask == label).sum((1, 2)) for label in labels])
+    pixels = np.array([(mask == k).sum((1, 2)) for k in range(1, len(classes) + 1)])
     areas = pixels * spacing[0] * spacing[1]
-    # The fullest slice comes up first; without any mask, the middle one.
-    start = int(pixels.sum(0).argmax()) if pixels.any() else len(volume) // 2
     data = {
         'title': title,
         'shape': volume.shape[1:],
@@ -60,49 +60,47 @@ def study_page(
         'classes': list(classes),
         'colors': colors,
         'box_color': BOX,
-        'start': start,
-        'volumes': [float(v) for v in areas.sum(1) * spacing[2] / 1000],
+        # The fullest slice comes up first; without any mask, the middle one.
+        'start': int(pixels.sum(0).argmax()) if pixels.any() else len(volume) // 2,
+        'volumes': (areas.sum(1) * spacing[2] / 1000).tolist(),
         'areas': areas.round(2).tolist(),
         'boxes': [np.asarray(b, float).reshape(-1, 4).round(2).tolist() for b in boxes],
         'grey': [_grey(image) for image in volume],
-        'masks': [_masks(image, labels, colors) for image in mask],
-        'heat': [None if heatmaps is None else _heat(heatmaps[k]) for k in range(len(volume))],
+        'masks': [_masks(image, colors) for image in mask],
+        'heat': [None] * len(volume) if heatmaps is None else [_heat(h) for h in heatmaps],
     }
     return fill_template('study.html', data)
 
 
-def study_montage(
-    volume: np.ndarray,
-    mask: np.ndarray,
-    boxes: Sequence[np.ndarray],
-    columns: int = 6,
-    count: int = 24,
-) -> bytes:
-    """Slices spread evenly over those with a mask and one on either side, outlined and boxed.
+def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarray]) -> bytes:
+    """At most 24 slices, spread evenly over those with a mask and one on either side of them.
 
-    Without any mask they are spread over the whole volume.
+    Masks are outlined. Without any mask the slices are spread over the whole volume.
 
     Args:
-        volume: (slices, rows, columns) uint8, grey.
-        mask: (slices, rows, columns) uint8, labels; 0 is the background.
-        boxes: One (n, 4) array a slice, continuous pixel edges ``x1, y1, x2, y2``.
-        columns: Slices in a row.
-        count: At most so many slices.
+        volume, mask, boxes: As in :func:`study_page`; any label is drawn.
 
     Returns:
         bytes: A PNG without metadata, the same for the same data.
 
     Raises:
-        ValueError: If the arrays do not fit together, or a number is less than 1.
+        ValueError: If the arrays do not fit together.
     """
     _check_study(volume, mask, boxes)
-    if min(columns, count) < 1:
-        raise ValueError(f'columns and count must be at least 1, got {columns} and {count}')
-    tiles = [_tile(volume[k], mask[k], boxes[k], f'slice {k}') for k in spread(mask, count)]
-    columns = min(columns, len(tiles))
-    tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    return encode_png(np.vstack(rows))
+    slices = spread(mask, COUNT)
+    columns = min(COLUMNS, len(slices))
+    rows = -(-len(slices) // columns)
+    figure = new_figure(2.6 * columns, 2.8 * rows, 100)
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for k, axes in zip(slices, grid, strict=False):
+        show_image(axes, volume[k])
+        axes.set_title(f'slice {k}', fontsize=9, loc='left', pad=3)
+        for label in np.unique(mask[k][mask[k] > 0]):
+            draw_mask(axes, mask[k] == label, CLASSES[(label - 1) % len(CLASSES)])
+        draw_boxes(axes, boxes[k], BOX)
+    for axes in grid:  # the rest of the last row
+        axes.set_axis_off()
+    return to_png(figure)
 
 
 def spread(mask: np.ndarray, count: int) -> list[int]:
@@ -119,11 +117,6 @@ def spread(mask: np.ndarray, count: int) -> list[int]:
 
 
 def _check_study(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarray]) -> None:
-    """Refuse a volume, mask and boxes that do not fit together.
-
-    Raises:
-        ValueError: If they do not.
-    """
     if volume.ndim != 3 or not volume.size or volume.dtype != np.uint8:
         raise ValueError(
             f'volume must be uint8 (slices, rows, columns), got {volume.dtype} {volume.shape}'
@@ -136,29 +129,8 @@ def _check_study(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarra
         raise ValueError(f'boxes must be one array a slice, got {len(boxes)} for {len(volume)}')
 
 
-def _check_measures(
-    mask: np.ndarray,
-    spacing: Sequence[float],
-    heatmaps: np.ndarray | None,
-    classes: Sequence[str],
-) -> None:
-    """Refuse a spacing, heatmaps and names of classes that do not fit the mask.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise ValueError(f'spacing must be (row, column, slice) in mm, got {spacing}')
-    if mask.max() > len(classes):
-        raise ValueError(f'mask has label {mask.max()}, but classes are only {list(classes)}')
-    if heatmaps is not None and (heatmaps.ndim != 3 or len(heatmaps) != len(mask)):
-        raise ValueError(f'heatmaps must be ({len(mask)}, h, w), got {heatmaps.shape}')
-
-
 def _shrink(image: np.ndarray, largest: int) -> np.ndarray:
-    scale = largest / max(image.shape)
-    if scale >= 1:
-        return image
+    scale = min(largest / max(image.shape), 1)
     size = [max(round(n * scale), 1) for n in image.shape[::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
@@ -167,19 +139,15 @@ def _grey(image: np.ndarray) -> str:
     return encode_image(Image.fromarray(_shrink(image, LARGEST)), 'jpeg', quality=QUALITY)
 
 
-def _masks(mask: np.ndarray, labels: Sequence[int], colors: Sequence[str]) -> list[dict]:
+def _masks(mask: np.ndarray, colors: Sequence[str]) -> list[dict]:
     """One picture a class that the slice has, cut to its extent: its colour on transparency."""
     out = []
-    for label, color in zip(labels, colors, strict=True):
-        rows, columns = np.nonzero(mask == label)
-        if not rows.size:
-            continue
-        y, x = int(rows.min()), int(columns.min())
-        part = mask[y : rows.max() + 1, x : columns.max() + 1] == label
-        picture = Image.fromarray(part.astype(np.uint8)).convert('P')
-        picture.putpalette([0, 0, 0, *bytes.fromhex(color[1:])])
-        png = encode_image(picture, 'png', bits=1, transparency=b'\x00\xff')
-        out.append({'x': x, 'y': y, 'png': png})
+    for label, color in enumerate(colors, start=1):
+        part = (mask == label).astype(np.uint8)
+        x, y, width, height = cv2.boundingRect(part)
+        if width:
+            png = _indexed(part[y : y + height, x : x + width], [(0, 0, 0, 0), to_rgba(color)])
+            out.append({'x': x, 'y': y, 'png': png})
     return out
 
 
@@ -187,35 +155,12 @@ def _heat(heatmap: np.ndarray) -> str | None:
     """A heatmap in the colours of the panel, in few levels; None where it is silent."""
     small = _shrink(np.asarray(heatmap, np.float32), HEAT_LARGEST)
     levels = np.rint(np.clip(np.nan_to_num(small), 0, 1) * (HEAT_LEVELS - 1)).astype(np.uint8)
-    if not levels.any():
-        return None
-    palette = (HEAT(np.linspace(0, 1, HEAT_LEVELS)) * 255).round().astype(np.uint8)
+    return _indexed(levels, HEAT(np.linspace(0, 1, HEAT_LEVELS))) if levels.any() else None
+
+
+def _indexed(levels: np.ndarray, colors: Sequence[Sequence[float]]) -> str:
+    """A PNG of (h, w) numbers of colours, which are RGBA in [0, 1]."""
+    palette = np.rint(np.array(colors) * 255).astype(np.uint8)
     picture = Image.fromarray(levels).convert('P')
     picture.putpalette(palette[:, :3].tobytes())
     return encode_image(picture, 'png', transparency=palette[:, 3].tobytes())
-
-
-def _tile(image: np.ndarray, mask: np.ndarray, boxes: np.ndarray, title: str) -> np.ndarray:
-    # The whole slice in a square, as large as it fits.
-    scale = SIDE / max(image.shape)
-    size = [max(round(n * scale), 1) for n in image.shape[::-1]]
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture = cv2.cvtColor(cv2.resize(image, size, interpolation=how), cv2.COLOR_GRAY2BGR)
-    labels = resize_labels(mask, size)
-    for label in np.unique(labels[labels > 0]):
-        part = (labels == label).astype(np.uint8)
-        contours, _ = cv2.findContours(part, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, contours, -1, _bgr(CLASSES[(label - 1) % len(CLASSES)]), 1)
-    for box in np.asarray(boxes, float).reshape(-1, 4):
-        # The edges x1 and x2 lie on either side of the pixels x1 ... x2 - 1.
-        x1, y1, x2, y2 = (int(value) for value in np.rint(box * scale))
-        cv2.rectangle(picture, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), _bgr(BOX), 1)
-
-    tile = np.full((SIDE + HEAD + GAP, SIDE + GAP, 3), PAPER, np.uint8)
-    tile[HEAD : HEAD + size[1], : size[0]] = picture
-    cv2.putText(tile, title, (2, HEAD - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
-    return tile
-
-
-def _bgr(color: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(color[1:]))[::-1]

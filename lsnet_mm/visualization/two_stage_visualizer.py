@@ -1,46 +1,40 @@
-from __future__ import annotations
-
 import os
 
+import mmcv
 import numpy as np
 from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
 from ..utils.files import write_atomic
-from .draw import png_bytes
-from .panel import draw_slice
-from .slice_view import SliceView
+from .draw import SliceView, draw_panel
 
 
 @VISUALIZERS.register_module()
 class TwoStageVisualizer(SegLocalVisualizer):
-    """Draws a slice in parts: image, ground truth with boxes, prediction with boxes, heatmap.
+    """Draws a slice twice: whole, under its heatmap, and close by, with its masks and boxes.
 
-    Parts that a sample lacks are left out, so that it serves one-stage models as well. It is one of
+    What a sample lacks is left out, so that it serves one-stage models as well. It is one of
     mmseg's visualizers because ``MMSegInferencer`` takes no other.
 
     Args:
-        name: See ``SegLocalVisualizer``.
-        image: See ``SegLocalVisualizer``.
-        vis_backends: See ``SegLocalVisualizer``.
-        save_dir: See ``SegLocalVisualizer``; also kept as an attribute, for hooks that write files.
-        dpi: Dots an inch; a part is 2.9 inches wide.
-        **kwargs: Of ``SegLocalVisualizer``.
+        name: Of the instance.
+        dpi: Dots an inch; a picture is 4.4 inches wide.
+        *args, **kwargs: Of ``SegLocalVisualizer``; ``save_dir`` is also kept as an attribute, for
+            hooks that write files.
     """
 
     def __init__(
         self,
         name: str = 'visualizer',
-        image: np.ndarray | None = None,
-        vis_backends: list | dict | None = None,
+        *args,
         save_dir: str | None = None,
-        dpi: int = 110,
+        dpi: int = 220,
         **kwargs,
     ) -> None:
-        super().__init__(name, image, vis_backends, save_dir, **kwargs)
+        super().__init__(name, *args, save_dir=save_dir, **kwargs)
         self.save_dir = save_dir
-        self.dpi = dpi
+        self._dots = dpi  # `dpi` is that of mmengine's own canvas
 
     def add_datasample(
         self,
@@ -61,21 +55,17 @@ class TwoStageVisualizer(SegLocalVisualizer):
             name: Title of the picture, and its name in the backends.
             image: (H, W) or (H, W, C), grey values in [0, 255], at the original size.
             data_sample: Ground truth and predictions in original pixels.
-            draw_gt: Show the ground truth.
-            draw_pred: Show the prediction.
-            show: Open a window.
-            wait_time: Seconds until the window closes; 0 waits for a key.
             out_file: Write a PNG there instead of handing the picture to the backends.
-            step: The step that backends file the picture under.
-            **kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
+            draw_gt, draw_pred, show, wait_time, step: As in ``SegLocalVisualizer``.
+            kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        view = SliceView.from_sample(image, sample, draw_gt, draw_pred)
-        drawn = draw_slice(view, title=name, dpi=self.dpi)
+        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=self._dots)
+        drawn = mmcv.imfrombytes(png, channel_order='rgb')
         self.set_image(drawn)  # what get_image() gives
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            write_atomic(out_file, png_bytes(drawn))
+            write_atomic(out_file, png)
         else:
             self.add_image(name, drawn, step)

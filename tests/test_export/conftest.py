@@ -12,7 +12,7 @@ from exporting import (
     train,
 )
 
-from lsnet_mm.export.command import export, load_for_export
+from lsnet_mm.export.command import export
 
 
 @pytest.fixture(scope='package')
@@ -21,11 +21,13 @@ def trained(tmp_path_factory):
     cfg, folder = lsnet_config(), tmp_path_factory.mktemp('lsnet')
     model = build(cfg)
     adam = train(model, [phantom_slices(), real_slices(6)], steps=80)
-    checkpoint = folder / 'epoch_3.pth'
+    checkpoint, out = folder / 'epoch_3.pth', folder / 'exported'
     save_training_checkpoint(checkpoint, model, cfg, adam)
-    out = folder / 'exported'
     export(cfg, str(checkpoint), out, onnx=True)
-    loaded, _ = load_for_export(cfg, str(checkpoint))
     return SimpleNamespace(
-        config=cfg, checkpoint=checkpoint, model=loaded, folder=out, slices=phantom_slices()[0]
+        config=cfg,
+        checkpoint=checkpoint,
+        model=model.eval(),
+        folder=out,
+        slices=phantom_slices()[0],
     )

@@ -1,4 +1,7 @@
-"""Inference checkpoints: small, without secrets, and the same predictions bit for bit."""
+"""Inference checkpoints: small, without secrets, and the same predictions bit for bit.
+
+Their configs are data: nothing in them runs, whatever they say.
+"""
 
 import pytest
 import torch
@@ -10,7 +13,12 @@ from mmseg.apis import init_model
 from lsnet_mm.apis import WrongCheckpointError
 from lsnet_mm.export import ExportError
 from lsnet_mm.export.command import export
-from lsnet_mm.export.inference_checkpoint import inference_config, read_config
+from lsnet_mm.export.inference_checkpoint import (
+    check_config,
+    inference_config,
+    parse_config,
+    read_config,
+)
 from lsnet_mm.utils import UnsafeCheckpointError
 
 
@@ -96,3 +104,64 @@ def test_a_checkpoint_of_another_config_is_refused(trained, tmp_path):
     with pytest.raises(WrongCheckpointError, match=r'epoch_3.pth is no checkpoint of this config'):
         export(config, str(trained.checkpoint), tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'path',
+    ['lsnet/lsnet_small_unet_slices_native_48e.py', 'c2f/c2f_r18_r34_unet_pancreas.py'],
+)
+def test_our_configs_come_back_as_they_were(path):
+    cfg = Config.fromfile(f'configs/{path}')
+    config = parse_config(cfg.pretty_text)
+    check_config(config)
+    assert config == cfg.to_dict()
+
+
+def test_values_of_every_kind():
+    values = dict(a=-1.5, b=(1, [2, {'x-y': None}]), c=True, d='text', e=1e-4, f=(), g={})
+    assert parse_config(Config(values).pretty_text) == values
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        "import os\nos.mkdir('marker')",
+        "a = __import__('os').mkdir('marker')",
+        "a = dict(b=open('marker', 'w'))",
+        "a = [x for x in 'ab']",
+        "a = f'{1}'",
+        'a = b',
+        'a.b = 1',
+        'dict(a=1)',
+        'a = dict(**{})',
+        'a = {**{}}',
+        'a = dict([], {})',
+        'a = dict({}, {})',
+        'a = dict({**{}})',
+        "a = dict({'b': open('marker', 'w')})",
+        'a = b = 1',
+        'a += 1',
+        'del a',
+        'a = (',
+    ],
+)
+def test_whatever_else_is_refused_and_not_run(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExportError, match='more than assign plain values'):
+        parse_config(text)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    'name', ['os.system', 'mmengine.load', 'mmcv.cut_video', 'mmseg.apis.init_model', 7, 'a b']
+)
+def test_a_type_is_a_registered_name(name):
+    """mmengine would import and call any object that a dotted type names."""
+    with pytest.raises(ExportError, match='no name in a registry'):
+        check_config(dict(model=dict(parts=[dict(type=name)])))
+    check_config(dict(model=dict(type='LSNet', head=dict(type='mmdet.CenterNetHead'))))
+
+
+def test_custom_imports_are_a_dict():
+    with pytest.raises(ExportError, match='should be a dict'):
+        check_config(dict(custom_imports=['this']))

@@ -6,25 +6,6 @@ import pytest
 from lsnet_mm.visualization.plots import BAR, _by_slice, _curve, plot_area, plot_bars, plot_gap
 
 
-@pytest.fixture
-def check_plot():
-    """Draw twice: the same bytes, a picture of the stated size, and no trace in pyplot."""
-
-    def check(plot, *args, height, **kwargs):
-        png = plot(*args, **kwargs)
-        assert plot(*args, **kwargs) == png
-        assert b'matplotlib' not in png.lower()
-        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-        assert image.shape == (height, 900, 3)
-        assert plt.get_fignums() == []
-        # Ink at the very border would be a clipped label; the right one only has axes.
-        assert (image[[0, -1]] == 255).all()
-        assert (image[:, [0, -1]] == 255).all()
-        return image
-
-    return check
-
-
 def row(index, area, dsc, case='p'):
     tp = round(area * dsc / 100)
     return {'case': case, 'slice': index, 'area': area, 'tp': tp, 'fp': area - tp, 'fn': area - tp}
@@ -34,17 +15,38 @@ def rows(count=24, offset=0):
     return [row(i, 100 * (i + 1), 30 + 2 * i + offset) for i in range(count)]
 
 
-def test_systems(check_plot):
-    check_plot(plot_area, {'L-SNet': rows(offset=9), 'U-Net': rows()}, height=474)
+def check_plot(plot, values, height):
+    """Draw twice: the same bytes, a picture of the stated size, and no trace in pyplot."""
+    png = plot(values)
+    assert plot(values) == png
+    assert b'matplotlib' not in png.lower()
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (height, 900, 3)
+    assert plt.get_fignums() == []
+    # Ink at the very border would be a clipped label; the right one only has axes.
+    assert (image[[0, -1]] == 255).all()
+    assert (image[:, [0, -1]] == 255).all()
+    return image
 
 
-def test_the_legend_grows(check_plot):
-    systems = {f'system {i}': rows(offset=i) for i in range(9)}
-    check_plot(plot_area, systems, bins=3, height=570)
+LONG = 'a fine net trained on the boxes of the coarse net'
 
 
-def test_one_slice(check_plot):
-    check_plot(plot_area, {'a': [row(0, 70, 50)]}, height=474)
+@pytest.mark.parametrize(
+    'plot, values, height',
+    [
+        (plot_area, {'L-SNet': rows(offset=9), 'U-Net': rows()}, 474),
+        (plot_area, {f'system {i}': rows(offset=i) for i in range(9)}, 570),  # a long legend
+        (plot_area, {'a': [row(0, 70, 50)]}, 474),
+        (plot_bars, {'spreads below zero': [2, 9, 30]}, 158),
+        (plot_bars, {LONG: [9]}, 158),
+        (plot_gap, {'gamma 0': (62.0, 54.5), 'gamma 1': (81.0, 50.2)}, 206),
+        (plot_gap, {'same': (50.0, 50.0)}, 158),
+        (plot_gap, {'below': (50.0, 60.0)}, 158),
+    ],
+)
+def test_a_plot_is_whole_and_repeats(plot, values, height):
+    check_plot(plot, values, height)
 
 
 def test_curve_by_hand():
@@ -69,20 +71,6 @@ def test_seeds_are_no_new_slices():
     assert plot_area({'a': rows() * 3}) == plot_area({'a': rows()})
 
 
-@pytest.mark.parametrize(
-    ('systems', 'bins', 'message'),
-    [
-        ({}, 6, 'got 0 labels, 6 bins'),
-        ({'a': rows()}, 0, 'got 1 labels, 0 bins'),
-        ({'a': rows(), 'b': []}, 6, "'b' has no slice with foreground"),
-        ({'a': [row(0, 0, 0)]}, 6, "'a' has no slice with foreground"),
-    ],
-)
-def test_areas_refused(systems, bins, message):
-    with pytest.raises(ValueError, match=message):
-        plot_area(systems, bins)
-
-
 def bar_ends(image):
     """The last column of each bar's colour, from the top bar down."""
     rgb = [int(BAR[i : i + 2], 16) for i in (1, 3, 5)]
@@ -91,61 +79,30 @@ def bar_ends(image):
     return [int(np.flatnonzero(found[row + 2]).max()) for row in rows]
 
 
-def test_one_bar_a_system(check_plot):
-    image = check_plot(plot_bars, {'L-SNet': [60, 61, 62], 'U-Net': [50]}, height=206)
-    ends = bar_ends(image)
+def test_one_bar_a_system():
+    ends = bar_ends(check_plot(plot_bars, {'L-SNet': [60, 61, 62], 'U-Net': [50]}, 206))
     assert len(ends) == 2
     assert ends[0] > ends[1]
 
 
-def test_seeds_that_spread_below_zero(check_plot):
-    check_plot(plot_bars, {'bad': [2, 9, 30]}, 'mIoU (%)', height=158)
-
-
-def test_long_labels_are_whole(check_plot):
-    check_plot(plot_bars, {'a fine net trained on the boxes of the coarse net': [9]}, height=158)
-
-
-def test_order_and_unit_are_the_callers():
-    values = {'a': [1], 'b': [2]}
-    swapped = {'b': [2], 'a': [1]}
-    assert plot_bars(values) != plot_bars(swapped)
-    assert plot_bars(values) != plot_bars(values, 'mIoU (%)')
-
-
-@pytest.mark.parametrize(
-    ('values', 'message'),
-    [
-        ({}, r'every bar needs a value, got \{\}'),
-        ({'a': [1], 'b': []}, 'every bar needs a value'),
-        ({'a': [1, float('nan')]}, r"'a' has values that are not finite: \[1, nan\]"),
-    ],
-)
-def test_bars_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        plot_bars(values)
-
-
-def test_gaps(check_plot):
-    check_plot(plot_gap, {'gamma 0': (62.0, 54.5), 'gamma 1': (81.0, 50.2)}, height=206)
-
-
-def test_no_gap_and_one_the_other_way(check_plot):
-    check_plot(plot_gap, {'same': (50.0, 50.0)}, height=158)
-    check_plot(plot_gap, {'below': (50.0, 60.0)}, height=158)
-
-
-def test_training_and_validation_differ():
+def test_order_is_the_callers_and_training_is_not_validation():
+    assert plot_bars({'a': [1], 'b': [2]}) != plot_bars({'b': [2], 'a': [1]})
     assert plot_gap({'a': (50.0, 60.0)}) != plot_gap({'a': (60.0, 50.0)})
 
 
 @pytest.mark.parametrize(
-    ('points', 'message'),
+    'plot, values, message',
     [
-        ({}, 'at least one pair'),
-        ({'a': (50.0, float('nan'))}, r"'a' has values that are not finite: \[50.0, nan\]"),
+        (plot_area, {}, 'at least one label'),
+        (plot_area, {'a': rows(), 'b': []}, "'b' has no slice with foreground"),
+        (plot_area, {'a': [row(0, 0, 0)]}, "'a' has no slice with foreground"),
+        (plot_bars, {}, 'at least one label'),
+        (plot_bars, {'a': [1], 'b': []}, "finite values of 'b'"),
+        (plot_bars, {'a': [1, float('nan')]}, "finite values of 'a'"),
+        (plot_gap, {}, 'at least one label'),
+        (plot_gap, {'a': (50.0, float('nan'))}, "finite values of 'a'"),
     ],
 )
-def test_gaps_refused(points, message):
+def test_what_cannot_be_drawn_is_refused(plot, values, message):
     with pytest.raises(ValueError, match=message):
-        plot_gap(points)
+        plot(values)

@@ -1,7 +1,7 @@
 """The page of a report in a real browser: tables sort, and a run shows its slices and cases."""
 
 import pytest
-from pages import assert_alone, open_page, start_browser, write_run
+from pages import assert_alone, open_page, write_run
 
 from lsnet_mm.visualization.report import report_page
 
@@ -17,13 +17,6 @@ def html(tmp_path_factory):
     write_run(results / 'c' / 'seed0', '<b>lsnet</b>', split='train')
     (results / 'c' / 'seed0' / 'panel.png').unlink()
     return report_page(results)
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    browser = start_browser(tmp_path_factory.mktemp('profile'))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture

@@ -3,9 +3,19 @@ import runpy
 import sys
 
 import pytest
-from pages import write_run
+from pages import page_data, write_run
 
-from lsnet_mm.visualization.report import ReportRun, report_page, systems
+from lsnet_mm.visualization.report import report_page, systems
+
+WITH_A_TEXT = json.dumps(
+    dict(
+        schema='lsnet_mm.result/1',
+        data={},
+        metrics={'case/dsc': 'high'},
+        gflops=None,
+        train=dict(minutes=1),
+    )
+)
 
 
 @pytest.fixture
@@ -17,25 +27,19 @@ def results(tmp_path):
 
 
 def test_a_run_is_reduced_to_cases(results):
-    run = ReportRun.read(results / 'a' / 'seed0', results)
-    assert (run.name, run.data) == ('a/seed0', 'phantom/test')
-    best, _, worst = run.cases()
+    (group,) = page_data(report_page(results))['groups']
+    run = group['runs'][0]
+    assert (run['name'], group['data']) == ('a/seed0', 'phantom/test')
+    best, _, worst = run['cases']
     assert best['case'] == 'case0'
     assert best['dsc'] == best['slice_dsc'] == pytest.approx(200 * 80 / 190)
     assert worst['dsc'] == 0
     assert best['box_iou'] == 50
 
 
-def test_seeds_of_a_config_in_one_folder_are_one_system(results):
-    write_run(results / 'a' / 'seed1', 'lsnet')
-    write_run(results / 'c' / 'seed0', 'unet')
-    runs = [ReportRun.read(p.parent, results) for p in sorted(results.rglob('result.json'))]
-    names = {label: [run.name for run in own] for label, own in systems(runs).items()}
-    assert names == {
-        'lsnet': ['a/seed0', 'a/seed1'],
-        'b: unet': ['b/seed0'],
-        'c: unet': ['c/seed0'],
-    }
+def test_seeds_of_a_config_in_one_folder_are_one_system():
+    names = {'a/seed0': 'lsnet', 'a/seed1': 'lsnet', 'b/seed0': 'unet', 'c/seed0': 'unet', '.': 'x'}
+    assert systems(list(names.items())) == ['lsnet', 'lsnet', 'b: unet', 'c: unet', 'x']
 
 
 def test_a_page_repeats_and_has_no_paths(results):
@@ -57,45 +61,33 @@ def test_curve_and_panel_may_be_missing(results):
     assert b'"panel":null' in report_page(results)
 
 
-def broken(results, name, text):
-    file = results / 'a' / 'seed0' / name
-    if text is None:
-        file.unlink()
-    else:
-        file.write_text(text)
-    with pytest.raises(ValueError) as caught:
-        report_page(results)
-    message = str(caught.value)
-    assert message.startswith(f'{file}: ')
-    assert 'tools/test.py' in message
-    return message
-
-
 @pytest.mark.parametrize(
     'name, text, cause',
     [
         ('result.json', '{"schema": 1', 'delimiter'),
         ('result.json', '{"schema": "other/1"}', 'got other/1'),
         ('result.json', '[]', 'not a result'),
-        ('result.json', '{"schema": "lsnet_mm.result/1"}', "lacks 'metrics'"),
+        ('result.json', '{"schema": "lsnet_mm.result/1"}', "lacks 'data'"),
+        ('result.json', WITH_A_TEXT, 'no number'),
         ('slices.csv', None, 'No such file'),
         ('slices.csv', 'case,slice,area,tp,fp,fn\n', 'no slices'),
         ('slices.csv', 'case,slice,area,tp,fp,fn\na,0,9,,1,1\n', 'line 2 lacks'),
         ('slices.csv', 'case,slice\na,0\n', "lacks 'area'"),
         ('slices.csv', 'case,slice,area,tp,fp,fn\na,0,9,9,0,0\n', 'result.json says'),
         ('curve.json', '{"train": []}', "lacks 'val'"),
-        ('curve.json', '{"train": [1], "val": []}', 'no list of points'),
+        ('curve.json', '{"train": [1], "val": []}', 'int'),
         ('panel.png', 'no picture', 'cannot identify'),
     ],
 )
 def test_broken_and_foreign_files_are_named(results, name, text, cause):
-    assert cause in broken(results, name, text)
-
-
-def test_a_metric_that_is_no_number(results):
-    result = json.loads((results / 'a/seed0/result.json').read_text())
-    result['metrics']['case/dsc'] = 'high'
-    assert 'no number' in broken(results, 'result.json', json.dumps(result))
+    file = results / 'a' / 'seed0' / name
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        report_page(results)
+    message = str(caught.value)
+    assert message.startswith(f'{file}: ') and cause in message and 'tools/test.py' in message
 
 
 def test_the_tool_writes_whole_files_or_none(results, tmp_path, monkeypatch):

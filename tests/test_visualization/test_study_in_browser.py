@@ -6,7 +6,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from pages import assert_alone, open_page, phantom_study, start_browser
+from pages import assert_alone, open_page, phantom_study
 
 from lsnet_mm.visualization import study_page
 
@@ -59,13 +59,6 @@ def wait_for(condition, seconds=120):
 @pytest.fixture(scope='module')
 def study():
     return phantom_study((64, 48, COUNT))
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    browser = start_browser(tmp_path_factory.mktemp('profile'))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
-import json
-import re
-
 import cv2
 import numpy as np
 import pytest
-from pages import phantom_study
+from pages import page_data, phantom_study
 
 from lsnet_mm.visualization import study_montage, study_page
 from lsnet_mm.visualization.study import spread
@@ -17,15 +14,11 @@ def study():
     return phantom_study()
 
 
-def data(page):
-    return json.loads(re.search(rb'application/json">(.*?)</script>', page, re.S).group(1))
-
-
 def test_areas_and_volumes(study):
     volume, mask, boxes, _ = study
     halves = mask.copy()
     halves[:, :, 30:] *= 2
-    out = data(study_page(volume, halves, boxes, SPACING, classes=('head', 'tail')))
+    out = page_data(study_page(volume, halves, boxes, SPACING, classes=('head', 'tail')))
     for label, areas, ml in zip((1, 2), out['areas'], out['volumes'], strict=True):
         pixels = (halves == label).sum((1, 2))
         assert areas == (2.0 * pixels).tolist()
@@ -36,11 +29,11 @@ def test_areas_and_volumes(study):
 
 def test_what_does_not_exist_takes_no_room(study):
     volume, mask, boxes, heat = study
-    out = data(study_page(volume, mask, boxes, SPACING, heat))
+    out = page_data(study_page(volume, mask, boxes, SPACING, heat))
     marked = mask.any((1, 2))
     assert [bool(m) for m in out['masks']] == marked.tolist()
     assert [h is not None for h in out['heat']] == heat.any((1, 2)).tolist()
-    empty = data(study_page(volume, 0 * mask, [np.zeros((0, 4))] * len(volume), SPACING))
+    empty = page_data(study_page(volume, 0 * mask, [np.zeros((0, 4))] * len(volume), SPACING))
     assert not any(empty['masks']) and not any(empty['heat'])
     assert empty['volumes'] == [0] and empty['start'] == len(volume) // 2
 
@@ -49,7 +42,7 @@ def test_large_slices_are_shown_smaller_and_their_masks_whole(study):
     volume, mask = (np.zeros((1, 700, 1400), np.uint8) for _ in range(2))
     mask[0, 100:300, 500] = 1
     page = study_page(volume, mask, [np.zeros((0, 4))], SPACING)
-    (part,) = data(page)['masks'][0]
+    (part,) = page_data(page)['masks'][0]
     assert (part['x'], part['y']) == (500, 100)
     assert len(page) < 40_000
 
@@ -61,7 +54,7 @@ def test_a_page_repeats_and_text_stays_text(study):
     )
     assert first == second
     assert first.count(b'</script>') == 2
-    assert data(first)['title'] == '</script><b>ä'
+    assert page_data(first)['title'] == '</script><b>ä'
 
 
 @pytest.mark.parametrize(
@@ -94,13 +87,13 @@ def test_montage_shows_the_mask_and_one_slice_on_either_side():
 
 def test_montage_has_outlines_and_boxes(study):
     volume, mask, boxes, _ = study
-    png = study_montage(volume, mask, boxes, columns=4)
-    assert png == study_montage(volume, mask, boxes, columns=4)
-    none = study_montage(volume, 0 * mask, [np.zeros((0, 4))] * len(volume), columns=4)
+    png = study_montage(volume, mask, boxes)
+    assert png == study_montage(volume, mask, boxes)
+    none = study_montage(volume, 0 * mask, [np.zeros((0, 4))] * len(volume))
     colourful = []
     for picture in (png, none):
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).astype(int)
-        assert image.shape[1] == 4 * 260
+        assert image.shape[1] == 6 * 260
         colourful.append((np.ptp(image, axis=2) > 60).sum())
     assert colourful[0] > 500
     assert colourful[1] == 0

@@ -19,7 +19,6 @@ from ...utils.files import write_atomic
 from ...utils.provenance import environment
 from ...version import __version__
 from ...visualization import SliceView, draw_panel, input_image
-from ...visualization.draw import png_bytes
 
 
 @HOOKS.register_module()
@@ -82,7 +81,7 @@ class ResultHook(Hook):
         if self.panel:
             picture = self._draw_panel(runner, metric.rows)
             if picture is not None:
-                write_atomic(folder / 'panel.png', png_bytes(picture))
+                write_atomic(folder / 'panel.png', picture)
         console = Console()
         console.print(results.metric_table(result))
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
@@ -124,7 +123,7 @@ class ResultHook(Hook):
             batch = pseudo_collate([dataset[index[tuple(key)]]])
             image = batch['inputs'][0]
             sample = runner.model.test_step(batch)[0]
-            views.append(SliceView.from_sample(input_image(image, sample.ori_shape[:2]), sample))
+            views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample))
         titles = [slice_title(rows, case, number) for _, case, number in chosen]
         return draw_panel(views, titles, [group for group, *_ in chosen]) if chosen else None
 

@@ -1,15 +1,14 @@
-"""A graph that is wrong, or right for one size of images only, does not get out unnoticed."""
+"""What has a graph; one that is wrong, or right for one size of images only, is noticed."""
 
 import onnxruntime
 import pytest
 import torch
-from exporting import PREPROCESSOR
+from exporting import PREPROCESSOR, build, config, segmentor
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from lsnet_mm.export import ExportError
-from lsnet_mm.export.graphs import ImageGraph
-from lsnet_mm.export.trace import check, trace
+from lsnet_mm.export.graphs import ImageGraph, check, graphs_of, trace
 
 
 class Plain(ImageGraph):
@@ -42,9 +41,9 @@ class Scaling(Plain):
 
 
 def test_one_size_only_needs_that_size():
-    with pytest.raises(ExportError, match='resize the images in the test pipeline'):
-        trace(Pooling(), 3)
     graph = Pooling()
+    with pytest.raises(ExportError, match='resize the images in the test pipeline'):
+        trace(graph, 3)
     file = trace(graph, 3, (50, 40))
     check(file, graph, graph.example(4, 3, (50, 40)))
     shape = onnxruntime.InferenceSession(file).get_inputs()[0].shape
@@ -54,8 +53,8 @@ def test_one_size_only_needs_that_size():
 def test_a_wrong_graph():
     graph = Scaling()
     file = trace(graph, 3)
-    graph.preprocessor.mean += 1
-    with pytest.raises(ExportError, match='Scaling in ONNX differs from PyTorch by 0.0'):
+    graph.preprocessor.mean += 0.05
+    with pytest.raises(ExportError, match='Scaling in ONNX differs from PyTorch'):
         check(file, graph, graph.example(1, 3, (50, 40)))
 
 
@@ -66,10 +65,38 @@ def test_what_torch_cannot_export():
 
 @pytest.mark.parametrize('channels', [1, 3])
 def test_the_order_of_channels_and_every_size(channels):
-    graph = Scaling()
     images = torch.rand(1, channels, 5, 7)
-    session = onnxruntime.InferenceSession(trace(graph, channels))
+    session = onnxruntime.InferenceSession(trace(Scaling(), channels))
     (found,) = session.run(None, dict(images=images.numpy()))
     rgb = images.flip(1) - torch.tensor(PREPROCESSOR['mean']).view(3, 1, 1)
     expected = rgb / torch.tensor(PREPROCESSOR['std']).view(3, 1, 1)
     torch.testing.assert_close(torch.from_numpy(found), expected)
+
+
+def coarse(classes):
+    localizer = dict(type='CoarseLocalizer', segmentor=segmentor(classes))
+    crop = dict(type='HardCrop', size=(64, 64), margin=16)
+    return dict(type='LSNet', localizer=localizer, roi_extractor=crop, segmentor=segmentor())
+
+
+SLIDING = segmentor() | dict(test_cfg=dict(mode='slide', crop_size=(32, 32)))
+
+
+@pytest.mark.parametrize(
+    'model, padding, message',
+    [
+        (SLIDING, None, "test_cfg.mode='slide'"),
+        (coarse(classes=3), None, 'CoarseLocalizer of several classes'),
+        (segmentor(), dict(size_divisor=32), r'without test_cfg \(padding\)'),
+    ],
+)
+def test_models_that_no_graph_stands_for(model, padding, message):
+    cfg = config(model, 'LoadCTSlice')
+    cfg.model.data_preprocessor.test_cfg = padding
+    with pytest.raises(ExportError, match=message):
+        graphs_of(build(cfg))
+
+
+def test_a_model_of_another_type():
+    with pytest.raises(ExportError, match='type Linear cannot be exported'):
+        graphs_of(nn.Linear(1, 1))
