@@ -8,8 +8,8 @@ from mmengine.structures import InstanceData
 from mmseg.structures import SegDataSample
 
 from lsnet_mm.models import KPBBRHead
-from lsnet_mm.models.dense_heads.decode import decode
-from lsnet_mm.models.dense_heads.targets import encode
+from lsnet_mm.models.dense_heads.keypoint_coder import decode
+from lsnet_mm.models.dense_heads.keypoint_coder import encode
 from lsnet_mm.models.geometry import boxes_to_distances, cell_centers
 
 SIZE, STRIDE = (80, 80), 4

@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import MODELS
 
 from lsnet_mm.models import DIoULoss, FocalDiceLoss, KPBBRHead
-from lsnet_mm.models.dense_heads.targets import encode
+from lsnet_mm.models.dense_heads.keypoint_coder import encode
 
 BINARY = [
     # logits, target, expected with gamma 2 and dice weight 0: p^2 log... by hand

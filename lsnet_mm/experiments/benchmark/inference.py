@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...apis import VolumePredictor, slice_pipeline
-from ...models.dense_heads.targets import encode
+from ...models.dense_heads.keypoint_coder import encode
 from ...models.geometry import boxes_to_distances, cell_centers, scale_boxes
 from ...models.localizers import CoarseLocalizer, LNet
 from .resources import count_work

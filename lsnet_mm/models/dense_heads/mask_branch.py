@@ -1,15 +1,33 @@
 import torch
+from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import mask_to_box
-from .branch import conv_branch
 
 IGNORED = 255
 #: What a head's ``test_cfg`` says of its branch.
 MASK_CFG = dict(mask_thr=0.5, veto_thr=0.5)
+
+
+def conv_branch(
+    in_channels: int,
+    feat_channels: int,
+    out_channels: int,
+    depth: int,
+    kernel_size: int,
+    norm_cfg: dict | None,
+) -> nn.Sequential:
+    """A branch of a head: ``depth`` 3x3 convolutions and a last one without normalisation."""
+    widths = [in_channels] + [feat_channels] * depth
+    convs = [
+        ConvModule(*pair, 3, padding=1, norm_cfg=norm_cfg)
+        for pair in zip(widths[:-1], widths[1:], strict=True)
+    ]
+    last = nn.Conv2d(widths[-1], out_channels, kernel_size, padding=kernel_size // 2)
+    return nn.Sequential(*convs, last)
 
 
 class MaskBranch(BaseModule):

@@ -1,8 +1,6 @@
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from .functional import diou_loss
-
 
 @MODELS.register_module()
 class DIoULoss(nn.Module):
@@ -60,3 +58,24 @@ class DIoULoss(nn.Module):
         if reduction == 'mean':
             total = total / (avg_factor if avg_factor is not None else max(len(loss), 1))
         return self.loss_weight * total
+
+
+def diou_loss(pred: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
+    """``1 - IoU + d^2 / c^2`` (Zheng et al., AAAI 2020).
+
+    ``d`` is the distance of the centres, ``c`` the diagonal of the smallest box around both.
+
+    Args:
+        pred: (n, 4) boxes ``x1, y1, x2, y2``.
+        target: (n, 4).
+
+    Returns:
+        Tensor: (n,), between 0 and 2.
+    """
+    low, high = pred[:, :2].maximum(target[:, :2]), pred[:, 2:].minimum(target[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=1)
+    area = (pred[:, 2:] - pred[:, :2]).prod(dim=1) + (target[:, 2:] - target[:, :2]).prod(dim=1)
+    iou = overlap / (area - overlap + eps)
+    hull = pred[:, 2:].maximum(target[:, 2:]) - pred[:, :2].minimum(target[:, :2])
+    offset = (pred[:, :2] + pred[:, 2:] - target[:, :2] - target[:, 2:]) / 2
+    return 1 - iou + offset.square().sum(dim=1) / (hull.square().sum(dim=1) + eps)

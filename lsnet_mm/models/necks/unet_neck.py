@@ -7,8 +7,6 @@ from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from .features import check_features
-
 
 class UpBlock(BaseModule):
     """One step of a U-Net decoder: double the size, join the skip, two 3x3 convolutions."""
@@ -89,3 +87,24 @@ class UNetNeck(BaseModule):
         for block in self.blocks:
             x = block(x, skips.pop() if skips else None)
         return (x,)
+
+
+def check_features(owner: object, inputs: Sequence[Tensor], in_channels: Sequence[int]) -> None:
+    """Refuses features that do not fit a neck, before a convolution fails on them.
+
+    Raises:
+        ValueError: With the channels that came and those that the config announces.
+    """
+    name, got = type(owner).__name__, [x.size(1) for x in inputs]
+    if len(got) == 1 and len(in_channels) > 1:
+        raise ValueError(
+            f'{name} needs {len(in_channels)} scales (in_channels={list(in_channels)}), but the '
+            f'backbone gives a single one with {got[0]} channels. Choose a multi-scale backbone, '
+            "or set its 'out_indices'."
+        )
+    if got != list(in_channels):
+        raise ValueError(
+            f'{name}: the backbone gives features of {got} channels, finest first, but '
+            f"in_channels={list(in_channels)}. Set the neck's 'in_channels', or the backbone's "
+            "'out_indices', so that the two agree."
+        )

@@ -1,16 +1,14 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from mmengine.registry import MODELS, TASK_UTILS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, scale_boxes
-from ..losses import soft_losses, soft_targets
-from ..utils.gradient import scale_gradient
-from ..utils.ranks import mean_over_ranks, scale_losses
-from .ground_truth import crop_ground_truth, soft_ground_truth
+from .ground_truth import crop_ground_truth, soft_ground_truth, soft_losses, soft_targets
 from .two_stage import TwoStageSegmentor
 
 
@@ -144,3 +142,44 @@ class LSNet(TwoStageSegmentor):
             seen.gt_instances.bboxes = scale_boxes(boxes, inputs.shape[-2:], view.shape[-2:])
             samples.append(seen)
         return view, samples
+
+
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.factor, None
+
+
+def scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """The same values, with the gradient that flows back multiplied by ``factor``.
+
+    A factor of 0 detaches: no gradient is not the same as a zero gradient, which would still move
+    a parameter by Adam's momentum.
+    """
+    return _ScaleGradient.apply(x, factor) if factor else x.detach()
+
+
+def mean_over_ranks(*values: float) -> list[float]:
+    """The mean of each number over all processes; the numbers themselves in a lone process.
+
+    Every process must call it, with as many numbers: those that do wait for those that do not.
+    """
+    if get_world_size() == 1:
+        return list(values)
+    means = torch.tensor(values, dtype=torch.float64)
+    all_reduce(means, 'mean')
+    return means.tolist()
+
+
+def scale_losses(losses: dict, factor: float) -> dict:
+    """Losses, or lists of them, times a factor; what else is logged beside them stays."""
+    scaled = dict(losses)
+    for key in (key for key in losses if 'loss' in key):
+        loss = losses[key]
+        scaled[key] = [x * factor for x in loss] if isinstance(loss, list) else loss * factor
+    return scaled

@@ -4,8 +4,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..utils.gradient import scale_gradient
-from .lsnet import LSNet
+from .lsnet import LSNet, scale_gradient
 
 
 @MODELS.register_module()

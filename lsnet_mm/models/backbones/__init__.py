@@ -1,3 +1,0 @@
-from .stem_resnet import StemResNet
-
-__all__ = ['StemResNet']
