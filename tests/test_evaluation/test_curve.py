@@ -1,7 +1,7 @@
 import json
 import math
 
-from lsnet_mm.evaluation.curve import read_curve
+from lsnet_mm.evaluation.results import read_curve
 
 
 def log(work_dir, start, *lines):

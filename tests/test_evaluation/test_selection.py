@@ -1,6 +1,6 @@
 import pytest
 
-from lsnet_mm.evaluation.selection import select_slices, slice_title
+from lsnet_mm.evaluation.functional import select_slices, slice_title
 
 
 def row(index, tp, fn, n_boxes=None, box_iou=None):

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lsnet_mm.models.necks.attention_gate import AttentionGate
-from lsnet_mm.models.necks.attention_unet_neck import AttentionUNetNeck
+from lsnet_mm.models.necks.attention_unet_neck import AttentionGate, AttentionUNetNeck
 
 
 def gate_of_ones():

@@ -8,8 +8,7 @@ from mmengine.structures import InstanceData
 from mmseg.structures import SegDataSample
 
 from lsnet_mm.models import KPBBRHead
-from lsnet_mm.models.dense_heads.keypoint_coder import decode
-from lsnet_mm.models.dense_heads.keypoint_coder import encode
+from lsnet_mm.models.dense_heads.keypoint_coder import decode, encode
 from lsnet_mm.models.geometry import boxes_to_distances, cell_centers
 
 SIZE, STRIDE = (80, 80), 4
@@ -173,7 +172,7 @@ def test_rescale_gives_original_pixels():
     heatmap, distances = perfect(torch.tensor([[100, 80, 180, 140]]).float())
     meta = [dict(scale_factor=(0.5, 2.0))]
     logits = (heatmap * 40 - 20)[None, None]
-    (found,) = head.predict_by_feat(logits, distances[None], meta, rescale=True)
+    (found,) = head.predict_by_feat(logits, distances[None], None, meta, rescale=True)
     assert torch.allclose(found.bboxes, torch.tensor([[200, 40, 360, 70]]).float(), atol=1e-2)
 
 

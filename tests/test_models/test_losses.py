@@ -186,7 +186,7 @@ def test_diou_reductions():
     assert each.shape == (6,)
     assert torch.allclose(DIoULoss(loss_weight=0.5)(pred, target), each.mean() / 2)
     assert torch.allclose(DIoULoss()(pred, target, avg_factor=3), each.sum() / 3)
-    assert torch.allclose(DIoULoss()(pred, target, reduction_override='sum'), each.sum())
+    assert torch.allclose(DIoULoss(reduction='sum')(pred, target), each.sum())
     weight = torch.tensor([1.0, 0, 0, 0, 0, 0])
     assert torch.allclose(DIoULoss(reduction='sum')(pred, target, weight), each[0])
 

@@ -16,7 +16,7 @@ from mmengine.registry import LOOPS, MODELS, init_default_scope
 from torch import nn
 
 from ...apis.load_model import load_model, read_model_config, to_device
-from ...engine.loops.alternating_loop import PHASES, AlternatingMixin
+from ...engine.loops import PHASES, AlternatingMixin
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
 from ...utils.pretrained import train_from_scratch

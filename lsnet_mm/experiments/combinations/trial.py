@@ -16,7 +16,7 @@ from torch import nn
 import lsnet_mm.datasets
 import lsnet_mm.models  # noqa: F401  registers, as the other
 
-from ...engine.loops.alternating_loop import PHASES
+from ...engine.loops import PHASES
 from ...evaluation.complexity import count_gflops, count_params
 from ..phantom.case import make_case
 from .combination import Combination

@@ -189,12 +189,8 @@ class KPBBRHead(BaseModule):
 
     def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
         """Training RoIs of features; only the BBR branch has a gradient here."""
-        with torch.no_grad():
-            heatmaps = self.forward_keypoints(x[0])
-            masks = None if self.mask is None else self.forward_masks(x[0])
-        return self.propose_by_feat(
-            heatmaps, self.forward_distances(x[0]), batch_data_samples, masks
-        )
+        outs = self(x)
+        return self.propose_by_feat(*outs[:2], batch_data_samples, *outs[2:])
 
     def propose_by_feat(
         self,

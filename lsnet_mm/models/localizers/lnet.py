@@ -54,11 +54,7 @@ class LNet(BaseLocalizer):
         return self.head.predict_with_heatmaps(heatmaps, feats)
 
     def _features(self, inputs: Tensor) -> tuple[Tensor]:
-        """``extract_feat``, refusing what would put every box in a wrong place.
-
-        Raises:
-            ValueError: If ``F'`` has not the resolution that the head's stride announces.
-        """
+        """``extract_feat``, refusing what would put every box in a wrong place."""
         feats = self.extract_feat(inputs)
         check_stride(inputs.shape[-2:], feats[0].shape[-2:], self.head.stride)
         return feats

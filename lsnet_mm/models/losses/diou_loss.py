@@ -6,7 +6,7 @@ from torch import Tensor, nn
 class DIoULoss(nn.Module):
     """Distance-IoU loss over boxes, ``L_reg`` of the paper.
 
-    It takes the call of mmdet's class of the same name, which replaces it under mmdet's scope.
+    Under mmdet's scope its class of the same name takes the place of this one.
 
     Args:
         eps: Guard of the two divisions.
@@ -28,8 +28,6 @@ class DIoULoss(nn.Module):
         target: Tensor,
         weight: Tensor | None = None,
         avg_factor: float | None = None,
-        reduction_override: str | None = None,
-        **kwargs,
     ) -> Tensor:
         """Loss of paired boxes.
 
@@ -38,7 +36,6 @@ class DIoULoss(nn.Module):
             target: (n, 4).
             weight: (n,).
             avg_factor: Divisor in place of ``n`` under ``'mean'``.
-            reduction_override: Takes the place of ``reduction`` in this call.
 
         Returns:
             Tensor: A scalar, or (n,) under ``'none'``.
@@ -51,13 +48,11 @@ class DIoULoss(nn.Module):
         loss = diou_loss(pred.float(), target.float(), self.eps)
         if weight is not None:
             loss = loss * weight
-        reduction = reduction_override or self.reduction
-        if reduction == 'none':
-            return self.loss_weight * loss
-        total = loss.sum()
-        if reduction == 'mean':
-            total = total / (avg_factor if avg_factor is not None else max(len(loss), 1))
-        return self.loss_weight * total
+        if self.reduction != 'none':
+            loss = loss.sum()
+        if self.reduction == 'mean':
+            loss = loss / (avg_factor if avg_factor is not None else max(len(pred), 1))
+        return self.loss_weight * loss
 
 
 def diou_loss(pred: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:

@@ -62,9 +62,9 @@ class RoIRecalibration(nn.Module):
         """
         size = images.shape[-2:]
         theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
-        if mode == 'bilinear' and (
-            torch.compiler.is_exporting() or shrinks(theta, size, self.size)
-        ):
+        # A graph is for all sizes; where nothing shrinks, plain sampling gives the same.
+        shrinks = torch.compiler.is_exporting() or (steps(theta, size, self.size) > 1).any()
+        if mode == 'bilinear' and shrinks:
             return sample_shrunk(images, theta, self.size)
         return sample(images, theta_to_grid(theta, self.size), mode)
 
@@ -150,11 +150,6 @@ def steps(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> Te
     """(K, 2) pixels of an image of ``size`` for each of the result's, along x and y."""
     cells = theta.new_tensor([size[1] / out_size[1], size[0] / out_size[0]])
     return torch.stack((theta[:, 0, 0], theta[:, 1, 1]), dim=-1) * cells
-
-
-def shrinks(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> bool:
-    """Whether any map leaves pixels of an image of ``size`` out."""
-    return bool((steps(theta, size, out_size) > 1).any())
 
 
 def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> Tensor:

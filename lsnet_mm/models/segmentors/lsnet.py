@@ -45,10 +45,8 @@ class LSNet(TwoStageSegmentor):
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """As MMSegmentation's, with the modes ``loss_localizer`` and ``loss_segmentor``."""
-        if mode == 'loss_localizer':
-            return self.loss_localizer(inputs, data_samples)
-        if mode == 'loss_segmentor':
-            return self.loss_segmentor(inputs, data_samples)
+        if mode in ('loss_localizer', 'loss_segmentor'):
+            return getattr(self, mode)(inputs, data_samples)
         return super().forward(inputs, data_samples, mode)
 
     def loss_localizer(self, inputs: Tensor, data_samples: list) -> dict:
@@ -144,24 +142,16 @@ class LSNet(TwoStageSegmentor):
         return view, samples
 
 
-class _ScaleGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * ctx.factor, None
-
-
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
     """The same values, with the gradient that flows back multiplied by ``factor``.
 
     A factor of 0 detaches: no gradient is not the same as a zero gradient, which would still move
     a parameter by Adam's momentum.
     """
-    return _ScaleGradient.apply(x, factor) if factor else x.detach()
+    scaled = x.view_as(x) if factor else x.detach()
+    if scaled.requires_grad:
+        scaled.register_hook(lambda grad: grad * factor)
+    return scaled
 
 
 def mean_over_ranks(*values: float) -> list[float]:
@@ -178,8 +168,8 @@ def mean_over_ranks(*values: float) -> list[float]:
 
 def scale_losses(losses: dict, factor: float) -> dict:
     """Losses, or lists of them, times a factor; what else is logged beside them stays."""
-    scaled = dict(losses)
-    for key in (key for key in losses if 'loss' in key):
-        loss = losses[key]
-        scaled[key] = [x * factor for x in loss] if isinstance(loss, list) else loss * factor
-    return scaled
+
+    def scale(loss: Tensor | list) -> Tensor | list:
+        return [x * factor for x in loss] if isinstance(loss, list) else loss * factor
+
+    return {key: scale(loss) if 'loss' in key else loss for key, loss in losses.items()}

@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
-from ..utils.probabilities import flip_background, foreground_probabilities, label_map
+from ..utils.probabilities import (
+    flip_background,
+    foreground_probabilities,
+    label_map,
+    mask_head,
+)
 
 TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
 
@@ -67,9 +72,8 @@ class TwoStageSegmentor(BaseSegmentor):
 
     @property
     def decode_head(self) -> nn.Module:
-        """The head that gives the masks: the last one of a cascade."""
-        head = self.segmentor.decode_head
-        return head[-1] if isinstance(head, nn.ModuleList) else head
+        """The head that gives the masks."""
+        return mask_head(self.segmentor)
 
     def predict(self, inputs: Tensor, data_samples: list | None = None) -> list:
         """Masks and boxes of a batch.
@@ -163,17 +167,12 @@ class TwoStageSegmentor(BaseSegmentor):
     ) -> list[Tensor]:
         """Probabilities (1, C, H, W) in original pixels, from boxes of each image in input pixels;
         channels as in :meth:`crop_and_segment`."""
-        rois = boxes_to_rois(boxes)
-        probs = self.crop_and_segment(inputs, rois)
-        maps = []
-        for i, sample in enumerate(data_samples):
-            mine = rois[:, 0] == i
-            own = boxes_to_rois([rois[mine, 1:]])
-            pasted = self.roi_extractor.paste(
-                probs[mine], own, inputs.shape[-2:], 1, out_size=sample.ori_shape[:2]
-            )
-            maps.append(pasted)
-        return maps
+        probs = self.crop_and_segment(inputs, boxes_to_rois(boxes)).split([len(b) for b in boxes])
+        size, paste = inputs.shape[-2:], self.roi_extractor.paste
+        return [
+            paste(own, boxes_to_rois([found]), size, 1, out_size=sample.ori_shape[:2])
+            for own, found, sample in zip(probs, boxes, data_samples, strict=True)
+        ]
 
     def crop_and_segment(self, inputs: Tensor, rois: Tensor) -> Tensor:
         """:func:`foreground_probabilities` (K, C, h, w) in the crops of RoIs (K, 5)."""
