@@ -54,9 +54,7 @@ def train(name, work_dir, ranks):
         train_cfg=LOOPS[name],
         # Adam would turn rounding noise in a gradient near zero into a whole step.
         optim_wrapper=dict(
-            type='OptimWrapper',
-            optimizer=dict(type='SGD', lr=0.05),
-            accumulative_counts=accumulate,
+            type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05), accumulative_counts=accumulate
         ),
         launcher='pytorch' if ranks > 1 else 'none',
         default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),

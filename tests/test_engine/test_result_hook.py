@@ -134,12 +134,7 @@ def test_the_run_folder(trained, tmp_path, capsys):
     result, rows = read_run(folder)
     assert len(rows) == 8
     assert result['seed'] == 5
-    assert result['data'] == {
-        'name': 'squares',
-        'split': 'val',
-        'fold': None,
-        'sha256': '0' * 64,
-    }
+    assert result['data'] == {'name': 'squares', 'split': 'val', 'fold': None, 'sha256': '0' * 64}
     assert result['metrics']['case/dsc'] == 50
     assert result['metrics']['box/miss'] == 50
     assert result['params'] == 2

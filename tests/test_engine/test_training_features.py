@@ -163,9 +163,7 @@ def test_mixed_precision_reaches_both_phases(tmp_path, autocast_wrapper):
     before, seen = clones(model), dtypes_seen(model)
     run(tmp_path, model, wrapper=dict(type=autocast_wrapper))
     assert seen == dict(
-        convolution={torch.bfloat16},
-        loss_localizer={torch.float32},
-        loss_segmentor={torch.float32},
+        convolution={torch.bfloat16}, loss_localizer={torch.float32}, loss_segmentor={torch.float32}
     )
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert any(not torch.equal(before[k], v) for k, v in model.named_parameters())

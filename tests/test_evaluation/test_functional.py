@@ -4,13 +4,7 @@ import pytest
 import torch
 from monai.metrics import compute_dice
 
-from lsnet_mm.evaluation.functional import (
-    aggregate,
-    box_scores,
-    counts,
-    failure_rates,
-    scores,
-)
+from lsnet_mm.evaluation.functional import aggregate, box_scores, counts, failure_rates, scores
 
 
 def row(case, index, tp, fp, fn, **kwargs):

@@ -3,13 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lsnet_mm.evaluation.results import (
-    SCHEMA,
-    read_run,
-    write_curve,
-    write_result,
-    write_slices,
-)
+from lsnet_mm.evaluation.results import SCHEMA, read_run, write_curve, write_result, write_slices
 from lsnet_mm.utils.files import write_atomic
 
 ROWS = [

@@ -109,15 +109,8 @@ class KPBBRHead(BaseModule):
         return self.mask(feat)
 
     def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """All branches.
-
-        Args:
-            x: ``(F',)``, one map (N, C, h, w).
-
-        Returns:
-            tuple: Heatmap logits (N, 1, h, w), distances (N, 4, h, w) in input pixels and, if the
-            head has a mask, its logits (N, 1, h, w).
-        """
+        """Heatmap logits (N, 1, h, w) of ``(F',)``, one map (N, C, h, w), distances (N, 4, h, w)
+        in input pixels and, if the head has a mask, its logits (N, 1, h, w)."""
         outs = self.forward_keypoints(x[0]), self.forward_distances(x[0])
         return outs if self.mask is None else (*outs, self.forward_masks(x[0]))
 
@@ -140,16 +133,8 @@ class KPBBRHead(BaseModule):
     def loss_by_feat(
         self, heatmaps: Tensor, distances: Tensor, batch_gt_instances: list[InstanceData]
     ) -> dict:
-        """``L_L`` (Eq. 5): heatmap loss, and the DIoU loss averaged over the positive cells.
-
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            batch_gt_instances: The objects of each image.
-
-        Returns:
-            dict: ``loss_cls`` and ``loss_bbox``; the latter is 0 without an object.
-        """
+        """``L_L`` (Eq. 5): ``loss_cls`` of logits (N, 1, h, w), and ``loss_bbox``, the mean over
+        the positive cells of distances (N, 4, h, w); 0 without an object."""
         targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
         decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
@@ -166,15 +151,8 @@ class KPBBRHead(BaseModule):
     def get_targets(
         self, batch_gt_instances: list[InstanceData], heatmaps: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets of a batch.
-
-        Args:
-            batch_gt_instances: The objects of each image.
-            heatmaps: (N, 1, h, w), for its shape and device.
-
-        Returns:
-            tuple: Heatmaps (N, 1, h, w), boxes (N, h * w, 4) and positives (N, h * w).
-        """
+        """Targets for heatmaps of a shape: heatmaps (N, 1, h, w), boxes (N, h * w, 4) and
+        positives (N, h * w)."""
         size = heatmaps.shape[-2:]
         objects = (gt.bboxes.to(heatmaps.device, torch.float32) for gt in batch_gt_instances)
         encoded = [encode(boxes, size, self.stride, self.delta, self.beta) for boxes in objects]
@@ -203,11 +181,7 @@ class KPBBRHead(BaseModule):
 
         The cell is one of the most probable at random; the gradient goes through its distances.
 
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            batch_data_samples: Samples with ``gt_instances``.
-            masks: (N, 1, h, w) logits; the RoIs are moved half way to them.
+        Maps are those of :meth:`forward`; masks pull the RoIs half way to them.
 
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
@@ -238,13 +212,8 @@ class KPBBRHead(BaseModule):
         batch_img_metas: list[dict] | None = None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Boxes of features whose KP branch has run; the others run where it found something.
-
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            x: ``(F',)``.
-            batch_img_metas, rescale: As in :meth:`predict_by_feat`.
-        """
+        """Boxes of ``(F',)`` whose KP branch has run, and gave logits (N, 1, h, w); the others run
+        where it found something."""
         found = heatmaps.float().sigmoid().flatten(1).amax(dim=1) > self.test_cfg['score_thr']
         distances = heatmaps.new_zeros((len(heatmaps), 4, *heatmaps.shape[-2:]), dtype=torch.float)
         masks = None if self.mask is None else torch.zeros_like(distances[:, :1])
@@ -265,9 +234,7 @@ class KPBBRHead(BaseModule):
         """Boxes of an image, one for each activated component of its heatmap; with a mask one.
 
         Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            masks: (N, 1, h, w) logits, of a head that has a mask.
+            heatmaps, distances, masks: As :meth:`forward` gives them.
             batch_img_metas: Each with ``scale_factor`` (w, h).
             rescale: To pixels of the original image.
 

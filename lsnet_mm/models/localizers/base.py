@@ -38,13 +38,9 @@ class BaseLocalizer(BaseModule, metaclass=ABCMeta):
 
 @torch.no_grad()
 def propose_found(find: Callable[[Tensor], list[Tensor]], inputs: Tensor, samples: list) -> Tensor:
-    """Training RoIs (K, 5): of each image with an object the best box, as at test time.
+    """Training RoIs (K, 5): of each image with an object the first box that ``find`` gives.
 
     The whole image while nothing is found: every image with an object has its RoI.
-
-    Args:
-        find: From images (N, C, H, W) to the boxes (n, 4) of each, best first.
-        inputs, samples: As in :meth:`BaseLocalizer.propose`.
     """
     height, width = inputs.shape[-2:]
     boxes = [inputs.new_zeros(0, 4) for _ in samples]

@@ -56,16 +56,9 @@ class DIoULoss(nn.Module):
 
 
 def diou_loss(pred: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
-    """``1 - IoU + d^2 / c^2`` (Zheng et al., AAAI 2020).
+    """``1 - IoU + d^2 / c^2`` (Zheng et al., AAAI 2020) of boxes (n, 4): (n,), between 0 and 2.
 
     ``d`` is the distance of the centres, ``c`` the diagonal of the smallest box around both.
-
-    Args:
-        pred: (n, 4) boxes ``x1, y1, x2, y2``.
-        target: (n, 4).
-
-    Returns:
-        Tensor: (n,), between 0 and 2.
     """
     low, high = pred[:, :2].maximum(target[:, :2]), pred[:, 2:].minimum(target[:, 2:])
     overlap = (high - low).clamp(min=0).prod(dim=1)

@@ -101,30 +101,18 @@ class FocalDiceLoss(nn.Module):
 
 
 def soft_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """``|y - p|^gamma * BCE(p, y)``: focal loss for targets between 0 and 1.
+    """``|y - p|^gamma * BCE(p, y)``: focal loss of each element, for targets in [0, 1].
 
     With hard targets it is the focal loss of Lin et al. without its class weight.
-
-    Args:
-        logits: Any shape.
-        target: The same shape, in [0, 1].
-
-    Returns:
-        Tensor: The loss of each element.
     """
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
     return (target - logits.sigmoid()).abs().pow(gamma) * bce
 
 
 def softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """``-sum |y - p|^gamma * y log p``: focal loss over exclusive classes.
+    """``-sum |y - p|^gamma * y log p``, (N, 1, H, W): focal loss over exclusive classes.
 
-    Args:
-        logits: (N, C, H, W).
-        target: (N, C, H, W), one-hot or with a sum of 1 over the classes.
-
-    Returns:
-        Tensor: (N, 1, H, W).
+    The target (N, C, H, W) is one-hot or has a sum of 1 over the classes.
     """
     log_p = logits.log_softmax(dim=1)
     focus = (target - log_p.exp()).abs().pow(gamma)

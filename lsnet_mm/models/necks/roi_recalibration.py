@@ -157,11 +157,7 @@ def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> T
 
     Without it a crop of a large RoI is noisy, and so is its gradient. The points are spread over
     what a pixel covers beyond one of the image's, so that nothing changes where nothing shrinks.
-
-    Args:
-        images: (K, C, H, W).
-        theta: (K, 2, 3).
-        out_size: Height and width of the result, (K, C, h, w).
+    Images are (K, C, H, W), ``theta`` is (K, 2, 3).
     """
     size = images.shape[-2:]
     reach = REACH * (steps(theta, size, out_size) - 1).clamp(min=0)

@@ -74,14 +74,7 @@ class UNetNeck(BaseModule):
         return UpBlock(*sizes, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
-        """Decodes features.
-
-        Args:
-            inputs: Features (N, C_i, H_i, W_i), finest first.
-
-        Returns:
-            tuple: One map, (N, channels[-1], H', W').
-        """
+        """One map (N, channels[-1], H', W') of features (N, C_i, H_i, W_i), finest first."""
         check_features(self, inputs, self.in_channels)
         *skips, x = inputs
         for block in self.blocks:
@@ -90,11 +83,7 @@ class UNetNeck(BaseModule):
 
 
 def check_features(owner: object, inputs: Sequence[Tensor], in_channels: Sequence[int]) -> None:
-    """Refuses features that do not fit a neck, before a convolution fails on them.
-
-    Raises:
-        ValueError: With the channels that came and those that the config announces.
-    """
+    """Refuses features that do not fit a neck, before a convolution fails on them."""
     name, got = type(owner).__name__, [x.size(1) for x in inputs]
     if len(got) == 1 and len(in_channels) > 1:
         raise ValueError(

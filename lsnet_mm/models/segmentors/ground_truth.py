@@ -13,12 +13,7 @@ from ..losses.focal_dice_loss import one_hot
 
 
 def crop_ground_truth(extractor: nn.Module, samples: list, rois: Tensor) -> list[SegDataSample]:
-    """What an RoI extractor's crops are trained on.
-
-    Args:
-        extractor: ``RoIRecalibration`` or ``HardCrop``.
-        samples: Of the images.
-        rois: (K, 5) in pixels of the images, without a gradient.
+    """What the crops of RoIs (K, 5) are trained on.
 
     Returns:
         list: K samples with the masks of their images, and what other maps of classes these have,
@@ -41,12 +36,11 @@ def soft_ground_truth(
     """The masks as an RoI extractor samples images: between pixels, and moving with the box.
 
     Args:
-        extractor: ``RoIRecalibration`` or ``HardCrop``.
+        extractor: Gradients reach the box of the RoIs as far as they go through it.
         samples: Of the images.
-        rois: (K, 5) in pixels of the images; gradients reach the box as far as the extractor's do.
+        rois: (K, 5) in pixels of the images.
         channels: C of the logits; 1 is foreground alone.
-        ignore_index: Label of pixels without a class. They are left out of every mean, never
-            averaged in.
+        ignore_index: Label of pixels without a class. They are left out of every mean.
 
     Returns:
         tuple: Targets (K, C, h, w), and the weight of each pixel (K, 1, h, w): what part of it was
@@ -78,11 +72,8 @@ def soft_targets(
     stop all of that, so only the losses see floats. Other labels, such as those that PIDNet
     leaves near edges, have no soft form and stay.
 
-    Args:
-        losses: Modules called with logits, labels and perhaps a ``weight`` of each pixel.
-        labels: (K, h, w) integers.
-        target: (K, C, h, w).
-        weight: (K, 1, h, w), multiplies the head's own.
+    Labels are (K, h, w) integers, the target (K, C, h, w); the weight (K, 1, h, w) multiplies the
+    head's own.
     """
 
     def exchange(loss: nn.Module, args: tuple, kwargs: dict) -> tuple | None:

@@ -7,12 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
-from ..utils.probabilities import (
-    flip_background,
-    foreground_probabilities,
-    label_map,
-    mask_head,
-)
+from ..utils.probabilities import flip_background, foreground_probabilities, label_map, mask_head
 
 TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
 
