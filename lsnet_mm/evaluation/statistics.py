@@ -121,10 +121,8 @@ def by_area(
 ) -> dict[tuple[float, float], tuple[float, int]]:
     """The mean difference of slice DSC by area of the object.
 
-    Args:
-        a: As in :func:`paired_difference`, and so is ``b``.
-        edges: Ascending, in pixels; a bin holds its lower edge but not its upper one, and slices
-            outside of all bins are left out.
+    Edges are ascending, in pixels; a bin holds its lower edge but not its upper one, and slices
+    outside of all bins are left out. ``a``, ``b`` and errors as in :func:`paired_difference`.
 
     Returns:
         dict: By bin, the mean difference in points (NaN without slices) and the number of slices.

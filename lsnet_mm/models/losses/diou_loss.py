@@ -29,16 +29,10 @@ class DIoULoss(nn.Module):
         weight: Tensor | None = None,
         avg_factor: float | None = None,
     ) -> Tensor:
-        """Loss of paired boxes.
+        """Loss of paired boxes (n, 4) ``x1, y1, x2, y2``; ``n`` may be 0, which gives 0.
 
-        Args:
-            pred: (n, 4) boxes ``x1, y1, x2, y2``, absolute; ``n`` may be 0, which gives 0.
-            target: (n, 4).
-            weight: (n,).
-            avg_factor: Divisor in place of ``n`` under ``'mean'``.
-
-        Returns:
-            Tensor: A scalar, or (n,) under ``'none'``.
+        A scalar, or (n,) under ``'none'``; ``avg_factor`` divides in place of ``n`` under
+        ``'mean'``, and a weight is (n,).
         """
         if pred.shape != target.shape or pred.size(-1) != 4:
             raise ValueError(
