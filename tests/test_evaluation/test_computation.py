@@ -16,22 +16,11 @@ from lsnet_mm.models import LSNet
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PHANTOM = CONFIGS / 'lsnet' / 'lsnet_small_phantom.py'
 #: Where and how a run is started, and what only watches; by the beginning of a path.
-INERT = (
-    'custom_imports',
-    'env_cfg',
-    'find_unused_parameters',
-    'randomness.seed',
-    'default_hooks.timer',
-    'default_hooks.logger',
-    'default_hooks.checkpoint',
-    'default_hooks.result',
-    'default_hooks.statistics',
-    'default_hooks.visualization',
-    'visualizer',
-    'log_processor',
-    'log_level',
-    'load_from',
-    'resume',
+INERT = ('custom_imports', 'env_cfg', 'find_unused_parameters', 'randomness.seed', 'visualizer')
+INERT += ('log_processor', 'log_level', 'load_from', 'resume')
+INERT += tuple(
+    f'default_hooks.{name}'
+    for name in ('timer', 'logger', 'checkpoint', 'result', 'statistics', 'visualization')
 )
 #: What a training does not read.
 TESTED = ('test_', 'val_', 'model.test_cfg', 'model.localizer.head.test_cfg')

