@@ -1,7 +1,7 @@
 """Scores of masks and boxes, and the files that a run leaves behind."""
 
 from .boxes import union_box_iou
-from .functional import PROTOCOLS, aggregate, box_scores, counts, failure_rates, scores
+from .functional import PROTOCOLS, aggregate, box_scores
 from .segmentation_metric import TwoStageSegMetric
 from .surface import hd95, nsd
 
@@ -10,10 +10,7 @@ __all__ = [
     'TwoStageSegMetric',
     'aggregate',
     'box_scores',
-    'counts',
-    'failure_rates',
     'hd95',
     'nsd',
-    'scores',
     'union_box_iou',
 ]

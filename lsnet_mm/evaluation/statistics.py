@@ -226,15 +226,11 @@ def _check_same_slices(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -
     areas = {name: _areas(name, rows) for name, rows in runs.items()}
     first = areas['a[0]']
     for name, own in areas.items():
-        if alone := own.keys() ^ first.keys():
+        if other := sorted({key for key, _ in own.items() ^ first.items()}, key=str):
             raise ValueError(
-                f'runs must have the same slices, a[0] and {name} differ in {len(alone)} '
-                f'(case, slice, class): {_some(alone)}'
-            )
-        if other := [key for key in first if own[key] != first[key]]:
-            raise ValueError(
-                f'runs must have the same ground truth, a[0] and {name} differ in the area of '
-                f'{len(other)} (case, slice, class): {_some(other)}'
+                'runs must have the same slices, with the same area of ground truth; a[0] and '
+                f'{name} differ in {len(other)} (case, slice, class): '
+                + ', '.join(map(str, other[:3] + ['...'] * (len(other) > 3)))
             )
     if not any(first.values()):
         raise ValueError('no slice has foreground')
@@ -250,8 +246,3 @@ def _areas(name: str, rows: Sequence[Row]) -> dict[tuple, int]:
             raise ValueError(f'{name} has (case, slice, class) {key} twice')
         areas[key] = row['area']
     return areas
-
-
-def _some(keys, count: int = 3) -> str:
-    keys = sorted(keys, key=str)
-    return ', '.join(map(str, keys[:count])) + (', ...' if len(keys) > count else '')

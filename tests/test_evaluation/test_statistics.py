@@ -241,7 +241,7 @@ ONE = runs({'p': [50, 50], 'q': [50]})
             ONE,
             [[*ONE[0][:2], row('q', 0, 50, 80)]],
             {},
-            r"a\[0\] and b\[0\] differ in the area of 1 .*\('q', 0, None\)",
+            r"a\[0\] and b\[0\] differ in 1 .*\('q', 0, None\)",
         ),
         ([[row('p', 0, 0, 0)]], [[row('p', 0, 0, 0)]], {}, 'no slice has foreground'),
     ],
