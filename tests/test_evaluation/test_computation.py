@@ -155,24 +155,19 @@ def test_hooks_that_the_runner_adds_by_itself():
     assert config_sha256(dict(custom_hooks=[dict(type='EMAHook')])) != config_sha256({})
 
 
-def test_a_detector_trains_on_what_its_test_cfg_lets_through():
-    def sha256(**test_cfg):
+def test_what_only_a_test_reads_is_no_other_training():
+    """A detector trains on what its own ``test_cfg`` lets through."""
+
+    def sha256(training=True, score_thr=0.1, padding=None, **test_cfg):
         detector = dict(type='FCOS', test_cfg=test_cfg)
-        model = dict(type='LSNet', localizer=dict(type='DetectorLocalizer', detector=detector))
-        return config_sha256(dict(model=model), training=True)
-
-    assert sha256(score_thr=0.1) != sha256(score_thr=0.2)
-
-
-def test_a_threshold_of_a_test_is_no_other_training():
-    def sha256(score_thr, padding):
-        localizer = dict(type='DetectorLocalizer', score_thr=score_thr, detector=dict(type='FCOS'))
+        localizer = dict(type='DetectorLocalizer', score_thr=score_thr, detector=detector)
         pre = dict(type='SegDataPreProcessor', test_cfg=padding)
         model = dict(type='LSNet', localizer=localizer, data_preprocessor=pre)
-        return [config_sha256(dict(model=model), training) for training in (True, False)]
+        return config_sha256(dict(model=model), training)
 
-    one, other = sha256(0.1, None), sha256(0.3, dict(size_divisor=32))
-    assert one[0] == other[0] and one[1] != other[1]
+    other = dict(score_thr=0.3, padding=dict(size_divisor=32))
+    assert sha256(**other) == sha256() and sha256(False, **other) != sha256(False)
+    assert sha256(nms_pre=100) != sha256(nms_pre=200)
 
 
 @pytest.mark.parametrize(
