@@ -171,11 +171,7 @@ class KPBBRHead(BaseModule):
         return self.propose_by_feat(*outs[:2], batch_data_samples, *outs[2:])
 
     def propose_by_feat(
-        self,
-        heatmaps: Tensor,
-        distances: Tensor,
-        batch_data_samples: list,
-        masks: Tensor | None = None,
+        self, heatmaps: Tensor, distances: Tensor, samples: list, masks: Tensor | None = None
     ) -> Tensor:
         """One RoI for each training image with an object (paper, 2.5).
 
@@ -186,7 +182,7 @@ class KPBBRHead(BaseModule):
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
         """
-        with_object = [i for i, s in enumerate(batch_data_samples) if len(s.gt_instances)]
+        with_object = [i for i, sample in enumerate(samples) if len(sample.gt_instances)]
         index = torch.tensor(with_object, dtype=torch.long, device=heatmaps.device)
         scores = heatmaps.detach()[index].flatten(1)
         best = scores.topk(min(self.train_cfg['topk'], scores.size(1)), dim=1).indices

@@ -13,21 +13,12 @@ MASK_CFG = dict(mask_thr=0.5, veto_thr=0.5)
 
 
 def conv_branch(
-    in_channels: int,
-    feat_channels: int,
-    out_channels: int,
-    depth: int,
-    kernel_size: int,
-    norm_cfg: dict | None,
+    in_channels: int, width: int, out_channels: int, depth: int, kernel: int, norm_cfg: dict | None
 ) -> nn.Sequential:
     """A branch of a head: ``depth`` 3x3 convolutions and a last one without normalisation."""
-    widths = [in_channels] + [feat_channels] * depth
-    convs = [
-        ConvModule(*pair, 3, padding=1, norm_cfg=norm_cfg)
-        for pair in zip(widths[:-1], widths[1:], strict=True)
-    ]
-    last = nn.Conv2d(widths[-1], out_channels, kernel_size, padding=kernel_size // 2)
-    return nn.Sequential(*convs, last)
+    inputs = [in_channels] + [width] * (depth - 1)
+    convs = [ConvModule(channels, width, 3, padding=1, norm_cfg=norm_cfg) for channels in inputs]
+    return nn.Sequential(*convs, nn.Conv2d(width, out_channels, kernel, padding=kernel // 2))
 
 
 class MaskBranch(BaseModule):
@@ -44,7 +35,6 @@ class MaskBranch(BaseModule):
         stride: Input pixels per cell.
         loss_mask: Loss against the share of the object in each cell.
         norm_cfg: Normalisation of the convolution.
-        prior_prob: Probability that an untrained branch gives: it says "nothing".
     """
 
     def __init__(
@@ -53,18 +43,17 @@ class MaskBranch(BaseModule):
         feat_channels: int,
         stride: int,
         loss_mask: dict,
-        norm_cfg: dict | None = dict(type='BN'),
-        prior_prob: float = 0.01,
+        norm_cfg: dict | None,
     ) -> None:
         super().__init__()
-        self.stride, self.prior_prob = stride, prior_prob
+        self.stride = stride
         self.logits = conv_branch(in_channels, feat_channels, 1, 1, 1, norm_cfg)
         self.loss_mask = MODELS.build(loss_mask)
 
     def init_weights(self) -> None:
-        """Starts at an almost empty mask."""
+        """Starts at an almost empty mask: an untrained branch says "nothing"."""
         super().init_weights()
-        nn.init.constant_(self.logits[-1].bias, bias_init_with_prob(self.prior_prob))
+        nn.init.constant_(self.logits[-1].bias, bias_init_with_prob(0.01))
 
     def forward(self, feat: Tensor) -> Tensor:
         """(N, 1, h, w) logits of features (N, C, h, w)."""

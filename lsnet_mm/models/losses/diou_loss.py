@@ -22,17 +22,11 @@ class DIoULoss(nn.Module):
         self.reduction = reduction
         self.loss_weight = loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-    ) -> Tensor:
+    def forward(self, pred: Tensor, target: Tensor, avg_factor: float | None = None) -> Tensor:
         """Loss of paired boxes (n, 4) ``x1, y1, x2, y2``; ``n`` may be 0, which gives 0.
 
         A scalar, or (n,) under ``'none'``; ``avg_factor`` divides in place of ``n`` under
-        ``'mean'``, and a weight is (n,).
+        ``'mean'``.
         """
         if pred.shape != target.shape or pred.size(-1) != 4:
             raise ValueError(
@@ -40,8 +34,6 @@ class DIoULoss(nn.Module):
                 f'{tuple(target.shape)}.'
             )
         loss = diou_loss(pred.float(), target.float(), self.eps)
-        if weight is not None:
-            loss = loss * weight
         if self.reduction != 'none':
             loss = loss.sum()
         if self.reduction == 'mean':

@@ -3,6 +3,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+#: What makes the Dice of nothing against nothing 1.
+SMOOTH = 1e-5
+
 
 @MODELS.register_module()
 class FocalDiceLoss(nn.Module):
@@ -127,12 +130,7 @@ def one_hot(labels: Tensor, channels: int) -> Tensor:
 
 
 def dice_loss(
-    probs: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    squared: bool = False,
-    batch: bool = False,
-    smooth: float = 1e-5,
+    probs: Tensor, target: Tensor, weight: Tensor, squared: bool = False, batch: bool = False
 ) -> Tensor:
     """Soft Dice loss of each image and channel (Milletari et al., theirs with squares).
 
@@ -152,4 +150,4 @@ def dice_loss(
     overlap = (weight * probs * target).sum(dims)
     power = 2 if squared else 1
     total = (weight * probs.pow(power)).sum(dims) + (weight * target.pow(power)).sum(dims)
-    return 1 - (2 * overlap + smooth) / (total + smooth)
+    return 1 - (2 * overlap + SMOOTH) / (total + SMOOTH)

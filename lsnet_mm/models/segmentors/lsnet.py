@@ -68,9 +68,7 @@ class LSNet(TwoStageSegmentor):
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Both losses from one forward pass of the localizer."""
         losses, rois = self.localizer.loss_and_propose(*self._training_view(inputs, data_samples))
-        losses = add_prefix(losses, 'localizer')
-        losses.update(self._loss_on_rois(inputs, data_samples, rois))
-        return losses
+        return add_prefix(losses, 'localizer') | self._loss_on_rois(inputs, data_samples, rois)
 
     def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
         size, count = inputs.shape[-2:], len(rois)

@@ -63,7 +63,6 @@ class TwoStageSegmentor(BaseSegmentor):
             )
         self.num_classes = self.segmentor.num_classes
         self.out_channels = self.segmentor.out_channels
-        self.align_corners = self.segmentor.align_corners
 
     @property
     def decode_head(self) -> nn.Module:
