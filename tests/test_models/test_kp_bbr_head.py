@@ -190,3 +190,9 @@ def test_a_cell_outside_its_box_has_no_vote():
     distances[0, 1, 2] = -2.0
     (box,), _ = decode(heatmap, distances, STRIDE, vote=True)
     assert torch.allclose(box, torch.tensor([-2.0, -2, 14, 14]), atol=0.2)
+
+
+def test_branches_of_a_single_convolution():
+    head = KPBBRHead(8, feat_channels=16, kp_convs=0, bbr_convs=0)
+    heatmap, distances = head((torch.zeros(1, 8, 20, 20),))
+    assert heatmap.shape == (1, 1, 20, 20) and distances.shape == (1, 4, 20, 20)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, bias_init_with_prob
@@ -16,9 +18,9 @@ def conv_branch(
     in_channels: int, width: int, out_channels: int, depth: int, kernel: int, norm_cfg: dict | None
 ) -> nn.Sequential:
     """A branch of a head: ``depth`` 3x3 convolutions and a last one without normalisation."""
-    inputs = [in_channels] + [width] * (depth - 1)
-    convs = [ConvModule(channels, width, 3, padding=1, norm_cfg=norm_cfg) for channels in inputs]
-    return nn.Sequential(*convs, nn.Conv2d(width, out_channels, kernel, padding=kernel // 2))
+    widths = [in_channels] + [width] * depth
+    convs = [ConvModule(*pair, 3, padding=1, norm_cfg=norm_cfg) for pair in pairwise(widths)]
+    return nn.Sequential(*convs, nn.Conv2d(widths[-1], out_channels, kernel, padding=kernel // 2))
 
 
 class MaskBranch(BaseModule):
@@ -31,23 +33,18 @@ class MaskBranch(BaseModule):
 
     Args:
         in_channels: Channels of ``F'``.
-        feat_channels: Channels of the branch.
+        width: Channels of the branch.
         stride: Input pixels per cell.
         loss_mask: Loss against the share of the object in each cell.
         norm_cfg: Normalisation of the convolution.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        feat_channels: int,
-        stride: int,
-        loss_mask: dict,
-        norm_cfg: dict | None,
+        self, in_channels: int, width: int, stride: int, loss_mask: dict, norm_cfg: dict | None
     ) -> None:
         super().__init__()
         self.stride = stride
-        self.logits = conv_branch(in_channels, feat_channels, 1, 1, 1, norm_cfg)
+        self.logits = conv_branch(in_channels, width, 1, 1, 1, norm_cfg)
         self.loss_mask = MODELS.build(loss_mask)
 
     def init_weights(self) -> None:

@@ -63,6 +63,7 @@ class TwoStageSegmentor(BaseSegmentor):
             )
         self.num_classes = self.segmentor.num_classes
         self.out_channels = self.segmentor.out_channels
+        self.align_corners = self.segmentor.align_corners
 
     @property
     def decode_head(self) -> nn.Module:
