@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import zlib
-from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -127,11 +125,9 @@ class TwoStageSegMetric(BaseMetric):
 
 def _surface_scores(items: list[dict]) -> dict[str, float]:
     """``case/hd95`` and ``case/nsd`` of items sorted by case and slice."""
-    cases = defaultdict(list)
-    for item in items:
-        cases[item['rows'][0]['case']].append(item)
     scores = []
-    for case, group in cases.items():
+    for case, group in groupby(items, key=lambda item: item['rows'][0]['case']):
+        group = list(group)
         rows, spacing = group[0]['rows'], group[0]['spacing']
         check_volume(case, [item['rows'][0]['slice'] for item in group], spacing)
         sides = zip(*(item['maps'] for item in group), strict=True)
