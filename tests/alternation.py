@@ -17,10 +17,10 @@ SGD = dict(optimizer=dict(type='SGD', lr=0.1))
 class Slices(Dataset):
     """The images of ``batch``, one a record."""
 
-    def __init__(self, boxes):
-        self.inputs, self.samples = batch(boxes, size=(64, 64))
+    def __init__(self, boxes, size=(64, 64)):
+        self.inputs, self.samples = batch(boxes, size=size)
         for sample in self.samples:
-            sample.gt_instances.bboxes = sample.gt_instances.bboxes.clamp(max=64)
+            sample.gt_instances.bboxes = sample.gt_instances.bboxes.clamp(max=size[0])
 
     def __len__(self):
         return len(self.inputs)
@@ -84,3 +84,21 @@ def twins(**kwargs):
 def difference(a, b):
     a, b = a.state_dict(), b.state_dict()
     return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
+
+
+def tensors(value, path=''):
+    """All tensors in a nested state, by path."""
+    if isinstance(value, torch.Tensor):
+        yield path, value
+    elif isinstance(value, dict):
+        for key in value:
+            yield from tensors(value[key], f'{path}/{key}')
+
+
+def assert_same_state(*files):
+    """Bit for bit, of weights and optimiser of two checkpoints."""
+    states = [torch.load(file, weights_only=False) for file in files]
+    for part in ('state_dict', 'optimizer'):
+        one, other = (dict(tensors(state[part])) for state in states)
+        assert one.keys() == other.keys() and len(one) > 100
+        assert all(torch.equal(one[key], other[key]) for key in one)

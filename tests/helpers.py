@@ -92,3 +92,14 @@ def learn_by_heart(model, inputs, samples, lr, steps):
     model.eval()
     with torch.no_grad():
         return model(inputs, samples, 'predict')
+
+
+def assert_second_stage_leaves_the_first(model, inputs, samples):
+    """Of parameters and of the statistics of norms; its own have a gradient."""
+    before = {key: value.clone() for key, value in model.localizer.state_dict().items()}
+    loss, _ = model.parse_losses(model(inputs, samples, mode='loss_segmentor'))
+    loss.backward()
+    assert all(p.grad is None for p in model.localizer.parameters())
+    assert any(p.grad is not None for p in model.segmentor.parameters())
+    for key, value in model.localizer.state_dict().items():
+        assert torch.equal(value, before[key]), key

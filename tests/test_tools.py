@@ -13,7 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from lsnet_mm.engine.hooks.mask_writer import MaskWriter
+from lsnet_mm.engine.hooks import MaskWriter
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'

@@ -4,7 +4,7 @@ import os.path as osp
 
 from mmengine.runner import Runner
 
-from lsnet_mm.engine.hooks.mask_writer import MaskWriter
+from lsnet_mm.engine.hooks import MaskWriter
 from lsnet_mm.utils.cli import build_parser, load_config
 
 

@@ -5,17 +5,10 @@ from torch import Tensor
 
 
 def union_box_iou(boxes_a: Tensor, boxes_b: Tensor) -> float:
-    """IoU of the hulls of two sets of boxes.
+    """IoU of the hulls of two sets of boxes (n, 4), in [0, 1]; 0 if either is empty, a miss.
 
     Detectors may split an organ into several boxes; what the second stage gets to see is decided
     by all of them together.
-
-    Args:
-        boxes_a: (n, 4).
-        boxes_b: (m, 4).
-
-    Returns:
-        float: In [0, 1]; 0 if either set is empty, a miss.
 
     Raises:
         ValueError: If the boxes are not (n, 4).

@@ -32,19 +32,10 @@ def count_gflops(model: nn.Module, inputs: Tensor, part: nn.Module | None = None
         model.train(training)
     if part is None:
         return counter.get_total_flops() / 2 / 1e9
-    name = next(name for name, module in model.named_modules() if module is part)
-    return _below(counter.get_flop_counts(), f'{type(model).__name__}.{name}') / 2 / 1e9
-
-
-def _below(counts: dict, name: str) -> int:
-    """What a module counted; of one that is not called itself, what those in it did."""
-    if name in counts:
-        return sum(counts[name].values())
-    inside = {key for key in counts if key.startswith(f'{name}.')}
-    parents = {key: key.rpartition('.')[0] for key in inside}
-    outermost = [key for key in inside if not any(_is_in(parents[key], k) for k in inside)]
-    return sum(sum(counts[key].values()) for key in outermost)
-
-
-def _is_in(name: str, module: str) -> bool:
-    return name == module or name.startswith(f'{module}.')
+    modules = model.named_modules(prefix=type(model).__name__)
+    name = next(name for name, module in modules if module is part)
+    # Of a part that is not called itself, what the outermost modules in it did.
+    counts = counter.get_flop_counts()
+    inside = [key for key in counts if f'{key}.'.startswith(f'{name}.')]
+    outermost = [key for key in inside if not any(key.startswith(f'{k}.') for k in inside)]
+    return sum(sum(counts[key].values()) for key in outermost) / 2 / 1e9

@@ -13,34 +13,15 @@ from ..utils.provenance import is_absolute
 COMPUTATION = 2
 
 #: Roots of a config that mmengine's Runner reads and that bear on what comes out.
-_TRAINING = (
-    'default_scope',
-    'model',
-    'data_preprocessor',
-    'train_dataloader',
-    'train_cfg',
-    'optim_wrapper',
-    'param_scheduler',
-    'auto_scale_lr',
-    'compile',
-    'sync_bn',
-    'activation_checkpointing',
-    'efficient_conv_bn_eval',
-)
+_TRAINING = ('default_scope', 'model', 'data_preprocessor', 'train_dataloader', 'train_cfg')
+_TRAINING += ('optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'compile', 'sync_bn')
+_TRAINING += ('activation_checkpointing', 'efficient_conv_bn_eval')
 _VALIDATION = ('val_dataloader', 'val_cfg', 'val_evaluator')
 _TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 #: Hooks that watch, write and draw, and one that does nothing in a lone process.
-_WATCHING = {
-    'IterTimerHook',
-    'RuntimeInfoHook',
-    'LoggerHook',
-    'CheckpointHook',
-    'ResultHook',
-    'TwoStageVisualizationHook',
-    'SegVisualizationHook',
-    'DetVisualizationHook',
-    'SyncStatisticsHook',
-}
+_WATCHING = {'IterTimerHook', 'RuntimeInfoHook', 'LoggerHook', 'CheckpointHook', 'ResultHook'}
+_WATCHING |= {'TwoStageVisualizationHook', 'SegVisualizationHook', 'DetVisualizationHook'}
+_WATCHING |= {'SyncStatisticsHook'}
 #: What the Runner registers under these names by itself.
 _STOCK_HOOKS = {
     'param_scheduler': {'type': 'ParamSchedulerHook'},
@@ -80,15 +61,13 @@ def config_sha256(config: Mapping, training: bool = False) -> str:
     Raises:
         TypeError: If a value has no lasting form.
     """
-    text = json.dumps(computation(config, training), sort_keys=True, separators=(',', ':'))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def computation(config: Mapping, training: bool = False) -> dict:
-    """What :func:`config_sha256` hashes, as plain values; arguments and errors are those."""
     scope = config.get('default_scope') or 'mmengine'
-    hooks = [*_hooks(config), *(config.get('custom_hooks') or ())]
-    hooks = [hook for hook in hooks if not _watches(hook, scope)]
+    # The default hooks in the order of their types: names only serve to override them.
+    named = _STOCK_HOOKS | dict(config.get('default_hooks') or {})
+    default = [hook for hook in named.values() if hook is not None]
+    default.sort(key=lambda hook: str(_name(hook['type'], '')).split('.')[-1])
+    hooks = [*default, *(config.get('custom_hooks') or ())]
+    hooks = [h for h in hooks if not _watches(h, scope)]
     scored = any('monitor' in p for p in config_parts([hooks, config.get('param_scheduler')]))
     roots = _TRAINING + (_VALIDATION if scored or not training else ())
     kept = {key: config[key] for key in roots + (() if training else _TEST) if config.get(key)}
@@ -96,14 +75,9 @@ def computation(config: Mapping, training: bool = False) -> dict:
         kept[loader] = {k: v for k, v in kept[loader].items() if k not in _WORKERS}
     kept['hooks'] = hooks
     kept['deterministic'] = bool((config.get('randomness') or {}).get('deterministic'))
-    return {'computation': COMPUTATION} | _plain(kept, scope, training and not scored)
-
-
-def _hooks(config: Mapping) -> list:
-    """The default hooks, in the order of their types: names only serve to override them."""
-    named = _STOCK_HOOKS | dict(config.get('default_hooks') or {})
-    hooks = [hook for hook in named.values() if hook is not None]
-    return sorted(hooks, key=lambda hook: str(_name(hook['type'], '')).split('.')[-1])
+    computed = {'computation': COMPUTATION} | _plain(kept, scope, training and not scored)
+    text = json.dumps(computed, sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _watches(hook: object, scope: str) -> bool:

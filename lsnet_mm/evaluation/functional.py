@@ -31,6 +31,9 @@ HULL, TRUTH = (
     tuple(f'{kind}_{edge}' for edge in ('x1', 'y1', 'x2', 'y2')) for kind in ('box', 'gt')
 )
 
+#: Groups of slices that a panel shows.
+GROUPS = ('best', 'median', 'worst')
+
 #: Below this IoU with the ground truth a box is elsewhere.
 LOW_IOU = 0.1
 
@@ -38,16 +41,9 @@ LOW_IOU = 0.1
 def counts(
     pred: Tensor, target: Tensor, label: int = 1, ignore_index: int = 255
 ) -> tuple[int, int, int]:
-    """Count the true positive, false positive and false negative pixels of one class.
+    """``tp, fp, fn`` of one class, in pixels, of labels of the same shape.
 
-    Args:
-        pred: Predicted labels, any shape.
-        target: Ground truth labels, the same shape; ``ignore_index`` is left out of all counts.
-        label: The class that counts as positive.
-        ignore_index: The label of pixels without ground truth.
-
-    Returns:
-        tuple: ``tp, fp, fn`` in pixels.
+    What the ground truth labels ``ignore_index`` is left out of all counts.
 
     Raises:
         ValueError: If the shapes differ.
@@ -95,16 +91,16 @@ def aggregate(
         dict: ``<protocol>/<dsc | precision | recall>`` in percent; NaN where there is nothing to
         average, as for ``slice_fg`` without any foreground.
     """
-    unknown = set(protocols) - set(PROTOCOLS)
-    if unknown:
+    if unknown := set(protocols) - set(PROTOCOLS):
         raise ValueError(f'unknown protocols {sorted(unknown)}, choose from {list(PROTOCOLS)}')
     out = {}
     for protocol in protocols:
         by_class = [
-            _mean_scores(_units(group, protocol, prefix)) for group in _split(rows, 'class')
+            [scores(*unit) for unit in _units(group, protocol, prefix)]
+            for group in _by(rows, 'class').values()
         ]
         for key in ('dsc', 'precision', 'recall'):
-            out[f'{protocol}/{key}'] = nanmean(s[key] for s in by_class)
+            out[f'{protocol}/{key}'] = nanmean(nanmean(s[key] for s in each) for each in by_class)
     return out
 
 
@@ -148,11 +144,8 @@ def failure_rates(rows: Sequence[Row]) -> dict[str, float]:
         miss included; and ``slice_empty/boxes``, empty slices with a proposed box. What has no
         slice to count is left out.
     """
-    slices = defaultdict(list)
-    for row in rows:
-        slices[row['case'], row['slice']].append(row)
     events = defaultdict(list)
-    for group in slices.values():
+    for group in _by(rows, 'case', 'slice').values():
         boxes, iou = group[0].get('n_boxes'), group[0].get('box_iou')
         if any(r['area'] > 0 for r in group):
             events['slice_fg/failed'].append(not any(r['tp'] for r in group))
@@ -163,6 +156,47 @@ def failure_rates(rows: Sequence[Row]) -> dict[str, float]:
             if boxes is not None:
                 events['slice_empty/boxes'].append(boxes > 0)
     return {key: 100.0 * float(np.mean(values)) for key, values in events.items()}
+
+
+def slice_dsc(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
+    """The DSC of each slice with foreground, by (case, slice); the mean over its classes."""
+    return {
+        key: nanmean(scores(row['tp'], row['fp'], row['fn'])['dsc'] for row in group)
+        for key, group in _by([row for row in rows if row['area'] > 0], 'case', 'slice').items()
+    }
+
+
+def select_slices(rows: Sequence[Row], count: int) -> list[tuple[str, str, int]]:
+    """Choose the best, the median and the worst slices by DSC, a third of ``count`` each.
+
+    Only slices with foreground are ranked; equal ones by case and slice, so that the choice
+    repeats. Fewer slices than asked for are all chosen, none twice.
+
+    Args:
+        rows: Of the whole test set.
+        count: At least 3.
+
+    Returns:
+        list: ``group, case, slice``, the groups in the order of :data:`GROUPS`.
+    """
+    if count < len(GROUPS):
+        raise ValueError(f'a panel needs at least {len(GROUPS)} slices, got {count}')
+    dsc = slice_dsc(rows)
+    ranked = sorted(dsc, key=lambda key: (-dsc[key], key))
+    count = min(count, len(ranked))
+    each, median = count // 3, count - 2 * (count // 3)
+    start = (len(ranked) - median) // 2
+    chosen = ranked[:each], ranked[start : start + median], ranked[len(ranked) - each :]
+    return [(group, *key) for group, keys in zip(GROUPS, chosen, strict=True) for key in keys]
+
+
+def slice_title(rows: Sequence[Row], case: str, index: int) -> str:
+    """Two short lines: the slice, and its scores."""
+    own = [row for row in rows if (row['case'], row['slice']) == (case, index)]
+    title = f'{case}  slice {index}\nDSC {slice_dsc(own)[case, index]:.1f}'
+    if own[0]['n_boxes'] is not None:
+        title += f'  box IoU {box_scores(own)["box/miou"]:.1f}' if own[0]['n_boxes'] else '  no box'
+    return title
 
 
 def nanmean(values: Iterable[float]) -> float:
@@ -189,10 +223,10 @@ def _centers_and_sizes(slices: Iterable[Row]) -> dict[str, float]:
     }
 
 
-def _units(rows: Sequence[Row], protocol: str, prefix: str) -> list[tuple[int, int, int]]:
+def _units(rows: Sequence[Row], protocol: str, prefix: str = '') -> list[tuple[int, int, int]]:
     """The counts of the units that a protocol averages over."""
     groups = {
-        'case': lambda: _split(rows, 'case'),
+        'case': lambda: _by(rows, 'case').values(),
         'slice_fg': lambda: [[r] for r in rows if r['area'] > 0],
         'slice_all': lambda: [[r] for r in rows],
         'pooled': lambda: [rows],
@@ -201,13 +235,9 @@ def _units(rows: Sequence[Row], protocol: str, prefix: str) -> list[tuple[int, i
     return [tuple(sum(r[name] for r in group) for name in names) for group in groups]
 
 
-def _mean_scores(units: list[tuple[int, int, int]]) -> dict[str, float]:
-    each = [scores(*unit) for unit in units]
-    return {key: nanmean(s[key] for s in each) for key in ('dsc', 'precision', 'recall')}
-
-
-def _split(rows: Sequence[Row], key: str) -> list[list[Row]]:
+def _by(rows: Iterable[Row], *keys: str) -> dict[tuple, list[Row]]:
+    """Rows by the values of some columns, in the order of their first."""
     groups = defaultdict(list)
     for row in rows:
-        groups[row.get(key)].append(row)
-    return list(groups.values())
+        groups[tuple(row.get(key) for key in keys)].append(row)
+    return groups

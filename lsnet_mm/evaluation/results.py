@@ -12,11 +12,12 @@ A subfolder ``train_split`` holds the same of the slices of training, where thes
 
 import csv
 import json
-import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from ..utils.files import write_atomic
@@ -26,9 +27,10 @@ from .functional import PROTOCOLS
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'
 
-_COUNTS = ('slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes', 'rounds')
-_ORACLE = ('oracle_tp', 'oracle_fp', 'oracle_fn')
-_INTEGERS = {*_COUNTS, *_ORACLE}
+_INTEGERS = {'slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes', 'rounds'}
+_INTEGERS |= {'oracle_tp', 'oracle_fp', 'oracle_fn'}
+#: What mmengine logs beside metrics.
+_CLOCKS = frozenset({'step', 'epoch', 'iter', 'lr', 'base_lr', 'time', 'data_time', 'memory'})
 
 
 def write_result(folder: str | Path, result: Mapping[str, object]) -> Path:
@@ -38,8 +40,7 @@ def write_result(folder: str | Path, result: Mapping[str, object]) -> Path:
         ValueError: If a text in it is an absolute path: results are published.
     """
     document = finite({'schema': SCHEMA, **result})
-    leaks = [text for text in _texts(document) if is_absolute(text)]
-    if leaks:
+    if leaks := [text for text in _texts(document) if is_absolute(text)]:
         raise ValueError(f'result.json must not hold absolute paths, got {leaks}')
     text = json.dumps(document, indent=2, allow_nan=False) + '\n'
     return write_atomic(Path(folder) / 'result.json', text.encode())
@@ -56,9 +57,48 @@ def write_slices(folder: str | Path, rows: Sequence[Mapping[str, object]]) -> Pa
 
 
 def write_curve(folder: str | Path, curve: Mapping[str, list]) -> Path:
-    """Write ``curve.json`` as :func:`lsnet_mm.evaluation.curve.read_curve` gives it."""
+    """Write ``curve.json`` as :func:`read_curve` gives it."""
     text = json.dumps(finite(curve), indent=1, allow_nan=False) + '\n'
     return write_atomic(Path(folder) / 'curve.json', text.encode())
+
+
+def read_curve(work_dir: str | Path) -> dict[str, list[dict]]:
+    """Merge ``<work_dir>/<timestamp>/vis_data/scalars.json`` of all starts of a training.
+
+    A resumed training repeats epochs that its crashed predecessor had logged: each start replaces
+    whatever earlier ones said from its first epoch (or step) on.
+
+    Returns:
+        dict: ``train``: ``epoch`` and the mean of each logged loss in it, or ``iter`` and the
+        losses as logged, for iteration-based training; ``val``: ``step`` and the metrics.
+    """
+    train, val = {}, {}
+    for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        losses, metrics = _read_scalars(file)
+        for old, new in ((train, losses), (val, metrics)):
+            first = min(new, default=float('inf'))
+            for step in [s for s in old if s >= first]:
+                del old[step]
+            old.update(new)
+    return {
+        'train': [train[step] for step in sorted(train)],
+        'val': [val[step] for step in sorted(val)],
+    }
+
+
+def _read_scalars(file: Path) -> tuple[dict[int, dict], dict[int, dict]]:
+    logged, train, val = defaultdict(lambda: defaultdict(list)), {}, {}
+    for line in map(json.loads, filter(str.strip, file.read_text().splitlines())):
+        metrics = {key: value for key, value in line.items() if key not in _CLOCKS}
+        losses = {key: value for key, value in line.items() if 'loss' in key}
+        name = 'epoch' if 'epoch' in line else 'iter'
+        for key, value in losses.items():
+            logged[name, line.get(name, line['step'])][key].append(value)
+        if metrics and not losses:
+            val[line['step']] = {'step': line['step'], **metrics}
+    for (name, step), values in logged.items():
+        train[step] = {name: step} | {k: float(np.mean(each)) for k, each in values.items()}
+    return train, val
 
 
 def run_folders(folder: str | Path) -> list[Path]:
@@ -103,11 +143,10 @@ def metric_table(result: dict) -> Table:
     table = Table(title=title or None, caption='percent; hd95 in mm')
     for column in ('', 'DSC', 'precision', 'recall'):
         table.add_column(column, justify='right' if column else 'left')
-    for prefix in ('', 'oracle/'):
-        for protocol in PROTOCOLS:
-            keys = [f'{prefix}{protocol}/{name}' for name in ('dsc', 'precision', 'recall')]
-            if keys[0] in metrics:
-                table.add_row(prefix + protocol, *(f'{metrics.pop(key):.2f}' for key in keys))
+    for protocol in (*PROTOCOLS, *(f'oracle/{name}' for name in PROTOCOLS)):
+        keys = [f'{protocol}/{name}' for name in ('dsc', 'precision', 'recall')]
+        if keys[0] in metrics:
+            table.add_row(protocol, *(f'{metrics.pop(key):.2f}' for key in keys))
     table.add_section()
     for key, value in metrics.items():
         table.add_row(key, f'{value:.2f}')
@@ -116,33 +155,21 @@ def metric_table(result: dict) -> Table:
 
 def finite(node: object) -> object:
     """Dicts, lists and tuples with null for all numbers that JSON has not; tuples become lists."""
-    if isinstance(node, Mapping):
-        return {str(key): finite(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [finite(value) for value in node]
-    if isinstance(node, float) and not math.isfinite(node):
-        return None
-    return node
+    return json.loads(json.dumps(node), parse_constant=lambda name: None)
 
 
 def _typed(row: dict[str, str]) -> dict[str, object]:
-    def value(key: str, text: str):
-        if key == 'case':
-            return text
-        if text == '':
-            return None
+    def value(key: str, text: str) -> object:
+        if key == 'case' or not text:
+            return text or None
         return int(text) if key in _INTEGERS else float(text)
 
     return {key: value(key, text) for key, text in row.items()}
 
 
-def _texts(node):
+def _texts(node: object) -> list[str]:
     if isinstance(node, dict):
-        for key, value in node.items():
-            yield key
-            yield from _texts(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
-    elif isinstance(node, str):
-        yield node
+        node = [*node, *node.values()]
+    if isinstance(node, list):
+        return [text for part in node for text in _texts(part)]
+    return [node] if isinstance(node, str) else []

@@ -1,10 +1,7 @@
-from __future__ import annotations
-
 import zlib
-from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
-import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
@@ -59,9 +56,7 @@ class TwoStageSegMetric(BaseMetric):
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, collect_dir=collect_dir)
-        aggregate(
-            [], protocols=protocols
-        )  # an unknown protocol should not wait for the first epoch
+        aggregate([], protocols=protocols)  # an unknown one should not wait for the first epoch
         self.surface = surface
         self.protocols = tuple(protocols)
         self.ignore_index = ignore_index
@@ -78,8 +73,9 @@ class TwoStageSegMetric(BaseMetric):
             labels = range(1, self.num_classes + 1)
             item = {'rows': [self._row(sample, label) for label in labels]}
             if self.surface:
-                item['spacing'] = sample.get('spacing')
-                item['masks'] = [self._packed_masks(sample, label) for label in labels]
+                target = sample['gt_sem_seg']['data']
+                pred = _labels(sample, 'pred_sem_seg') * (target != self.ignore_index)
+                item |= {'spacing': sample.get('spacing'), 'maps': (_pack(pred), _pack(target))}
             self.results.append(item)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -100,8 +96,7 @@ class TwoStageSegMetric(BaseMetric):
         return metrics
 
     def _row(self, sample: dict, label: int) -> dict:
-        missing = [key for key in ('case', 'slice_index') if sample.get(key) is None]
-        if missing:
+        if missing := [key for key in ('case', 'slice_index') if sample.get(key) is None]:
             raise ValueError(
                 f'a sample lacks {missing}: name them in meta_keys where the pipeline packs it'
             )
@@ -127,27 +122,18 @@ class TwoStageSegMetric(BaseMetric):
             row.update(zip(('oracle_tp', 'oracle_fp', 'oracle_fn'), oracle, strict=True))
         return row
 
-    def _packed_masks(self, sample: dict, label: int) -> list[tuple[bytes, tuple[int, int]]]:
-        """Prediction and ground truth of one class; a few hundred bytes each instead of 256 KiB."""
-        target = sample['gt_sem_seg']['data']
-        pred = _labels(sample, 'pred_sem_seg')
-        return [_pack((pred == label) & (target != self.ignore_index)), _pack(target == label)]
-
 
 def _surface_scores(items: list[dict]) -> dict[str, float]:
     """``case/hd95`` and ``case/nsd`` of items sorted by case and slice."""
-    cases = defaultdict(list)
-    for item in items:
-        cases[item['rows'][0]['case']].append(item)
     scores = []
-    for case, group in cases.items():
-        spacing = group[0]['spacing']
+    for case, group in groupby(items, key=lambda item: item['rows'][0]['case']):
+        group = list(group)
+        rows, spacing = group[0]['rows'], group[0]['spacing']
         check_volume(case, [item['rows'][0]['slice'] for item in group], spacing)
-        for masks in zip(*(item['masks'] for item in group), strict=True):
-            pred, target = (
-                torch.stack([_unpack(*m) for m in side], dim=-1)
-                for side in zip(*masks, strict=True)
-            )
+        sides = zip(*(item['maps'] for item in group), strict=True)
+        volumes = [torch.stack([_unpack(*slice_) for slice_ in side], dim=-1) for side in sides]
+        for label in (row.get('class', 1) for row in rows):
+            pred, target = (volume == label for volume in volumes)
             scores.append((hd95(pred, target, spacing), nsd(pred, target, spacing)))
     return {
         'case/hd95': nanmean(distance for distance, _ in scores),
@@ -166,11 +152,11 @@ def _labels(sample: dict, field: str) -> Tensor:
     return sample[field]['data'].to(sample['gt_sem_seg']['data'].device)
 
 
-def _pack(mask: Tensor) -> tuple[bytes, tuple[int, int]]:
-    mask = mask[0].cpu().numpy()
-    return zlib.compress(np.packbits(mask).tobytes()), mask.shape
+def _pack(labels: Tensor) -> tuple[bytes, tuple[int, int]]:
+    """A label map; about a thousand bytes instead of 256 KiB."""
+    labels = labels[0].byte().cpu().numpy()
+    return zlib.compress(labels.tobytes()), labels.shape
 
 
 def _unpack(data: bytes, shape: tuple[int, int]) -> Tensor:
-    bits = np.frombuffer(zlib.decompress(data), dtype=np.uint8)
-    return torch.from_numpy(np.unpackbits(bits, count=shape[0] * shape[1])).bool().view(shape)
+    return torch.frombuffer(bytearray(zlib.decompress(data)), dtype=torch.uint8).view(shape)

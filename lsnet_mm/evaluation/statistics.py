@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
 
-from .functional import Row
-from .pairing import PairedUnits, paired_units
+from .functional import Row, _by, _units, scores
+
+_PROTOCOLS = ('slice_fg', 'case')
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def paired_difference(
     """
     if samples < 1 or not 0 < level < 1:
         raise ValueError(f'expected samples >= 1 and level in (0, 1), got {samples} and {level}')
-    units = paired_units(a, b, protocol)
-    sums, counts = _by_patient(units)
+    label, case, _, difference = paired_units(a, b, protocol)
+    sums, counts = _by_patient(label, case, difference)
     mean = float(_statistic(sums.sum(0), counts.sum(0)))
     low, high = _interval(sums, counts, samples, seed, level)
     p = _sign_flip_p(sums, counts, samples, seed)
@@ -110,11 +111,8 @@ def per_patient(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -> dict[
 
     Args and errors are those of :func:`paired_difference`.
     """
-    units = paired_units(a, b, 'slice_fg')
-    means = {
-        str(case): float(units.difference[units.case == case].mean())
-        for case in np.unique(units.case)
-    }
+    _, case, _, difference = paired_units(a, b, 'slice_fg')
+    means = {str(patient): float(difference[case == patient].mean()) for patient in np.unique(case)}
     return dict(sorted(means.items(), key=lambda item: item[1]))
 
 
@@ -123,20 +121,18 @@ def by_area(
 ) -> dict[tuple[float, float], tuple[float, int]]:
     """The mean difference of slice DSC by area of the object.
 
-    Args:
-        a: As in :func:`paired_difference`, and so is ``b``.
-        edges: Ascending, in pixels; a bin holds its lower edge but not its upper one, and slices
-            outside of all bins are left out.
+    Edges are ascending, in pixels; a bin holds its lower edge but not its upper one, and slices
+    outside of all bins are left out. ``a``, ``b`` and errors as in :func:`paired_difference`.
 
     Returns:
         dict: By bin, the mean difference in points (NaN without slices) and the number of slices.
     """
     if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
         raise ValueError(f'expected two or more ascending edges, got {list(edges)}')
-    units = paired_units(a, b, 'slice_fg')
+    _, _, area, difference = paired_units(a, b, 'slice_fg')
     out = {}
     for low, high in pairwise(edges):
-        inside = units.difference[(low <= units.area) & (units.area < high)]
+        inside = difference[(low <= area) & (area < high)]
         out[low, high] = float(inside.mean()) if len(inside) else float('nan'), len(inside)
     return out
 
@@ -151,16 +147,10 @@ def _interval(
     def statistic(patients, axis):
         return _statistic(sums[patients].sum(-2), counts[patients].sum(-2))
 
+    options = dict(n_resamples=samples, confidence_level=level, method='BCa', rng=seed)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)  # of NaN, which is looked for below
-        found = bootstrap(
-            (np.arange(len(sums)),),
-            statistic,
-            n_resamples=samples,
-            confidence_level=level,
-            method='BCa',
-            rng=seed,
-        )
+        found = bootstrap((np.arange(len(sums)),), statistic, **options)
     low, high = found.confidence_interval
     if not np.isfinite([low, high]).all():  # as where all patients differ by the same
         tails = [(1 - level) / 2, (1 + level) / 2]
@@ -180,13 +170,14 @@ def _sign_flip_p(sums: np.ndarray, counts: np.ndarray, samples: int, seed: int) 
     return float(permutation_test((np.ones(len(sums)),), statistic, **flips).pvalue)
 
 
-def _by_patient(units: PairedUnits) -> tuple[np.ndarray, np.ndarray]:
+def _by_patient(
+    label: np.ndarray, case: np.ndarray, difference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Sum and number of the differences, each (patients, classes)."""
-    cases, row = np.unique(units.case, return_inverse=True)
-    labels, column = np.unique(units.label, return_inverse=True)
-    shape = len(cases), len(labels)
-    sums, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(sums, (row, column), units.difference)
+    cases, row = np.unique(case, return_inverse=True)
+    labels, column = np.unique(label, return_inverse=True)
+    sums, counts = np.zeros((2, len(cases), len(labels)))
+    np.add.at(sums, (row, column), difference)
     np.add.at(counts, (row, column), 1)
     return sums, counts
 
@@ -195,3 +186,63 @@ def _statistic(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Mean over units, then over the classes that occur: (..., classes) to (...)."""
     with np.errstate(invalid='ignore'):
         return np.nanmean(sums / counts, axis=-1)
+
+
+def paired_units(
+    a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]], protocol: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Match what a protocol averages over, slices or cases, of two systems.
+
+    Args and errors are those of :func:`paired_difference`.
+
+    Returns:
+        tuple: Of each unit, (units,): the class, ``'None'`` where the rows name none; the patient;
+        the area of the ground truth, in pixels; and the DSC of the first system, the mean over its
+        seeds, minus that of the second, in points.
+    """
+    if protocol not in _PROTOCOLS:
+        raise ValueError(f'unknown protocol {protocol!r}, choose from {list(_PROTOCOLS)}')
+    _check_same_slices(a, b)
+    tables = [[_table(rows, protocol) for rows in runs] for runs in (a, b)]
+    label, case, area, _ = (np.array(column) for column in zip(*tables[0][0], strict=True))
+    ours, theirs = (np.mean([[u[-1] for u in t] for t in system], axis=0) for system in tables)
+    return label, case, area, ours - theirs
+
+
+def _table(rows: Sequence[Row], protocol: str) -> list[tuple[str, str, int, float]]:
+    """The units in an order that depends on the slices alone, not on the order of the rows."""
+    rows = sorted(rows, key=lambda r: (str(r.get('class')), r['case'], r['slice']))
+    return [
+        (str(label), case, tp + fn, scores(tp, fp, fn)['dsc'])
+        for (label, case), part in _by(rows, 'class', 'case').items()
+        for tp, fp, fn in _units(part, protocol)
+    ]
+
+
+def _check_same_slices(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -> None:
+    if not a or not b:
+        raise ValueError(f'both systems need a run, got {len(a)} of a and {len(b)} of b')
+    runs = {f'{name}[{i}]': rows for name, of in (('a', a), ('b', b)) for i, rows in enumerate(of)}
+    areas = {name: _areas(name, rows) for name, rows in runs.items()}
+    first = areas['a[0]']
+    for name, own in areas.items():
+        if other := sorted({key for key, _ in own.items() ^ first.items()}, key=str):
+            raise ValueError(
+                'runs must have the same slices, with the same area of ground truth; a[0] and '
+                f'{name} differ in {len(other)} (case, slice, class): '
+                + ', '.join(map(str, other[:3] + ['...'] * (len(other) > 3)))
+            )
+    if not any(first.values()):
+        raise ValueError('no slice has foreground')
+
+
+def _areas(name: str, rows: Sequence[Row]) -> dict[tuple, int]:
+    if not rows:
+        raise ValueError(f'{name} has no rows')
+    areas = {}
+    for row in rows:
+        key = row['case'], row['slice'], row.get('class')
+        if key in areas:
+            raise ValueError(f'{name} has (case, slice, class) {key} twice')
+        areas[key] = row['area']
+    return areas

@@ -1,4 +1,7 @@
-"""Surface scores of one case in millimetres, by MONAI."""
+"""Surface scores of one case in millimetres, by MONAI.
+
+Masks are (H, W, D), bool, and the spacing is the voxel size in mm along H, W and D.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,59 +14,29 @@ NSD_TOLERANCE = 2.0
 
 
 def hd95(pred: Tensor, target: Tensor, spacing: Sequence[float]) -> float:
-    """The 95th percentile of the symmetric Hausdorff distance.
+    """The 95th percentile of the symmetric Hausdorff distance, in mm.
 
     Empty against empty is 0. Where only one of them is empty no distance exists; it is then the
     diagonal of the volume, the worst possible, so that a missed case cannot improve a mean.
-
-    Args:
-        pred: (H, W, D), bool.
-        target: (H, W, D), bool.
-        spacing: Voxel size in mm along H, W and D.
-
-    Returns:
-        float: In mm.
     """
     if not pred.any() or not target.any():
-        both_empty = not pred.any() and not target.any()
-        return 0.0 if both_empty else _diagonal(target.shape, spacing)
-    compute = _monai('compute_hausdorff_distance')
-    return float(
-        compute(
-            *(mask[None, None] for mask in (pred, target)),
-            include_background=True,
-            percentile=95,
-            spacing=list(spacing),
-        )
-    )
+        diagonal = math.hypot(*(n * s for n, s in zip(target.shape, spacing, strict=True)))
+        return diagonal if pred.any() or target.any() else 0.0
+    return _monai('compute_hausdorff_distance', pred, target, spacing, percentile=95)
 
 
 def nsd(
     pred: Tensor, target: Tensor, spacing: Sequence[float], tolerance: float = NSD_TOLERANCE
 ) -> float:
-    """Normalised surface Dice: the share of both surfaces within a tolerance of the other.
+    """Normalised surface Dice: how much of both surfaces, in percent, is within a tolerance, in mm,
+    of the other.
 
     Empty against empty is 100; where only one of them is empty it is 0.
-
-    Args:
-        pred: (H, W, D), bool.
-        target: (H, W, D), bool.
-        spacing: Voxel size in mm along H, W and D.
-        tolerance: In mm.
-
-    Returns:
-        float: In percent.
     """
     if not pred.any() or not target.any():
         return 0.0 if pred.any() or target.any() else 100.0
-    compute = _monai('compute_surface_dice')
-    return 100.0 * float(
-        compute(
-            *(mask[None, None] for mask in (pred, target)),
-            class_thresholds=[tolerance],
-            include_background=True,
-            spacing=list(spacing),
-        )
+    return 100.0 * _monai(
+        'compute_surface_dice', pred, target, spacing, class_thresholds=[tolerance]
     )
 
 
@@ -83,15 +56,13 @@ def check_volume(case: str, slices: Sequence[int], spacing: Sequence[float] | No
         )
 
 
-def _diagonal(shape: Sequence[int], spacing: Sequence[float]) -> float:
-    return math.hypot(*(n * s for n, s in zip(shape, spacing, strict=True)))
-
-
-def _monai(name: str):
+def _monai(name: str, pred: Tensor, target: Tensor, spacing: Sequence[float], **options) -> float:
     try:
         import monai.metrics
     except ImportError as error:
         raise ImportError(
             'surface scores need MONAI: pip install monai, or set surface=False'
         ) from error
-    return getattr(monai.metrics, name)
+    masks = pred[None, None], target[None, None]
+    options |= dict(include_background=True, spacing=list(spacing))
+    return float(getattr(monai.metrics, name)(*masks, **options))

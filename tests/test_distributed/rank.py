@@ -17,7 +17,7 @@ def main(out):
     share = slice(2 * rank, 2 * rank + 2)
     found = {name: gradients(name, share, as_runner_wraps) for name in SCENARIOS}
     found['trained'] = {name: train(name, out, ranks=2)[0] for name in LOOPS}
-    found['statistics'] = {kind: validate_and_save(out, kind == 'epoch') for kind in KINDS}
+    found['statistics'] = {kind: validate_and_save(out, kind) for kind in KINDS}
     found['sync_bn'] = ask_for_sync_bn(out, 'pytorch')
     torch.save(found, f'{out}/rank{rank}.pth')
     distributed.destroy_process_group()

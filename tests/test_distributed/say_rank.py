@@ -5,7 +5,7 @@ import os
 from mmengine.dist import get_dist_info
 from torch import distributed
 
-from lsnet_mm.models.utils.ranks import mean_over_ranks
+from lsnet_mm.models.segmentors.lsnet import mean_over_ranks
 from lsnet_mm.utils.cli import build_parser, load_config
 
 parser = build_parser(__doc__)

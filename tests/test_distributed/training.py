@@ -4,72 +4,64 @@ import copy
 from pathlib import Path
 
 import torch
+from alternation import Slices
 from gradients import SCENARIOS, A, B, C, D, build, two_nets
-from helpers import batch
 from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 import lsnet_mm.engine  # noqa: F401  registers
 
-LOOPS = {
-    'by epoch': dict(type='AlternatingTrainLoop', max_epochs=1),
-    'by iteration': dict(type='AlternatingIterTrainLoop', max_iters=2),
-    'accumulating': dict(type='AlternatingIterTrainLoop', max_iters=4),
-}
+LOOPS = {'by epoch': ('epoch', 1), 'by iteration': ('iter', 2), 'accumulating': ('iter', 4)}
 # As tools/train.py has it on a CPU.
 WRAPPER = dict(broadcast_buffers=False, find_unused_parameters=True, device_ids=None)
 
 
-class Slices(Dataset):
-    """Eight images; of the first four, rank 1 gets two without an object."""
+def runner(model, work_dir, name, **options):
+    """mmengine's, of a model as it was built; it logs and saves nothing by itself."""
+    model.init_weights = lambda: None
+    silent = dict(checkpoint=None, logger=None, runtime_info=None, timer=None)
+    options['default_hooks'] = silent | options.pop('default_hooks', {})
+    return Runner(
+        model=model,
+        work_dir=str(work_dir),
+        default_scope='mmseg',
+        experiment_name=name,
+        log_level='ERROR',
+        randomness=dict(seed=0),
+        cfg=dict(model_wrapper_cfg=WRAPPER, **options.pop('cfg', {})),
+        **options,
+    )
 
-    def __init__(self):
-        self.inputs, self.samples = batch((A, None, B, None, C, D, None, A))
 
-    def __len__(self):
-        return len(self.inputs)
-
-    def __getitem__(self, i):
-        return dict(inputs=self.inputs[i].clone(), data_samples=copy.deepcopy(self.samples[i]))
+def loop(kind, length, every=None):
+    """A loop by epochs or iterations, and the data it takes: eight images in their order, of whose
+    first four rank 1 gets two without an object."""
+    by_epoch = kind == 'epoch'
+    name = 'AlternatingTrainLoop' if by_epoch else 'AlternatingIterTrainLoop'
+    cfg = dict(type=name, **{'max_epochs' if by_epoch else 'max_iters': length})
+    sampler = dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=False)
+    slices = Slices((A, None, B, None, C, D, None, A), size=(96, 96))
+    return dict(
+        train_cfg=cfg | (dict(val_interval=every) if every else {}),
+        train_dataloader=dict(batch_size=2, num_workers=0, dataset=slices, sampler=sampler),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05)),
+        log_processor=dict(by_epoch=by_epoch),
+    )
 
 
 def train(name, work_dir, ranks):
     """Weights after training, and how far they went, from four images a step in all."""
     accumulate = 2 if name == 'accumulating' else 1
     model = build(SCENARIOS['equal'][1])
-    model.init_weights = lambda: None  # as it was built
     start = copy.deepcopy(model.state_dict())
-    Runner(
-        model=model,
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            batch_size=4 // ranks // accumulate,
-            num_workers=0,
-            sampler=dict(
-                type='DefaultSampler' if name == 'by epoch' else 'InfiniteSampler', shuffle=False
-            ),
-            dataset=Slices(),
-        ),
-        train_cfg=LOOPS[name],
-        # Adam would turn rounding noise in a gradient near zero into a whole step.
-        optim_wrapper=dict(
-            type='OptimWrapper',
-            optimizer=dict(type='SGD', lr=0.05),
-            accumulative_counts=accumulate,
-        ),
-        launcher='pytorch' if ranks > 1 else 'none',
-        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
-        default_scope='mmseg',
-        experiment_name=f'{name} {ranks}',
-        log_processor=dict(by_epoch=name == 'by epoch'),
-        log_level='ERROR',
-        randomness=dict(seed=0),
-        cfg=dict(model_wrapper_cfg=WRAPPER),
-    ).train()
+    options = loop(*LOOPS[name])
+    options['train_dataloader']['batch_size'] = 4 // ranks // accumulate
+    # Adam would turn rounding noise in a gradient near zero into a whole step.
+    options['optim_wrapper']['accumulative_counts'] = accumulate
+    launcher = 'pytorch' if ranks > 1 else 'none'
+    runner(model, work_dir, f'{name} {ranks}', launcher=launcher, **options).train()
     end = model.state_dict()
-    moved = max(float((end[k] - start[k]).abs().max()) for k in end)
-    return end, moved
+    return end, max(float((end[k] - start[k]).abs().max()) for k in end)
 
 
 def ask_for_sync_bn(work_dir, launcher):
@@ -80,59 +72,39 @@ def ask_for_sync_bn(work_dir, launcher):
     """
     model, error = build(two_nets(dict(type='BN'))), None
     try:
-        Runner(
-            model=model,
-            work_dir=str(work_dir),
-            launcher=launcher,
-            default_scope='mmseg',
-            experiment_name=f'sync_bn {launcher}',
-            log_level='ERROR',
-            cfg=dict(sync_bn='torch', model_wrapper_cfg=WRAPPER),
-        )
+        options = dict(launcher=launcher, cfg=dict(sync_bn='torch'))
+        runner(model, work_dir, f'sync_bn {launcher}', **options)
     except ValueError as refusal:
         error = str(refusal)
     norms = {type(m).__name__ for m in model.modules() if 'BatchNorm' in type(m).__name__}
     return norms, error
 
 
-def validate_and_save(work_dir, by_epoch):
+def validate_and_save(work_dir, kind):
     """BatchNorm's running means of a model with an averaged copy (EMA): as validated, as saved."""
-    model, validated = build(two_nets(dict(type='BN'))), []
+    model, validated, length = build(two_nets(dict(type='BN'))), [], 1 if kind == 'epoch' else 2
 
     def watch(module, args, kwargs):
         if kwargs['mode'] == 'predict':
             validated.append(running_means(module.state_dict()))
 
     model.register_forward_pre_hook(watch, with_kwargs=True)
-    kind = 'epoch' if by_epoch else 'iter'
-    loop = dict(type='AlternatingTrainLoop', max_epochs=1, val_interval=1)
-    if not by_epoch:
-        loop = dict(type='AlternatingIterTrainLoop', max_iters=2, val_interval=2)
-    saving = dict(type='CheckpointHook', interval=loop['val_interval'], by_epoch=by_epoch)
-    loader = dict(batch_size=2, num_workers=0, dataset=Slices())
-    sampler = dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=False)
-    Runner(
-        model=model,
-        work_dir=f'{work_dir}/{kind}',
-        train_dataloader=loader | dict(sampler=sampler),
-        val_dataloader=loader | dict(sampler=dict(type='DefaultSampler', shuffle=False)),
+    options = loop(kind, length, every=length)
+    options['val_dataloader'] = options['train_dataloader'] | dict(
+        sampler=dict(type='DefaultSampler', shuffle=False)
+    )
+    saving = dict(type='CheckpointHook', interval=length, by_epoch=kind == 'epoch')
+    runner(
+        model,
+        f'{work_dir}/{kind}',
+        f'statistics {kind}',
+        launcher='pytorch',
         val_cfg=dict(),
         val_evaluator=[Nothing()],
-        train_cfg=loop,
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05)),
-        launcher='pytorch',
         custom_hooks=[dict(type='EMAHook'), dict(type='SyncStatisticsHook')],
-        default_hooks=dict(
-            checkpoint=saving,
-            logger=None, runtime_info=None, timer=None,
-        ),
-        default_scope='mmseg',
-        experiment_name=f'statistics {kind}',
-        log_processor=dict(by_epoch=by_epoch),
-        log_level='ERROR',
-        randomness=dict(seed=0),
-        cfg=dict(model_wrapper_cfg=WRAPPER),
-    ).train()  # fmt: skip
+        default_hooks=dict(checkpoint=saving),
+        **options,
+    ).train()
     file = next(Path(work_dir, kind).glob(f'{kind}_*.pth'))
     saved = torch.load(file, weights_only=False)
     return validated[-1], running_means(saved['state_dict']), running_means(saved['ema_state_dict'])

@@ -7,6 +7,8 @@ import torch
 from alternation import BOX, SGD, Slices, difference, run, twins
 from helpers import lsnet
 
+BOTH = ['loss_localizer', 'loss_segmentor']
+
 
 def write_out(model, optimizer, boxes, groups):
     """The alternation in plain torch: step on L_L, then step on L_S, grads None in between."""
@@ -20,20 +22,17 @@ def write_out(model, optimizer, boxes, groups):
             optimizer.step()
 
 
-def test_phases_alternate_on_the_same_batch(tmp_path):
-    _, modes = run(tmp_path, lsnet())
-    assert modes == ['loss_localizer', 'loss_segmentor'] * 2
-
-
-def test_phases_are_a_policy(tmp_path):
-    phases = ('loss_segmentor', 'loss_localizer', 'loss_localizer')
-    _, modes = run(tmp_path, lsnet(), phases=phases)
-    assert modes == list(phases) * 2
-
-
-def test_warm_up(tmp_path):
-    _, modes = run(tmp_path, lsnet(), max_epochs=2, warmup_epochs=1)
-    assert modes == ['loss_localizer'] * 2 + ['loss_localizer', 'loss_segmentor'] * 2
+@pytest.mark.parametrize(
+    'loop, expected',
+    [
+        ({}, BOTH * 2),
+        (dict(phases=(*BOTH[::-1], BOTH[0])), [*BOTH[::-1], BOTH[0]] * 2),
+        (dict(max_epochs=2, warmup_epochs=1), BOTH[:1] * 2 + BOTH * 2),
+        (dict(type='EpochBasedTrainLoop'), ['loss'] * 2),  # the stock loop: the fused variant
+    ],
+)
+def test_phases_alternate_on_the_same_batch(tmp_path, loop, expected):
+    assert run(tmp_path, lsnet(), **loop)[1] == expected
 
 
 @pytest.mark.parametrize(
@@ -79,9 +78,7 @@ def test_an_uneven_last_group_is_stepped_too(tmp_path):
     model, other = twins(roi_mixing=dict(type='RoIMixing', ratio=1.0, shift=0, scale=0))
     boxes = (BOX,) * 6
     _, modes = run(tmp_path / 'a', model, boxes, 2, SGD | dict(accumulative_counts=2))
-    assert modes == (
-        ['loss_localizer'] * 2 + ['loss_segmentor'] * 2 + ['loss_localizer', 'loss_segmentor']
-    )
+    assert modes == BOTH[:1] * 2 + BOTH[1:] * 2 + BOTH
     write_out(other, torch.optim.SGD(other.parameters(), lr=0.1), boxes, ((0, 1, 2, 3), (4, 5)))
     assert difference(model, other) < 1e-5
 
@@ -90,15 +87,14 @@ def test_no_batch_waits_over_the_end_of_an_epoch(tmp_path):
     """What waits is in no checkpoint: it would be lost when training resumes there."""
     wrapper = dict(accumulative_counts=2)
     _, modes = run(tmp_path, lsnet(), (BOX,) * 6, 2, wrapper, max_epochs=2)
-    epoch = ['loss_localizer'] * 2 + ['loss_segmentor'] * 2 + ['loss_localizer', 'loss_segmentor']
-    assert modes == epoch * 2
+    assert modes == (BOTH[:1] * 2 + BOTH[1:] * 2 + BOTH) * 2
 
 
 def test_iteration_based_twin(tmp_path):
     model, other = twins()
     run(tmp_path / 'a', model)
     _, modes = run(tmp_path / 'b', other, type='AlternatingIterTrainLoop', max_iters=2)
-    assert modes == ['loss_localizer', 'loss_segmentor'] * 2
+    assert modes == BOTH * 2
     assert difference(model, other) == 0
 
 
@@ -112,8 +108,3 @@ def test_clipping_acts_in_both_phases(tmp_path):
     assert 0 < step <= 2e-3 * 1.001
     run(tmp_path / 'b', other, wrapper=sgd, batch_size=4)
     assert difference(model, other) > 1e-3
-
-
-def test_stock_loop_is_the_fused_variant(tmp_path):
-    _, modes = run(tmp_path, lsnet(), type='EpochBasedTrainLoop')
-    assert modes == ['loss'] * 2

@@ -3,37 +3,19 @@
 import pytest
 import torch
 from alternation import run
-from helpers import lsnet
+from helpers import GN, lsnet, segmentor
 from mmengine.optim import build_optim_wrapper
 
 from lsnet_mm.engine.optimizers import PerNetConstructor  # noqa: F401  registers
 
-
-def beit():
-    return dict(
-        type='EncoderDecoder',
-        backbone=dict(
-            type='BEiT', img_size=(64, 64), patch_size=16, embed_dims=16, num_layers=2,
-            num_heads=2, mlp_ratio=2, out_indices=(1,), qv_bias=True,
-        ),
-        decode_head=dict(
-            type='FCNHead', in_channels=16, in_index=0, channels=8, num_convs=1, num_classes=2,
-            out_channels=1, threshold=0.5, norm_cfg=dict(type='GN', num_groups=4),
-            loss_decode=dict(type='FocalDiceLoss'),
-        ),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'),
-    )  # fmt: skip
-
-
-def config(**nets):
-    return dict(
-        constructor='PerNetConstructor',
-        optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.05),
-        paramwise_cfg=nets,
-    )
-
-
+BACKBONE = dict(
+    type='BEiT', img_size=(64, 64), patch_size=16, embed_dims=16, num_layers=2,
+    num_heads=2, mlp_ratio=2, out_indices=(1,), qv_bias=True,
+)  # fmt: skip
+HEAD = dict(
+    type='FCNHead', in_channels=16, in_index=0, channels=8, num_convs=1, num_classes=2,
+    out_channels=1, threshold=0.5, norm_cfg=GN, loss_decode=dict(type='FocalDiceLoss'),
+)  # fmt: skip
 DECAY = dict(
     constructor='LearningRateDecayOptimizerConstructor',
     decay_rate=0.5,
@@ -42,26 +24,37 @@ DECAY = dict(
 )
 
 
+def beit():
+    return lsnet(seg=segmentor() | dict(backbone=BACKBONE, neck=None, decode_head=HEAD))
+
+
+def config(**nets):
+    adam = dict(type='AdamW', lr=0.1, weight_decay=0.05)
+    return dict(constructor='PerNetConstructor', optimizer=adam, paramwise_cfg=nets)
+
+
 def test_decays_one_net_and_leaves_the_other():
-    model = lsnet(seg=beit())
+    model = beit()
     wrapper = build_optim_wrapper(model, config(segmentor=DECAY, localizer=dict(bias_lr_mult=2.0)))
     groups = wrapper.optimizer.param_groups
     rate = {id(p): group['lr'] for group in groups for p in group['params']}
     names = dict(model.named_parameters())
     assert sorted(rate) == sorted(map(id, names.values()))  # every one, once
     assert sum(len(group['params']) for group in groups) == len(names)
-    rates = {name: rate[id(p)] for name, p in names.items()}
-    # Layers 0 (embedding) to 3 (head): 0.5 ** (3 - layer).
-    assert rates['segmentor.backbone.patch_embed.projection.weight'] == pytest.approx(0.0125)
-    assert rates['segmentor.backbone.layers.0.attn.qkv.weight'] == pytest.approx(0.025)
-    assert rates['segmentor.backbone.layers.1.attn.qkv.weight'] == pytest.approx(0.05)
-    assert rates['segmentor.decode_head.conv_seg.weight'] == pytest.approx(0.1)
-    assert rates['localizer.backbone.conv1.weight'] == pytest.approx(0.1)
-    assert rates['localizer.head.keypoints.3.bias'] == pytest.approx(0.2)
+    expected = {
+        # Layers 0 (embedding) to 3 (head): 0.5 ** (3 - layer).
+        'segmentor.backbone.patch_embed.projection.weight': 0.0125,
+        'segmentor.backbone.layers.0.attn.qkv.weight': 0.025,
+        'segmentor.backbone.layers.1.attn.qkv.weight': 0.05,
+        'segmentor.decode_head.conv_seg.weight': 0.1,
+        'localizer.backbone.conv1.weight': 0.1,
+        'localizer.head.keypoints.3.bias': 0.2,
+    }
+    assert {name: rate[id(names[name])] for name in expected} == pytest.approx(expected)
 
 
 def test_what_has_no_rule_is_trained_too(tmp_path):
-    model = lsnet(seg=beit())
+    model = beit()
     model.init_weights = lambda: None
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     run(tmp_path, model, wrapper=config(segmentor=DECAY))

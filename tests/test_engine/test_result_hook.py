@@ -73,44 +73,45 @@ class Threshold(BaseModel):
 def runner(work_dir, **kwargs):
     # mmseg's own classes are looked up in its scope.
     init_default_scope('mmseg')
-    loader = {
-        'batch_size': 2,
-        'num_workers': 0,
-        'dataset': Squares(),
-        'collate_fn': {'type': 'pseudo_collate'},
-    }
-    train = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}, **loader}
-    test = {'sampler': {'type': 'DefaultSampler', 'shuffle': False}, **loader}
-    metric = {'type': 'TwoStageSegMetric', 'surface': True}
-    options = {
-        'model': Threshold(),
-        'work_dir': str(work_dir),
-        'train_dataloader': train,
-        'val_dataloader': test,
-        'test_dataloader': test,
-        'train_cfg': {'by_epoch': True, 'max_epochs': 2},
-        'val_cfg': {},
-        'test_cfg': {},
-        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1}},
-        'val_evaluator': metric,
-        'test_evaluator': metric,
-        'default_hooks': {
-            'result': {'type': 'ResultHook', 'panel': 3},
-            'visualization': {'type': 'TwoStageVisualizationHook'},
-        },
-        'visualizer': {
-            'type': 'TwoStageVisualizer',
-            'vis_backends': [{'type': 'LocalVisBackend'}],
-            'dpi': 30,
-        },
-        'default_scope': 'mmseg',
-        'randomness': {'seed': 5},
-        'log_level': 'ERROR',
+    collate = dict(type='pseudo_collate')
+    loader = dict(batch_size=2, num_workers=0, dataset=Squares(), collate_fn=collate)
+    train, test = (
+        loader | dict(sampler=dict(type='DefaultSampler', shuffle=on)) for on in (True, False)
+    )
+    metric = dict(type='TwoStageSegMetric', surface=True)
+    options = dict(
+        model=Threshold(),
+        work_dir=str(work_dir),
+        train_dataloader=train,
+        val_dataloader=test,
+        test_dataloader=test,
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        val_cfg=dict(),
+        test_cfg=dict(),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        val_evaluator=metric,
+        test_evaluator=metric,
+        visualizer=dict(
+            type='TwoStageVisualizer', vis_backends=[dict(type='LocalVisBackend')], dpi=30
+        ),
+        default_scope='mmseg',
+        randomness=dict(seed=5),
+        log_level='ERROR',
         # mmengine hands out its loggers and visualizers again by this name.
-        'experiment_name': f'run_{next(NUMBER)}',
-        'cfg': Config({'model': {'type': 'Threshold'}}),
-    }
-    return Runner(**{**options, **kwargs})
+        experiment_name=f'run_{next(NUMBER)}',
+        cfg=Config(dict(model=dict(type='Threshold'))),
+    )
+    return Runner(**options | hooks() | kwargs)
+
+
+def hooks(visualization=None, **result):
+    result = dict(type='ResultHook', panel=3) | result
+    visualization = dict(type='TwoStageVisualizationHook') | (visualization or {})
+    return dict(default_hooks=dict(result=result, visualization=visualization))
+
+
+def retest(trained, **kwargs):
+    runner(trained, load_from=str(trained / 'epoch_2.pth'), **kwargs).test()
 
 
 @pytest.fixture(scope='module')
@@ -120,49 +121,32 @@ def trained(tmp_path_factory):
     return work_dir
 
 
-def hooks(**kwargs):
-    return {'default_hooks': {'result': {'type': 'ResultHook', 'panel': 3, **kwargs}}}
-
-
 def test_the_run_folder(trained, tmp_path, capsys):
-    out_dir = f'{tmp_path}/{{data}}/seed{{seed}}'
-    runner(trained, load_from=str(trained / 'epoch_2.pth'), **hooks(out_dir=out_dir)).test()
+    retest(trained, **hooks(out_dir=f'{tmp_path}/{{data}}/seed{{seed}}'))
     folder = tmp_path / 'squares' / 'seed5'
     names = {'result.json', 'slices.csv', 'curve.json', 'panel.png'}
     assert {path.name for path in folder.iterdir()} == names
 
     result, rows = read_run(folder)
-    assert len(rows) == 8
-    assert result['seed'] == 5
-    assert result['data'] == {
-        'name': 'squares',
-        'split': 'val',
-        'fold': None,
-        'sha256': '0' * 64,
-    }
-    assert result['metrics']['case/dsc'] == 50
-    assert result['metrics']['box/miss'] == 50
-    assert result['params'] == 2
-    assert result['localizer'] is None
-    assert result['train']['epochs'] == 2
-    assert result['train']['minutes'] >= 0
+    assert len(rows) == 8 and result['seed'] == 5
+    assert result['data'] == dict(name='squares', split='val', fold=None, sha256='0' * 64)
+    assert result['metrics']['case/dsc'] == result['metrics']['box/miss'] == 50
+    assert (result['params'], result['localizer']) == (2, None)
+    assert result['train']['epochs'] == 2 and result['train']['minutes'] >= 0
     curve = json.loads((folder / 'curve.json').read_text())
     assert [point['epoch'] for point in curve['train']] == [1, 2]
     assert [point['case/dsc'] for point in curve['val']] == [50, 50]
     assert cv2.imread(str(folder / 'panel.png')).shape[0] > 500
-
     out = capsys.readouterr().out
-    assert 'slice_fg' in out
-    assert 'squares' in out
+    assert 'slice_fg' in out and 'squares' in out
 
 
 def test_nothing_local_leaks(trained, tmp_path):
-    runner(trained, load_from=str(trained / 'epoch_2.pth'), **hooks(out_dir=str(tmp_path))).test()
-    result, _ = read_run(tmp_path)
+    retest(trained, **hooks(out_dir=str(tmp_path)))
     text = (tmp_path / 'result.json').read_text() + (tmp_path / 'curve.json').read_text()
     for secret in (str(trained), str(Path.home()), socket.gethostname(), tmp_path.name):
         assert secret not in text
-    assert getpass.getuser() not in json.dumps(result['env'])
+    assert getpass.getuser() not in json.dumps(read_run(tmp_path)[0]['env'])
 
 
 def test_minutes_add_up_over_resumes(trained, tmp_path):
@@ -170,34 +154,26 @@ def test_minutes_add_up_over_resumes(trained, tmp_path):
     assert 0 < checkpoint['meta']['train_minutes'] < 1
     checkpoint['meta']['train_minutes'] = 60.0
     torch.save(checkpoint, tmp_path / 'old.pth')
-    more = runner(
-        tmp_path,
-        load_from=str(tmp_path / 'old.pth'),
-        resume=True,
-        train_cfg={'by_epoch': True, 'max_epochs': 3},
-    )
-    more.train()
+    old = dict(load_from=str(tmp_path / 'old.pth'), resume=True)
+    runner(tmp_path, **old, train_cfg=dict(by_epoch=True, max_epochs=3)).train()
     meta = torch.load(tmp_path / 'epoch_3.pth', weights_only=False)['meta']
     assert 60 < meta['train_minutes'] < 61
 
 
 def test_a_run_without_the_metric_fails_before_the_test(trained):
-    evaluator = {'type': 'mmseg.IoUMetric'}
     with pytest.raises(ValueError, match='needs a TwoStageSegMetric'):
-        runner(trained, test_evaluator=evaluator, **hooks()).test()
+        retest(trained, test_evaluator=dict(type='mmseg.IoUMetric'))
 
 
 def test_pictures_of_a_test(trained, tmp_path):
-    hook = {'type': 'TwoStageVisualizationHook', 'draw': True, 'show_dir': str(tmp_path)}
-    result = {'type': 'ResultHook', 'panel': 0}
-    runner(trained, default_hooks={'visualization': hook, 'result': result}).test()
+    drawing = hooks(dict(draw=True, show_dir=str(tmp_path)), panel=0)
+    runner(trained, **drawing).test()
     names = [f'{case}_{k:03d}.png' for case in 'ab' for k in range(4)]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert not (trained / 'panel.png').exists()
 
 
-def test_pictures_of_a_validation(trained, tmp_path):
-    hook = {'type': 'TwoStageVisualizationHook', 'draw': True, 'interval': 2}
-    runner(tmp_path, default_hooks={'visualization': hook}, resume=False).val()
+def test_pictures_of_a_validation(tmp_path):
+    runner(tmp_path, **hooks(dict(draw=True, interval=2))).val()
     names = sorted(path.name for path in tmp_path.rglob('*.png'))
     assert names == ['a_000_0.png', 'b_000_0.png']

@@ -4,6 +4,7 @@ Accumulation, clipping and the iteration-based twin are in ``test_alternating_lo
 """
 
 import copy
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,16 +22,13 @@ from lsnet_mm.models.utils.compile_nets import compile_nets
 
 ROOT = Path(__file__).parents[2]
 BN = dict(type='BN')
+BOTH = ('loss_localizer', 'loss_segmentor')
 
 
-class Weights(BaseMetric):
-    """Remembers the weights that it evaluates; its score is always the same."""
+class Constant(BaseMetric):
+    """A score that never changes."""
 
-    default_prefix = 'weights'
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
+    default_prefix = 'constant'
 
     def process(self, data_batch, data_samples):
         self.results.append(0)
@@ -39,50 +37,48 @@ class Weights(BaseMetric):
         return dict(score=1.0)
 
 
-def with_val(**options):
-    val = dict(
-        val_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            dataset=Slices((BOX,) * 2),
-        ),
-        val_cfg=dict(),
-        val_evaluator=[Weights()],
-    )
-    return val | options
+def with_val(*hooks):
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    data = dict(batch_size=2, num_workers=0, sampler=sampler, dataset=Slices((BOX,) * 2))
+    val = dict(val_dataloader=data, val_cfg=dict(), val_evaluator=[Constant()])
+    return val | dict(custom_hooks=list(hooks))
+
+
+def with_hooks(*hooks):
+    return dict(custom_hooks=[dict(hook) for hook in hooks])
 
 
 def clones(model):
-    return {name: p.detach().clone() for name, p in model.named_parameters()}
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def moved(before, model):
+    return {name for name, value in model.state_dict().items() if not value.equal(before[name])}
+
+
+def watch(model, note):
+    """Calls ``note(mode)`` before each pass of the model."""
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: note(kwargs['mode']), with_kwargs=True
+    )
 
 
 def test_ema_weights_are_those_evaluated(tmp_path):
-    model, after_step, evaluated = lsnet(), [], []
-    start = None
-
-    def watch(module, args, kwargs):
-        if kwargs['mode'] == 'predict':
-            evaluated.append(clones(module))
-        elif kwargs['mode'] == 'loss_localizer':
-            after_step.append(clones(module))
-
-    model.register_forward_pre_hook(watch, with_kwargs=True)
-    ema = dict(type='EMAHook', momentum=0.5)
-    runner, _ = run(tmp_path, model, runner=with_val(custom_hooks=[ema]))
-    start, first = after_step
-    last = clones(runner.model)
-    for name in last:
-        # The hook starts from the first update's weights, then mixes in half of each new one.
-        expected = 0.5 * first[name] + 0.5 * last[name]
-        torch.testing.assert_close(evaluated[0][name], expected, rtol=1e-5, atol=1e-7)
-    assert any(not torch.equal(evaluated[0][name], last[name]) for name in last)
-    assert any(not torch.equal(start[name], first[name]) for name in last)
+    model, seen = lsnet(), {}
+    watch(model, lambda mode: seen.setdefault(mode, []).append(clones(model)))
+    runner, _ = run(tmp_path, model, runner=with_val(dict(type='EMAHook', momentum=0.5)))
+    (start, first), (evaluated,), last = seen['loss_localizer'], seen['predict'], runner.model
+    # The hook starts from the first update's weights, then mixes in half of each new one.
+    for name, weight in last.named_parameters():
+        expected = 0.5 * first[name] + 0.5 * weight
+        torch.testing.assert_close(evaluated[name], expected, rtol=1e-5, atol=1e-7)
+    assert moved(evaluated, last)
+    assert any(not start[name].equal(first[name]) for name in start)
 
 
 def test_early_stopping(tmp_path):
-    stop = dict(type='EarlyStoppingHook', monitor='weights/score', patience=2, rule='greater')
-    runner, _ = run(tmp_path, lsnet(), max_epochs=9, runner=with_val(custom_hooks=[stop]))
+    stop = dict(type='EarlyStoppingHook', monitor='constant/score', patience=2, rule='greater')
+    runner, _ = run(tmp_path, lsnet(), max_epochs=9, runner=with_val(stop))
     assert runner.epoch == 3
 
 
@@ -91,112 +87,73 @@ def test_warm_up_and_decay_act_on_both_phases(tmp_path):
 
     class Watch(Hook):
         def before_run(self, runner):
-            model.register_forward_pre_hook(
-                lambda module, args, kwargs: rates.append(
-                    (kwargs['mode'], runner.optim_wrapper.get_lr()['lr'][0])
-                ),
-                with_kwargs=True,
-            )
+            watch(model, lambda mode: rates.append((mode, runner.optim_wrapper.get_lr()['lr'][0])))
 
     schedule = [
         dict(type='LinearLR', start_factor=0.25, by_epoch=False, begin=0, end=3),
         dict(type='MultiStepLR', milestones=[2], gamma=0.1, by_epoch=True),
     ]
-    run(
-        tmp_path,
-        model,
-        max_epochs=3,
-        wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
-        runner=dict(param_scheduler=schedule, custom_hooks=[Watch()]),
-    )
-    per_step = [rate for _, rate in rates[::2]]
-    assert [mode for mode, _ in rates] == ['loss_localizer', 'loss_segmentor'] * 6
-    assert per_step == [rate for _, rate in rates[1::2]]
-    assert per_step == pytest.approx([0.25, 0.625, 1, 1, 0.1, 0.1])
+    sgd = dict(optimizer=dict(type='SGD', lr=1.0))
+    options = dict(param_scheduler=schedule, custom_hooks=[Watch()])
+    run(tmp_path, model, max_epochs=3, wrapper=sgd, runner=options)
+    steps = [0.25, 0.625, 1, 1, 0.1, 0.1]
+    assert [mode for mode, _ in rates] == [*BOTH] * 6
+    for phase in range(2):
+        assert [rate for _, rate in rates[phase::2]] == pytest.approx(steps)
 
 
-@pytest.fixture
-def autocast_wrapper():
-    """Mixed precision as ``AmpOptimWrapper`` does it, which asks for a GPU, on the CPU."""
+@OPTIM_WRAPPERS.register_module(force=True)
+class CPUAutocast(OptimWrapper):
+    """Mixed precision as ``AmpOptimWrapper`` has it, which asks for a GPU."""
 
-    class CPUAutocast(OptimWrapper):
-        def optim_context(self, model):
-            outer = super().optim_context(model)
-
-            class Both:
-                def __enter__(both):
-                    outer.__enter__()
-                    both.cast = torch.autocast('cpu', torch.bfloat16)
-                    both.cast.__enter__()
-
-                def __exit__(both, *error):
-                    both.cast.__exit__(*error)
-                    outer.__exit__(*error)
-
-            return Both()
-
-    OPTIM_WRAPPERS.register_module(name='CPUAutocast', force=True, module=CPUAutocast)
-    yield 'CPUAutocast'
-    OPTIM_WRAPPERS.module_dict.pop('CPUAutocast')
+    @contextmanager
+    def optim_context(self, model):
+        with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
+            yield
 
 
-def dtypes_seen(model):
-    """Of what convolutions give, and of the losses, in each phase."""
-    seen = {}
-
-    def of_convolution(module, args, output):
-        seen.setdefault('convolution', set()).add(output.dtype)
-
-    def of_loss(module, args, kwargs, output):
-        kinds = {v.dtype for v in output.values()}
-        seen.setdefault(kwargs['mode'], set()).update(kinds)
-
-    for net in (model.localizer, model.segmentor):
-        net.backbone.conv1.register_forward_hook(of_convolution)
-    model.register_forward_hook(of_loss, with_kwargs=True)
-    return seen
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason='mmengine has AMP on a GPU only')
 
 
-def test_mixed_precision_reaches_both_phases(tmp_path, autocast_wrapper):
+@pytest.mark.parametrize(
+    'wrapper, dtype',
+    [
+        ('CPUAutocast', 'bfloat16'),
+        pytest.param('AmpOptimWrapper', 'float16', marks=GPU),
+        pytest.param('AmpOptimWrapper', 'bfloat16', marks=GPU),
+    ],
+)
+def test_mixed_precision_reaches_both_phases(tmp_path, wrapper, dtype):
     """Convolutions in half precision, losses in single; and it trains."""
-    model = lsnet()
-    before, seen = clones(model), dtypes_seen(model)
-    run(tmp_path, model, wrapper=dict(type=autocast_wrapper))
-    assert seen == dict(
-        convolution={torch.bfloat16},
-        loss_localizer={torch.float32},
-        loss_segmentor={torch.float32},
+    model, seen = lsnet(), {}
+    model.init_weights = lambda: None
+    before = clones(model)
+    for net in (model.localizer, model.segmentor):
+        net.backbone.conv1.register_forward_hook(
+            lambda module, args, output: seen.setdefault('conv', set()).add(output.dtype)
+        )
+    model.register_forward_hook(
+        lambda module, args, kwargs, losses: seen.setdefault(kwargs['mode'], set()).update(
+            value.dtype for value in losses.values()
+        ),
+        with_kwargs=True,
     )
-    assert all(torch.isfinite(p).all() for p in model.parameters())
-    assert any(not torch.equal(before[k], v) for k, v in model.named_parameters())
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='mmengine has AMP on a GPU only')
-@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
-def test_amp(tmp_path, dtype):
-    model = lsnet()
-    seen = dtypes_seen(model)
-    run(tmp_path, model, wrapper=dict(type='AmpOptimWrapper', dtype=dtype))
-    assert seen['convolution'] == {getattr(torch, dtype)}
-    assert seen['loss_segmentor'] == {torch.float32}
-    assert all(torch.isfinite(p).all() for p in model.parameters())
+    amp = dict(dtype=dtype) if wrapper == 'AmpOptimWrapper' else {}
+    run(tmp_path, model, wrapper=dict(type=wrapper) | amp)
+    assert seen == {'conv': {getattr(torch, dtype)}} | dict.fromkeys(BOTH, {torch.float32})
+    assert all(torch.isfinite(p).all() for p in model.parameters()) and moved(before, model)
 
 
 def test_tensorboard(tmp_path):
     events = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    run(
-        tmp_path,
-        lsnet(),
-        runner=dict(
-            visualizer=dict(
-                type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')], name='board'
-            ),
-            default_hooks=dict(checkpoint=None, logger=dict(type='LoggerHook', interval=1)),
-        ),
+    backends = [dict(type='TensorboardVisBackend')]
+    options = dict(
+        visualizer=dict(type='Visualizer', vis_backends=backends, name='board'),
+        default_hooks=dict(checkpoint=None, logger=dict(type='LoggerHook', interval=1)),
     )
-    files = list(tmp_path.rglob('events.out.tfevents*'))
-    assert len(files) == 1
-    board = events.EventAccumulator(str(files[0]))
+    run(tmp_path, lsnet(), runner=options)
+    (file,) = tmp_path.rglob('events.out.tfevents*')
+    board = events.EventAccumulator(str(file))
     board.Reload()
     tags = set(board.Tags()['scalars'])
     assert {'loss', 'localizer.loss_cls', 'localizer.loss_bbox', 'lr'} <= tags
@@ -209,9 +166,7 @@ def test_compile_is_honoured(tmp_path):
     model, other = twins()
     run(tmp_path / 'a', model, wrapper=SGD)
     compiled, phase = set(), []
-    other.register_forward_pre_hook(
-        lambda module, args, kwargs: phase.append(kwargs['mode']), with_kwargs=True
-    )
+    watch(other, phase.append)
     names = {id(p): name for name, p in other.named_parameters()}
 
     def recorder(graph, inputs):
@@ -224,8 +179,7 @@ def test_compile_is_honoured(tmp_path):
 
     torch._dynamo.register_backend(recorder, name='recorder')
     run(tmp_path / 'b', other, wrapper=SGD, runner=dict(cfg=dict(compile=dict(backend='recorder'))))
-    first = {part for mode, part in compiled if mode == 'loss_localizer'}
-    second = {part for mode, part in compiled if mode == 'loss_segmentor'}
+    first, second = ({part for mode, part in compiled if mode == phase} for phase in BOTH)
     for part in ('backbone.layer4', 'head.distances', 'head.keypoints'):
         assert f'localizer.{part}' in first & second
     assert {'segmentor.backbone.layer4', 'segmentor.decode_head.conv_seg'} <= second
@@ -238,19 +192,22 @@ def test_compiling_what_has_no_nets_is_refused():
         compile_nets(torch.nn.Linear(1, 1))
 
 
-def test_channels_last(tmp_path):
-    model, other = twins()
-    seen = []
-    other.segmentor.backbone.layer1.register_forward_hook(
-        lambda module, args, output: seen.append(
-            output.is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize('weights', [True, False])
+def test_channels_last(tmp_path, weights):
+    """Maps at least, and the same training up to rounding."""
+    (model, other), seen = twins(), []
+    for net in (other.segmentor, other.localizer):
+        net.backbone.layer1.register_forward_hook(
+            lambda module, args, output: seen.append(
+                output.is_contiguous(memory_format=torch.channels_last)
+            )
         )
-    )
     run(tmp_path / 'a', model, wrapper=SGD)
-    hooks = [dict(type='ChannelsLastHook')]
-    run(tmp_path / 'b', other, wrapper=SGD, runner=dict(custom_hooks=hooks))
+    hook = dict(type='ChannelsLastHook', weights=weights)
+    run(tmp_path / 'b', other, wrapper=SGD, runner=with_hooks(hook))
     assert seen and all(seen)
-    assert difference(model, other) < 1e-3  # rounding, no more
+    assert all(p.is_contiguous() for p in other.parameters()) != weights
+    assert difference(model, other) < 1e-3
 
 
 @pytest.mark.parametrize('devices, applies', [(None, True), (('cpu',), True), (('cuda',), False)])
@@ -260,30 +217,6 @@ def test_channels_last_on_named_devices(devices, applies):
     runner = SimpleNamespace(model=model, optim_wrapper=Config(dict(optimizer=dict(fused=True))))
     hook.before_run(runner)  # that of a test, which leaves the optimizer's config alone
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == applies
-
-
-def test_maps_alone_in_channels_last_order(tmp_path):
-    model, other = twins()
-    seen = []
-    for net in (other.segmentor, other.localizer):
-        net.backbone.layer1.register_forward_hook(
-            lambda module, args, output: seen.append(
-                output.is_contiguous(memory_format=torch.channels_last)
-            )
-        )
-    run(tmp_path / 'a', model, wrapper=SGD)
-    hooks = [dict(type='ChannelsLastHook', weights=False)]
-    run(tmp_path / 'b', other, wrapper=SGD, runner=dict(custom_hooks=hooks))
-    assert seen and all(seen)
-    assert all(p.is_contiguous() for p in other.parameters())
-    assert difference(model, other) < 1e-3
-
-
-def test_fused_adam_beside_channels_last_weights_is_refused(tmp_path):
-    adam = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3, fused=True))
-    hooks = [dict(type='ChannelsLastHook')]
-    with pytest.raises(ValueError, match='fused=True on a CPU wants weights=False'):
-        run(tmp_path, lsnet(), wrapper=adam, runner=dict(custom_hooks=hooks))
 
 
 def test_the_paper_schedule_steps_adam_in_one_pass():
@@ -305,115 +238,95 @@ def test_the_paper_schedule_steps_adam_in_one_pass():
 
 
 @pytest.mark.parametrize(
-    'net, phase',
+    'frozen, phases, moves, statistics',
     [
-        ('localizer', 'loss_segmentor'),
-        ('segmentor', 'loss_localizer'),
-        ('segmentor', 'loss_segmentor'),  # trains L-Net through its boxes
+        ('localizer', BOTH[1:], 'segmentor', True),
+        ('segmentor', BOTH[:1], 'localizer', True),
+        # It trains L-Net through its boxes, which are proposed with the statistics of phase 1.
+        ('segmentor', BOTH[1:], 'localizer.head.distances', False),
+        ('localizer.backbone', BOTH, 'localizer.neck', True),
     ],
 )
-def test_a_frozen_net_stays(tmp_path, net, phase):
+def test_a_frozen_part_stays(tmp_path, frozen, phases, moves, statistics):
     """Its running statistics, too."""
     model = lsnet(head=dict(norm_cfg=BN), seg=segmentor(norm_cfg=BN))
     model.init_weights = lambda: None
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    hooks = [dict(type='FreezeHook', modules=(net,))]
-    run(tmp_path, model, phases=(phase,), runner=dict(custom_hooks=hooks))
-    moved = {k for k, v in model.state_dict().items() if not torch.equal(before[k], v)}
-    assert moved and not any(k.startswith(net) for k in moved)
-    # L-Net's statistics are those of phase 1: in phase 2 it proposes as in inference.
-    kept = (net, phase) == ('segmentor', 'loss_segmentor')
-    assert any('running_mean' in k for k in moved) != kept
+    before = clones(model)
+    hook = dict(type='FreezeHook', modules=(frozen,))
+    run(tmp_path, model, phases=phases, runner=with_hooks(hook))
+    names = moved(before, model)
+    assert not any(name.startswith(frozen) for name in names)
+    assert any(name.startswith(moves) for name in names)
+    assert any('running_mean' in name for name in names) == statistics
 
 
-def test_a_frozen_part_stays_and_the_rest_of_its_net_moves(tmp_path):
-    model = lsnet(head=dict(norm_cfg=BN))
-    model.init_weights = lambda: None
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    hooks = [dict(type='FreezeHook', modules=('localizer.backbone',))]
-    run(tmp_path, model, runner=dict(custom_hooks=hooks))
-    moved = {k for k, v in model.state_dict().items() if not torch.equal(before[k], v)}
-    assert not any(k.startswith('localizer.backbone') for k in moved)
-    assert any(k.startswith('localizer.neck') for k in moved)
-
-
-def test_a_phase_without_anything_to_train_is_refused(tmp_path):
-    hooks = [dict(type='FreezeHook', modules=('localizer',))]
-    with pytest.raises(ValueError, match="'loss_localizer' reaches no trainable parameter.*phases"):
-        run(tmp_path, lsnet(), runner=dict(custom_hooks=hooks))
+@pytest.mark.parametrize(
+    'hook, message',
+    [
+        (dict(type='FreezeHook', modules=('localizer',)), "'loss_localizer' reaches no .*phases"),
+        (dict(type='FreezeHook', modules=('localiser',)), 'localiser.*The model has: .*localizer'),
+        (dict(type='ChannelsLastHook'), 'fused=True on a CPU wants weights=False'),
+    ],
+)
+def test_hooks_that_do_not_fit_are_refused(tmp_path, hook, message):
+    adam = dict(optimizer=dict(type='Adam', lr=1e-3, fused=True))
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, lsnet(), wrapper=adam, runner=with_hooks(hook))
 
 
 @pytest.mark.parametrize('count', [1, 2])
 def test_batches_that_reach_nothing_are_counted_and_passed_over(tmp_path, count):
     """The segmentor is frozen, and a batch without an object has no box to go through."""
-    model, boxes = lsnet(), (BOX, BOX, None, None)
+    model = lsnet()
     model.init_weights = lambda: None
     before = clones(model)
-    runner, modes = run(
+    _, modes = run(
         tmp_path,
         model,
-        boxes,
+        (BOX, BOX, None, None),
         wrapper=dict(accumulative_counts=count),
-        phases=('loss_segmentor',),
-        runner=dict(custom_hooks=[dict(type='FreezeHook', modules=('segmentor',))]),
+        phases=BOTH[1:],
+        runner=with_hooks(dict(type='FreezeHook', modules=('segmentor',))),
     )
     assert modes == ['loss_segmentor'] * 2
-    moved = {k for k, p in model.named_parameters() if not torch.equal(before[k], p)}
-    assert 'localizer.head.distances.2.weight' in moved
+    assert 'localizer.head.distances.2.weight' in moved(before, model)
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_freezing_what_is_not_there_is_refused(tmp_path):
-    hooks = [dict(type='FreezeHook', modules=('localiser',))]
-    with pytest.raises(ValueError, match='localiser.*The model has: .*localizer'):
-        run(tmp_path, lsnet(), runner=dict(custom_hooks=hooks))
-
-
-def test_weights_of_one_net(tmp_path):
+@pytest.mark.parametrize('net', ['localizer', 'segmentor'])
+def test_weights_of_one_net(tmp_path, net):
     """From a whole checkpoint by prefix, and from a one-stage model as it is."""
-    source = lsnet()
-    torch.save(dict(state_dict=source.state_dict()), tmp_path / 'two.pth')
-    torch.save(dict(state_dict=source.segmentor.state_dict()), tmp_path / 'one.pth')
-    first = dict(type='Pretrained', checkpoint=str(tmp_path / 'two.pth'), prefix='localizer.')
-    second = dict(type='Pretrained', checkpoint=str(tmp_path / 'one.pth'))
-    for net, build, init in (
-        ('localizer', dict(localizer=localizer() | dict(init_cfg=first)), first),
-        ('segmentor', dict(seg=segmentor() | dict(init_cfg=second)), second),
-    ):
-        torch.manual_seed(1)
-        model = lsnet(**build)
-        model.init_weights()
-        for name, weight in model.state_dict().items():
-            if weight.is_floating_point() and weight.ndim == 4:
-                same = torch.equal(weight, source.state_dict()[name])
-                assert same == name.startswith(net), (name, init)
+    source, whole = lsnet(), net == 'localizer'
+    state = (source if whole else source.segmentor).state_dict()
+    torch.save(dict(state_dict=state), tmp_path / 'net.pth')
+    init = dict(type='Pretrained', checkpoint=str(tmp_path / 'net.pth'))
+    if whole:
+        parts = dict(localizer=localizer() | dict(init_cfg=init | dict(prefix='localizer.')))
+    else:
+        parts = dict(seg=segmentor() | dict(init_cfg=init))
+    torch.manual_seed(1)
+    model = lsnet(**parts)
+    model.init_weights()
+    for name, weight in model.state_dict().items():
+        if weight.is_floating_point() and weight.ndim == 4:
+            assert weight.equal(source.state_dict()[name]) == name.startswith(net), name
 
 
 def test_learning_rates_of_layers(tmp_path):
     rates = {'localizer.backbone.layer1': dict(lr_mult=0.5), 'segmentor': dict(lr_mult=0.1)}
     model = lsnet()
-    wrapper = SGD | dict(paramwise_cfg=dict(custom_keys=rates))
-    runner, _ = run(tmp_path, model, wrapper=wrapper)
+    runner, _ = run(tmp_path, model, wrapper=SGD | dict(paramwise_cfg=dict(custom_keys=rates)))
     names = {id(p): name for name, p in model.named_parameters()}
     for group in runner.optim_wrapper.optimizer.param_groups:
-        for p in group['params']:
-            name = names[id(p)]
+        for name in (names[id(p)] for p in group['params']):
             times = next((v['lr_mult'] for k, v in rates.items() if name.startswith(k)), 1)
             assert group['lr'] == pytest.approx(0.1 * times), name
 
 
 def test_all_of_it_by_iterations(tmp_path):
     """The iteration-based twin shares the code; here with accumulation, clipping and validation."""
-    model = lsnet()
-    runner, modes = run(
-        tmp_path,
-        model,
-        wrapper=dict(accumulative_counts=2, clip_grad=dict(max_norm=1.0)),
-        type='AlternatingIterTrainLoop',
-        max_iters=4,
-        val_interval=2,
-        runner=with_val(),
-    )
-    group = ['loss_localizer'] * 2 + ['loss_segmentor'] * 2
-    assert modes == group + ['predict'] + group + ['predict']
+    wrapper = dict(accumulative_counts=2, clip_grad=dict(max_norm=1.0))
+    loop = dict(type='AlternatingIterTrainLoop', max_iters=4, val_interval=2)
+    runner, modes = run(tmp_path, lsnet(), wrapper=wrapper, runner=with_val(), **loop)
+    assert modes == (['loss_localizer'] * 2 + ['loss_segmentor'] * 2 + ['predict']) * 2
     assert runner.iter == 4

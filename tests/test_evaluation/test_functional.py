@@ -10,40 +10,30 @@ from lsnet_mm.evaluation.functional import (
     counts,
     failure_rates,
     scores,
+    select_slices,
+    slice_title,
 )
 
 
 def row(case, index, tp, fp, fn, **kwargs):
-    return {
-        'case': case,
-        'slice': index,
-        'area': tp + fn,
-        'tp': tp,
-        'fp': fp,
-        'fn': fn,
-        'box_iou': None,
-        'n_boxes': None,
-        **kwargs,
-    }
+    counts = dict(case=case, slice=index, area=tp + fn, tp=tp, fp=fp, fn=fn)
+    return counts | dict(box_iou=None, n_boxes=None) | kwargs
 
 
 @pytest.mark.parametrize(
-    ('pred', 'target', 'expected'),
+    ('pred', 'target', 'label', 'expected'),
     [
-        ([0, 0, 0], [0, 0, 0], (0, 0, 0)),
-        ([1, 1, 0], [1, 0, 1], (1, 1, 1)),
-        ([1, 1, 1], [1, 255, 255], (1, 0, 0)),
-        ([0, 0, 0], [1, 1, 255], (0, 0, 2)),
-        ([2, 1, 0], [2, 2, 1], (0, 1, 1)),
+        ([0, 0, 0], [0, 0, 0], 1, (0, 0, 0)),
+        ([1, 1, 0], [1, 0, 1], 1, (1, 1, 1)),
+        ([1, 1, 1], [1, 255, 255], 1, (1, 0, 0)),
+        ([0, 0, 0], [1, 1, 255], 1, (0, 0, 2)),
+        ([2, 1, 0], [2, 2, 1], 1, (0, 1, 1)),
+        ([2, 1, 0], [2, 2, 1], 2, (1, 0, 1)),
     ],
 )
-def test_counts(pred, target, expected):
-    assert counts(torch.tensor(pred), torch.tensor(target)) == expected
-
-
-def test_counts_of_another_class_and_of_bytes():
-    pred = torch.tensor([2, 1, 0], dtype=torch.uint8)
-    assert counts(pred, torch.tensor([2, 2, 1]), label=2) == (1, 0, 1)
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.long])
+def test_counts(pred, target, label, expected, dtype):
+    assert counts(torch.tensor(pred, dtype=dtype), torch.tensor(target), label) == expected
 
 
 def test_counts_refuse_other_shapes():
@@ -74,13 +64,8 @@ def test_dsc_is_monais():
 
 
 def test_protocols_differ_as_they_should():
-    rows = [
-        row('a', 0, 10, 0, 0),
-        row('a', 1, 0, 0, 10),
-        row('a', 2, 0, 0, 0),
-        row('b', 0, 6, 2, 2),
-    ]
-    out = aggregate(rows)
+    a = [row('a', k, *counts) for k, counts in enumerate(((10, 0, 0), (0, 0, 10), (0, 0, 0)))]
+    out = aggregate([*a, row('b', 0, 6, 2, 2)])
     assert list(out)[:3] == ['case/dsc', 'case/precision', 'case/recall']
     assert out['case/dsc'] == pytest.approx((100 * 20 / 30 + 75) / 2)
     assert out['slice_fg/dsc'] == pytest.approx((100 + 0 + 75) / 3)
@@ -179,14 +164,10 @@ def test_failure_rates():
         row('b', 5, 0, 0, 0, box_iou=None, n_boxes=1),
         row('b', 6, 0, 0, 0, box_iou=None, n_boxes=0),
     ]
-    expected = {
-        'slice_fg/failed': 60,
-        'box/low': 40,
-        'slice_empty/found': 100 / 3,
-        'slice_empty/boxes': 200 / 3,
-    }
-    assert failure_rates(rows) == pytest.approx(expected)
-    assert failure_rates(rows[:5]) == pytest.approx({'slice_fg/failed': 60, 'box/low': 40})
+    full = {'slice_fg/failed': 60, 'box/low': 40}
+    empty = {'slice_empty/found': 100 / 3, 'slice_empty/boxes': 200 / 3}
+    assert failure_rates(rows) == pytest.approx(full | empty)
+    assert failure_rates(rows[:5]) == pytest.approx(full)
     assert failure_rates(rows[7:]) == {'slice_empty/found': 0, 'slice_empty/boxes': 0}
     one_stage = [dict(r, box_iou=None, n_boxes=None) for r in rows]
     assert failure_rates(one_stage).keys() == {'slice_fg/failed', 'slice_empty/found'}
@@ -202,3 +183,29 @@ def test_failure_rates_take_the_classes_of_a_slice_together():
     nothing_there = both(2, (0, 0, 0), (0, 3, 0))
     rates = failure_rates(one_found + one_there + nothing_there)
     assert rates == {'slice_fg/failed': 50, 'slice_empty/found': 100}
+
+
+def test_best_median_worst():
+    rows = [row('a', k, k, 0, 20 - k) for k in range(1, 20)] + [row('a', 99, 0, 0, 0)]
+    groups = {'best': (19, 18, 17), 'median': (11, 10, 9), 'worst': (3, 2, 1)}
+    assert select_slices(rows, 9) == [(g, 'a', k) for g, numbers in groups.items() for k in numbers]
+
+
+@pytest.mark.parametrize('number', range(8))
+def test_few_slices_are_all_chosen_once(number):
+    chosen = select_slices([row('a', k, k + 1, 0, 9) for k in range(number)], 6)
+    assert len({s for *_, s in chosen}) == len(chosen) == min(number, 6)
+
+
+def test_too_small_a_panel():
+    with pytest.raises(ValueError, match='at least 3 slices, got 2'):
+        select_slices([], 2)
+
+
+@pytest.mark.parametrize(
+    ('fn', 'box', 'end'),
+    [(1, {}, 'DSC 85.7'), (1, dict(n_boxes=1, box_iou=0.25), 'DSC 85.7  box IoU 25.0')]
+    + [(4, dict(n_boxes=0, box_iou=0.0), 'DSC 0.0  no box')],
+)
+def test_titles(fn, box, end):
+    assert slice_title([row('a', 1, 4 - fn, 0, fn, **box)], 'a', 1) == f'a  slice 1\n{end}'

@@ -1,10 +1,12 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from lsnet_mm.evaluation.results import (
     SCHEMA,
+    read_curve,
     read_run,
     write_curve,
     write_result,
@@ -12,27 +14,10 @@ from lsnet_mm.evaluation.results import (
 )
 from lsnet_mm.utils.files import write_atomic
 
+COUNTS = ('case', 'slice', 'area', 'tp', 'fp', 'fn', 'box_iou', 'n_boxes')
 ROWS = [
-    {
-        'case': '0001',
-        'slice': 3,
-        'area': 4,
-        'tp': 3,
-        'fp': 0,
-        'fn': 1,
-        'box_iou': 0.5,
-        'n_boxes': 1,
-    },
-    {
-        'case': '0001',
-        'slice': 4,
-        'area': 0,
-        'tp': 0,
-        'fp': 2,
-        'fn': 0,
-        'box_iou': None,
-        'n_boxes': 0,
-    },
+    dict(zip(COUNTS, values, strict=True))
+    for values in (('0001', 3, 4, 3, 0, 1, 0.5, 1), ('0001', 4, 0, 0, 2, 0, None, 0))
 ]
 
 
@@ -83,3 +68,47 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomic(path, b'new one')
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def log(work_dir, start, *lines):
+    folder = work_dir / start / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def train(epoch, step, **losses):
+    return {'lr': 0.1, 'time': 1.0, 'epoch': epoch, 'iter': step, 'step': step, **losses}
+
+
+def test_epochs_are_averaged_and_a_resume_replaces_what_it_repeats(tmp_path):
+    assert read_curve(tmp_path) == {'train': [], 'val': []}
+    log(
+        tmp_path,
+        '20250101_000000',
+        train(1, 1, loss=4.0),
+        train(1, 2, loss=2.0),
+        {'case/dsc': 10.0, 'data_time': 1.0, 'time': 1.0, 'step': 1},
+        train(2, 3, loss=9.0),
+        train(3, 4, loss=9.0),
+    )
+    log(
+        tmp_path,
+        '20250102_000000',
+        train(2, 3, **{'loss': 1.0, 'segmentor.loss_dice': 0.5, 'decode.acc_seg': 3.0}),
+        {'case/dsc': 20.0, 'step': 2},
+    )
+    assert read_curve(tmp_path) == {
+        'train': [{'epoch': 1, 'loss': 3.0}, {'epoch': 2, 'loss': 1.0, 'segmentor.loss_dice': 0.5}],
+        'val': [{'step': 1, 'case/dsc': 10.0}, {'step': 2, 'case/dsc': 20.0}],
+    }
+
+
+def test_iterations(tmp_path):
+    lines = [{'loss': 1.0, 'iter': 50}, {'loss': 0.5, 'iter': 100}]
+    log(tmp_path, 'a', *(line | {'step': line['iter']} for line in lines))
+    assert read_curve(tmp_path)['train'] == lines
+
+
+def test_a_loss_that_is_not_a_number_shows(tmp_path):
+    log(tmp_path, 'a', train(1, 1, loss=1.0), train(1, 2, loss=float('nan')))
+    assert math.isnan(read_curve(tmp_path)['train'][0]['loss'])

@@ -54,16 +54,8 @@ def test_one_stage():
     assert metrics['case/dsc'] == 50
     assert metrics['slice_all/dsc'] == pytest.approx(200 / 3)
     assert [(r['case'], r['slice']) for r in metric.rows] == [('a', 5), ('a', 7), ('b', 3)]
-    assert metric.rows[1] == {
-        'case': 'a',
-        'slice': 7,
-        'area': 16,
-        'tp': 0,
-        'fp': 0,
-        'fn': 16,
-        'box_iou': None,
-        'n_boxes': None,
-    }
+    counts = dict(case='a', slice=7, area=16, tp=0, fp=0, fn=16)
+    assert metric.rows[1] == counts | dict(box_iou=None, n_boxes=None)
 
 
 def test_two_stage():
@@ -74,22 +66,13 @@ def test_two_stage():
         sample('a', 2, mask(), mask(0, 0, 2, 2), [[0, 0, 2, 2]], mask()),
     ]
     metrics, metric = evaluate(samples)
-    assert set(metrics) == ONE_STAGE_KEYS | {f'oracle/{k}' for k in ONE_STAGE_KEYS} | {
-        'box/miou',
-        'box/miss',
-        'box/miou_center',
-        'box/miou_size',
-        'box/center',
-        'box/size',
-        'box/low',
-        'slice_fg/failed',
-        'slice_empty/found',
-        'slice_empty/boxes',
-    }
+    oracle = {f'oracle/{key}' for key in ONE_STAGE_KEYS}
+    boxes = {f'box/{k}' for k in ('miou', 'miss', 'miou_center', 'miou_size', 'center', 'size')}
+    rates = {'box/low', 'slice_fg/failed', 'slice_empty/found', 'slice_empty/boxes'}
+    assert set(metrics) == ONE_STAGE_KEYS | oracle | boxes | rates
     assert (metrics['box/low'], metrics['slice_fg/failed']) == (50, 50)
     assert (metrics['slice_empty/found'], metrics['slice_empty/boxes']) == (100, 100)
-    assert metrics['box/miou'] == 50
-    assert metrics['box/miss'] == 50
+    assert metrics['box/miou'] == metrics['box/miss'] == 50
     assert metrics['oracle/case/dsc'] == 100
     assert [r['box_iou'] for r in metric.rows] == [1.0, 0.0, None]
     assert [r['n_boxes'] for r in metric.rows] == [1, 0, 1]
@@ -151,26 +134,24 @@ def test_surface_is_monais():
     assert 'pooled/dsc' not in metrics
 
 
+GT = mask(2, 2, 6, 6)
+
+
 @pytest.mark.parametrize(
-    ('numbers', 'spacing', 'message'),
-    [((0, 2), SPACING, 'contiguous slices'), ((0, 1), None, 'voxel spacing')],
+    ('samples', 'message'),
+    [
+        ([sample('a', 0, GT, GT), sample('a', 2, GT, GT)], 'contiguous slices'),
+        ([sample('a', 0, GT, GT, spacing=None)], 'voxel spacing'),
+        (
+            [sample('a', 0, GT, GT), sample('a', 1, GT, GT, [])],
+            'pred_instances must be in all samples or in none',
+        ),
+        ([sample(None, 0, GT, GT)], r"lacks \['case'\]"),
+    ],
 )
-def test_surface_needs_volumes(numbers, spacing, message):
-    gt = mask(2, 2, 6, 6)
+def test_samples_that_do_not_fit(samples, message):
     with pytest.raises(ValueError, match=message):
-        evaluate([sample('a', k, gt, gt, spacing=spacing) for k in numbers], surface=True)
-
-
-def test_boxes_in_some_samples_only():
-    gt = mask(2, 2, 6, 6)
-    with pytest.raises(ValueError, match='pred_instances must be in all samples or in none'):
-        evaluate([sample('a', 0, gt, gt), sample('a', 1, gt, gt, [])])
-
-
-def test_samples_without_a_name():
-    nameless = sample(None, 0, mask(), mask())
-    with pytest.raises(ValueError, match=r"lacks \['case'\]"):
-        evaluate([nameless])
+        evaluate(samples, surface=True)
 
 
 def test_unknown_protocol_is_refused_at_once():

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, ttest_1samp
@@ -82,21 +80,13 @@ def test_mean_is_the_difference_of_the_scores(protocol):
     assert found.low < found.mean < found.high
 
 
-def test_interval_of_single_slices_is_scipys():
-    rng = np.random.default_rng(0)
-    a, b = (random_runs(rng, 12, [1] * 12) for _ in 'ab')
-    difference = np.array([x['tp'] - y['tp'] for x, y in zip(a[0], b[0], strict=True)]) / 10
-    expected = bootstrap((difference,), np.mean, n_resamples=10_000, rng=1).confidence_interval
-    for protocol in ('slice_fg', 'case'):
-        found = paired_difference(a, b, protocol)
-        assert found.mean == pytest.approx(difference.mean())
-        assert (found.low, found.high) == pytest.approx(expected, abs=0.25)
-
-
-def test_interval_over_patients_is_scipys():
+@pytest.mark.parametrize(
+    ('sizes', 'protocol'),
+    [([1] * 12, 'slice_fg'), ([1] * 12, 'case'), ([2 + i % 8 for i in range(12)], 'slice_fg')],
+)
+def test_interval_is_scipys(sizes, protocol):
     """Patients of different sizes: a ratio of sums, whose two parts scipy resamples as pairs."""
     rng = np.random.default_rng(0)
-    sizes = [2 + i % 8 for i in range(12)]
     a, b = (random_runs(rng, 12, sizes) for _ in 'ab')
     each = per_patient(a, b)
     sums = [each[f'p{i:02}'] * size for i, size in enumerate(sizes)]
@@ -105,7 +95,8 @@ def test_interval_over_patients_is_scipys():
         return np.sum(s, axis=axis) / np.sum(n, axis=axis)
 
     expected = bootstrap((sums, sizes), ratio, paired=True, n_resamples=10_000, rng=0)
-    found = paired_difference(a, b)
+    found = paired_difference(a, b, protocol)
+    assert found.mean == pytest.approx(ratio(sums, sizes))
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval))
 
 
@@ -133,12 +124,10 @@ def test_slices_of_a_patient_stay_together():
     assert (often.low, often.high) == pytest.approx((once.low, once.high), abs=0.02)
 
 
-def test_it_repeats_and_is_fast():
+def test_it_repeats():
     rng = np.random.default_rng(0)
     a, b = (random_runs(rng, 12, [8] * 12, seeds=3) for _ in 'ab')
-    start = time.process_time()
     first = paired_difference(a, b)
-    assert time.process_time() - start < 1
     assert paired_difference(a, b) == first
     assert paired_difference(a, b, seed=1) != first
     mirrored = paired_difference(b, a)
@@ -161,16 +150,17 @@ def test_one_patient_has_no_interval():
 
 
 @pytest.mark.parametrize(
-    ('low', 'high', 'significant'),
-    [(0.2, 2.5, True), (-2, -1, True), (-1, 1, False), (0, 1, False)],
+    ('low', 'high', 'significant', 'text'),
+    [
+        (0.2, 2.46, True, '+1.3 [+0.2, +2.5]'),
+        (-2, -1, True, '+1.3 [-2.0, -1.0]'),
+        (-1, 1, False, '+1.3 [-1.0, +1.0]'),
+        (0, 1, False, '+1.3 [+0.0, +1.0]'),
+    ],
 )
-def test_significant(low, high, significant):
-    assert PairedDifference(1.0, low, high, 9, (1, 1), 0.95, 0.5).significant is significant
-
-
-def test_text():
-    assert str(PairedDifference(1.31, 0.2, 2.46, 9, (3, 3), 0.95, 0.02)) == '+1.3 [+0.2, +2.5]'
-    assert str(PairedDifference(-1.31, -3, 2, 9, (3, 3), 0.95, 0.7)) == '-1.3 [-3.0, +2.0]'
+def test_significance_and_text(low, high, significant, text):
+    found = PairedDifference(1.31, low, high, 9, (1, 1), 0.95, 0.5)
+    assert (found.significant, str(found)) == (significant, text)
 
 
 def test_p_by_hand():
@@ -234,18 +224,8 @@ ONE = runs({'p': [50, 50], 'q': [50]})
         (ONE, runs({'p': [50, 50]}), {}, r"a\[0\] and b\[0\] differ in 1 .*\('q', 0, None\)"),
         ([*ONE, *runs({'p': [1]})], ONE, {}, r'a\[0\] and a\[1\] differ in 2 '),
         (ONE, [ONE[0] + ONE[0][:1]], {}, r"b\[0\] has .*\('p', 0, None\) twice"),
-        (
-            ONE,
-            [[{**r, 'class': 1} for r in ONE[0]]],
-            {},
-            r"differ in 6 \(case, slice, class\): \('p', 0, 1\), \('p', 0, None\), .*, \.\.\.",
-        ),
-        (
-            ONE,
-            [[*ONE[0][:2], row('q', 0, 50, 80)]],
-            {},
-            r"a\[0\] and b\[0\] differ in the area of 1 .*\('q', 0, None\)",
-        ),
+        (ONE, [[{**r, 'class': 1} for r in ONE[0]]], {}, r"in 6 .*: \('p', 0, 1\), .*, \.\.\."),
+        (ONE, [[*ONE[0][:2], row('q', 0, 50, 80)]], {}, r"same area.* in 1 .*\('q', 0, None\)"),
         ([[row('p', 0, 0, 0)]], [[row('p', 0, 0, 0)]], {}, 'no slice has foreground'),
     ],
 )

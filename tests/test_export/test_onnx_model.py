@@ -26,7 +26,7 @@ from lsnet_mm.export import onnx_model
 from lsnet_mm.export.command import export
 from lsnet_mm.export.onnx_model import ONNXModel
 from lsnet_mm.models.dense_heads import KPBBRHead
-from lsnet_mm.models.dense_heads.decode import decode
+from lsnet_mm.models.dense_heads.keypoint_coder import decode
 from lsnet_mm.models.segmentors.two_stage import dice as pytorchs_dice
 
 

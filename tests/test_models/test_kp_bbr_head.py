@@ -8,8 +8,7 @@ from mmengine.structures import InstanceData
 from mmseg.structures import SegDataSample
 
 from lsnet_mm.models import KPBBRHead
-from lsnet_mm.models.dense_heads.decode import decode
-from lsnet_mm.models.dense_heads.targets import encode
+from lsnet_mm.models.dense_heads.keypoint_coder import decode, encode
 from lsnet_mm.models.geometry import boxes_to_distances, cell_centers
 
 SIZE, STRIDE = (80, 80), 4
@@ -30,23 +29,23 @@ def perfect(boxes, size=SIZE):
 
 
 @pytest.mark.parametrize(
-    'box', [[100, 80, 180, 140], [3, 5, 40, 30], [250, 250, 320, 320], [150.5, 99.25, 158, 104]]
+    'boxes',
+    [
+        [[100, 80, 180, 140]],
+        [[3, 5, 40, 30]],
+        [[250, 250, 320, 320]],
+        [[150.5, 99.25, 158, 104]],
+        [[20, 20, 80, 60], [180, 30, 260, 90], [90, 220, 200, 300]],  # far from each other
+    ],
 )
 @pytest.mark.parametrize('vote', [False, True])
-def test_encode_decode_gives_the_same_box(box, vote):
-    boxes = torch.tensor([box], dtype=torch.float)
+def test_encode_decode_gives_the_same_boxes(boxes, vote):
+    boxes = torch.tensor(boxes).float()
     found, scores = decode(*perfect(boxes), STRIDE, vote=vote)
-    assert torch.allclose(found, boxes, atol=1e-3)
-    assert scores.tolist() == [1.0]
-
-
-def test_far_objects_give_one_box_each():
-    boxes = torch.tensor([[20, 20, 80, 60], [180, 30, 260, 90], [90, 220, 200, 300]]).float()
-    found, _ = decode(*perfect(boxes), STRIDE)
-    assert len(found) == 3
     order = torch.cdist(boxes, found).argmin(dim=1)
-    assert sorted(order.tolist()) == [0, 1, 2]
+    assert sorted(order.tolist()) == list(range(len(found)))
     assert torch.allclose(found[order], boxes, atol=1e-3)
+    assert scores.tolist() == [1.0] * len(boxes)
 
 
 @pytest.mark.parametrize('distance, count', [(70, 1), (82, 2)])
@@ -95,19 +94,14 @@ def test_components_are_eight_connected():
     assert len(decode(heatmap, torch.ones(4, 6, 6), STRIDE)[0]) == 1
 
 
-def test_nothing_activated_gives_no_box():
-    head = KPBBRHead(8)
-    head.init_weights()
-    (found,) = head.predict((torch.zeros(1, 8, 20, 20),), samples([]))
-    assert found.bboxes.shape == (0, 4) and found.scores.shape == (0,)
-
-
 def test_untrained_head_gives_its_priors():
-    head = KPBBRHead(8, prior_prob=0.05, prior_distance=4.0)
+    head, x = KPBBRHead(8, prior_prob=0.05, prior_distance=4.0).eval(), torch.zeros(1, 8, 20, 20)
     head.init_weights()
-    heatmap, distances = head.eval()((torch.zeros(1, 8, 20, 20),))
+    heatmap, distances = head((x,))
     assert torch.allclose(heatmap.sigmoid(), torch.tensor(0.05), atol=1e-4)
     assert torch.allclose(distances, torch.tensor(16.0), atol=1e-3)
+    (found,) = head.predict((x,), samples([]))  # nothing is activated
+    assert found.bboxes.shape == (0, 4) and found.scores.shape == (0,)
 
 
 def test_image_without_object():
@@ -134,10 +128,10 @@ def test_perfect_prediction_has_no_box_loss():
 def test_positives_inside_the_box_only():
     boxes = torch.tensor([[148, 148, 164, 168]]).float()
     logits = torch.zeros(1, 1, *SIZE)
-    everywhere = KPBBRHead(8).get_targets([InstanceData(bboxes=boxes)], logits)[2]
-    inside = KPBBRHead(8, train_cfg=dict(inside_only=True)).get_targets(
-        [InstanceData(bboxes=boxes)], logits
-    )[2]
+    everywhere, inside = (
+        KPBBRHead(8, train_cfg=cfg).get_targets([InstanceData(bboxes=boxes)], logits)[2]
+        for cfg in (None, dict(inside_only=True))
+    )
     assert inside.sum() == 4 * 5 and inside.sum() < everywhere.sum()
     assert not (inside & ~everywhere).any()
 
@@ -148,21 +142,15 @@ def test_proposals_come_from_the_most_probable_cells():
     x = (torch.randn(3, 8, 20, 20),)
     batch = samples([0, 0, 9, 9], [], [5, 5, 20, 30])
     heatmap, distances = head(x)
-    points = cell_centers((20, 20), STRIDE, distances)
-    seen = set()
+    points, sides = cell_centers((20, 20), STRIDE, distances), distances.flatten(2)
+    low, high = points - sides[:, [0, 2]].mT, points + sides[:, [1, 3]].mT
+    boxes, seen = torch.cat((low, high), dim=2), set()
     for _ in range(40):
         rois = head.propose(x, batch)
         assert rois[:, 0].tolist() == [0, 2]
         for i, roi in ((0, rois[0]), (2, rois[1])):
             best = heatmap[i].flatten().topk(3).indices
-            boxes = torch.cat(
-                (
-                    points[best] - distances[i].flatten(1)[[0, 2]].T[best],
-                    points[best] + distances[i].flatten(1)[[1, 3]].T[best],
-                ),
-                1,
-            )
-            match = (boxes - roi[1:]).abs().amax(1) < 1e-4
+            match = (boxes[i][best] - roi[1:]).abs().amax(1) < 1e-4
             assert match.sum() == 1
             seen.add((i, int(match.nonzero())))
     assert len(seen) == 6  # each of the three, in each image
@@ -173,30 +161,13 @@ def test_rescale_gives_original_pixels():
     heatmap, distances = perfect(torch.tensor([[100, 80, 180, 140]]).float())
     meta = [dict(scale_factor=(0.5, 2.0))]
     logits = (heatmap * 40 - 20)[None, None]
-    (found,) = head.predict_by_feat(logits, distances[None], meta, rescale=True)
+    (found,) = head.predict_by_feat(logits, distances[None], None, meta, rescale=True)
     assert torch.allclose(found.bboxes, torch.tensor([[200, 40, 360, 70]]).float(), atol=1e-2)
 
 
 def test_one_class_only():
     with pytest.raises(ValueError, match='num_classes=3'):
         KPBBRHead(8, num_classes=3)
-
-
-def test_distances_are_computed_where_something_was_found(monkeypatch):
-    torch.manual_seed(0)
-    head = KPBBRHead(8, feat_channels=8, norm_cfg=None).eval()
-    feats = torch.randn(3, 8, 20, 20)
-    heatmaps = torch.full((3, 1, 20, 20), -9.0)
-    heatmaps[1, 0, 5:8, 5:8] = 3
-    seen, forward = [], head.forward_distances
-    monkeypatch.setattr(head, 'forward_distances', lambda x: seen.append(x) or forward(x))
-    found = head.predict_with_heatmaps(heatmaps, (feats,))
-    assert [len(f.bboxes) for f in found] == [0, 1, 0]
-    assert len(seen) == 1 and torch.equal(seen[0], feats[1:2])
-    (whole,) = head.predict_by_feat(heatmaps[1:2], forward(feats[1:2]))
-    assert torch.equal(found[1].bboxes, whole.bboxes)
-    head.predict_with_heatmaps(heatmaps[:1], (feats[:1],))
-    assert len(seen) == 1  # nothing was found: the branch did not run
 
 
 def test_votes_count_by_centerness():
@@ -219,3 +190,9 @@ def test_a_cell_outside_its_box_has_no_vote():
     distances[0, 1, 2] = -2.0
     (box,), _ = decode(heatmap, distances, STRIDE, vote=True)
     assert torch.allclose(box, torch.tensor([-2.0, -2, 14, 14]), atol=0.2)
+
+
+def test_branches_of_a_single_convolution():
+    head = KPBBRHead(8, feat_channels=16, kp_convs=0, bbr_convs=0)
+    heatmap, distances = head((torch.zeros(1, 8, 20, 20),))
+    assert heatmap.shape == (1, 1, 20, 20) and distances.shape == (1, 4, 20, 20)

@@ -6,9 +6,12 @@ import torch
 from helpers import batch, lsnet, segmentor
 from scipy.ndimage import map_coordinates
 
-from lsnet_mm.models.losses import soft_targets
 from lsnet_mm.models.segmentors import lsnet as lsnet_module
-from lsnet_mm.models.segmentors.ground_truth import crop_ground_truth, soft_ground_truth
+from lsnet_mm.models.segmentors.ground_truth import (
+    crop_ground_truth,
+    soft_ground_truth,
+    soft_targets,
+)
 
 BOX = (20, 24, 50, 60)
 OTHER = (40, 30, 80, 70)

@@ -1,13 +1,11 @@
-from .channels_last_hook import ChannelsLastHook
-from .freeze_hook import FreezeHook
 from .result_hook import ResultHook
-from .seed_hook import SeedHook
-from .sync_statistics_hook import SyncStatisticsHook
-from .visualization_hook import TwoStageVisualizationHook
+from .training_hooks import ChannelsLastHook, FreezeHook, SeedHook, SyncStatisticsHook
+from .visualization_hook import MaskWriter, TwoStageVisualizationHook
 
 __all__ = [
     'ChannelsLastHook',
     'FreezeHook',
+    'MaskWriter',
     'ResultHook',
     'SeedHook',
     'SyncStatisticsHook',

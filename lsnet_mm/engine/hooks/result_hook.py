@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -9,12 +7,12 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from rich.console import Console
+from torch import nn
 
-from ...evaluation import TwoStageSegMetric, complexity, results
+from ...evaluation import TwoStageSegMetric, results
+from ...evaluation.complexity import count_gflops, count_params
 from ...evaluation.computation import config_sha256
-from ...evaluation.curve import read_curve
-from ...evaluation.functional import PROTOCOLS
-from ...evaluation.selection import select_slices, slice_title
+from ...evaluation.functional import PROTOCOLS, select_slices, slice_title
 from ...utils.files import write_atomic
 from ...utils.provenance import environment
 from ...version import __version__
@@ -76,12 +74,11 @@ class ResultHook(Hook):
         result = self._describe(runner, metric, metrics or {})
         folder = self._folder(runner, result)
         results.write_slices(folder, metric.rows)
-        results.write_curve(folder, read_curve(runner.work_dir))
+        results.write_curve(folder, results.read_curve(runner.work_dir))
         results.write_result(folder, result)
-        if self.panel:
-            picture = self._draw_panel(runner, metric.rows)
-            if picture is not None:
-                write_atomic(folder / 'panel.png', picture)
+        chosen = select_slices(metric.rows, self.panel) if self.panel else []
+        if chosen:
+            write_atomic(folder / 'panel.png', _draw_panel(runner, metric.rows, chosen))
         console = Console()
         console.print(results.metric_table(result))
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
@@ -89,7 +86,7 @@ class ResultHook(Hook):
     def _describe(self, runner, metric: TwoStageSegMetric, metrics: dict) -> dict:
         dataset, file = runner.test_dataloader.dataset, runner.cfg.filename
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        sha256 = getattr(dataset, 'sha256', None)
+        sha256, localizer = getattr(dataset, 'sha256', None), getattr(model, 'localizer', None)
         return {
             'config': self.name or (file and Path(file).stem),
             'config_sha256': config_sha256(runner.cfg.to_dict()),
@@ -102,9 +99,8 @@ class ResultHook(Hook):
             },
             'protocol': {name: PROTOCOLS[name] for name in metric.protocols},
             'metrics': {key: float(value) for key, value in metrics.items()},
-            'params': complexity.count_params(model),
-            'gflops': _gflops(runner, model, dataset),
-            'localizer': _localizer(runner, model, dataset),
+            **_cost(runner, model, model),
+            'localizer': _cost(runner, model, localizer) if localizer is not None else None,
             'train': {
                 'epochs': self._meta.get('epoch'),
                 'iters': self._meta.get('iter'),
@@ -112,20 +108,6 @@ class ResultHook(Hook):
             },
             'env': environment(next(model.parameters()).device),
         }
-
-    def _draw_panel(self, runner, rows: list[dict]):
-        """Predict the chosen slices again, one at a time: nothing else was kept of them."""
-        chosen = select_slices(rows, self.panel)
-        dataset = runner.test_dataloader.dataset
-        index = _index(dataset)
-        views = []
-        for _, *key in chosen:
-            batch = pseudo_collate([dataset[index[tuple(key)]]])
-            image = batch['inputs'][0]
-            sample = runner.model.test_step(batch)[0]
-            views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample))
-        titles = [slice_title(rows, case, number) for _, case, number in chosen]
-        return draw_panel(views, titles, [group for group, *_ in chosen]) if chosen else None
 
     def _folder(self, runner, result: dict) -> Path:
         if self.out_dir is None:
@@ -144,27 +126,27 @@ def _find_metric(runner) -> TwoStageSegMetric:
     raise ValueError('ResultHook needs a TwoStageSegMetric in test_evaluator, found none')
 
 
-def _localizer(runner, model, dataset) -> dict | None:
-    """The first stage of a two-stage model, by itself."""
-    part = getattr(model, 'localizer', None)
-    if part is None:
-        return None
-    return {
-        'params': complexity.count_params(part),
-        'gflops': _gflops(runner, model, dataset, part),
-    }
-
-
-def _gflops(runner, model, dataset, part=None) -> float | None:
-    inputs = model.data_preprocessor(pseudo_collate([dataset[0]]), False)['inputs']
+def _cost(runner, model: nn.Module, part: nn.Module) -> dict:
+    """Parameters and operations of a part of a model, or of all of it."""
+    first = pseudo_collate([runner.test_dataloader.dataset[0]])
+    inputs = model.data_preprocessor(first, False)['inputs']
     try:
-        return round(complexity.count_gflops(model, inputs, part), 4)
+        gflops = round(count_gflops(model, inputs, part), 4)
     except (NotImplementedError, TypeError) as error:
         # A model without a tensor mode still has scores worth keeping.
         runner.logger.warning(f'gflops not counted: {error}')
-        return None
+        gflops = None
+    return {'params': count_params(part), 'gflops': gflops}
 
 
-def _index(dataset) -> dict[tuple[str, int], int]:
+def _draw_panel(runner, rows: list[dict], chosen: list[tuple[str, str, int]]) -> bytes:
+    """Predict the chosen slices again, one at a time: nothing else was kept of them."""
+    dataset, views = runner.test_dataloader.dataset, []
     infos = (dataset.get_data_info(i) for i in range(len(dataset)))
-    return {(str(info['case']), int(info['slice_index'])): i for i, info in enumerate(infos)}
+    index = {(str(info['case']), int(info['slice_index'])): i for i, info in enumerate(infos)}
+    for _, *key in chosen:
+        batch = pseudo_collate([dataset[index[tuple(key)]]])
+        image, sample = batch['inputs'][0], runner.model.test_step(batch)[0]
+        views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample))
+    titles = [slice_title(rows, case, number) for _, case, number in chosen]
+    return draw_panel(views, titles, [group for group, *_ in chosen])

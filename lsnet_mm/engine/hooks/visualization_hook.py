@@ -1,14 +1,12 @@
-from __future__ import annotations
+from pathlib import Path
 
-import os.path as osp
-from collections.abc import Sequence
-
+import numpy as np
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 
+from ...utils.files import encode_png, write_atomic
 from ...visualization import input_image
-from .mask_writer import slice_name
 
 
 @HOOKS.register_module()
@@ -17,7 +15,7 @@ class TwoStageVisualizationHook(Hook):
 
     The image is the one in the batch, since a slice of a volume has no file of its own. Stock
     ``tools/test.py`` turns it on by ``--show`` or ``--show-dir``; pictures of a test are named
-    ``<case>_<slice>.png``, where MMSegmentation puts its own: ``vis_data/vis_image`` below the
+    by :func:`slice_name`, where MMSegmentation puts its own: ``vis_data/vis_image`` below the
     visualizer's ``save_dir``.
 
     Args:
@@ -46,48 +44,53 @@ class TwoStageVisualizationHook(Hook):
         if self.draw and self.show:
             runner.visualizer._vis_backends = {}  # as mmseg's hook does: shown, not stored
 
-    def after_val_iter(
-        self,
-        runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[BaseDataElement] | None = None,
-    ) -> None:
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Draw the first slice of every ``interval``-th batch."""
         if self.draw and batch_idx % self.interval == 0:
-            self._draw(
-                runner,
-                data_batch['inputs'][0],
-                outputs[0],
-                step=runner.message_hub.get_info('iter', 0),
-            )
+            step = runner.message_hub.get_info('iter', 0)
+            self._draw(runner, data_batch['inputs'][0], outputs[0], step=step)
 
-    def after_test_iter(
-        self,
-        runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[BaseDataElement] | None = None,
-    ) -> None:
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Draw every slice."""
         if not self.draw:
             return
-        folder = self.show_dir or self._default_dir(runner)
+        save_dir = getattr(runner.visualizer, 'save_dir', None) or runner.log_dir
+        folder = Path(self.show_dir or Path(save_dir, 'vis_data', 'vis_image'))
         for inputs, sample in zip(data_batch['inputs'], outputs, strict=True):
-            out_file = None if self.show else osp.join(folder, f'{slice_name(sample)}.png')
+            out_file = None if self.show else str(folder / f'{slice_name(sample)}.png')
             self._draw(runner, inputs, sample, out_file=out_file)
 
     def _draw(self, runner, inputs, sample: BaseDataElement, **kwargs) -> None:
-        runner.visualizer.add_datasample(
-            slice_name(sample),
-            input_image(inputs, sample.ori_shape[:2]),
-            data_sample=sample,
-            show=self.show,
-            wait_time=self.wait_time,
-            **kwargs,
-        )
+        image = input_image(inputs, sample.ori_shape[:2])
+        window = dict(show=self.show, wait_time=self.wait_time)
+        name = slice_name(sample)
+        runner.visualizer.add_datasample(name, image, data_sample=sample, **window, **kwargs)
 
-    @staticmethod
-    def _default_dir(runner) -> str:
-        save_dir = getattr(runner.visualizer, 'save_dir', None) or runner.log_dir
-        return osp.join(save_dir, 'vis_data', 'vis_image')
+
+class MaskWriter(Hook):
+    """Writes each predicted mask of a test as a PNG of class numbers, at the slice's own size.
+
+    Files are named by :func:`slice_name`.
+
+    Args:
+        folder: Where to write; made if it is not there.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        for sample in outputs:
+            mask = sample.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
+            write_atomic(self.folder / f'{slice_name(sample)}.png', encode_png(mask))
+
+
+def slice_name(sample: BaseDataElement) -> str:
+    """What files made of a slice are called, without ending.
+
+    A slice of a volume has no file of its own: ``<case>_<slice>``. Others keep the name of their
+    image, as in MMSegmentation.
+    """
+    if 'case' in sample:
+        return f'{sample.case}_{sample.slice_index:03d}'
+    return Path(sample.img_path).stem

@@ -22,7 +22,7 @@ from torch.utils.benchmark import timer
 
 from ...apis import VolumePredictor, slice_pipeline
 from ...apis.load_model import load_model, to_device
-from ...engine.loops.alternating_loop import PHASES, AlternatingMixin
+from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets

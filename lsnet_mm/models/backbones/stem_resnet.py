@@ -12,14 +12,8 @@ class StemResNet(ResNet):
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Features of an image.
-
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            tuple: The stem at H/2 and the stages of ``out_indices``, at H/4 to H/32.
-        """
+        """The stem of images (N, C, H, W), at H/2, and the stages of ``out_indices``, at H/4 to
+        H/32."""
         stem = self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x)))
         outs = [stem]
         x = self.maxpool(stem)

@@ -9,10 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import cell_centers, distances_to_boxes
-from .branch import conv_branch
-from .decode import decode
-from .mask_branch import MASK_CFG, MaskBranch
-from .targets import contains, encode
+from .keypoint_coder import decode, encode
+from .mask_branch import MASK_CFG, MaskBranch, conv_branch
 
 
 @MODELS.register_module()
@@ -46,6 +44,9 @@ class KPBBRHead(BaseModule):
             image then has one at most.
         init_cfg: As in mmengine.
     """
+
+    #: What is compiled where a config asks for it; proposals and predictions take one by one.
+    COMPILED = ('forward_keypoints', 'forward_distances', 'forward_masks')
 
     def __init__(
         self,
@@ -92,9 +93,6 @@ class KPBBRHead(BaseModule):
         nn.init.constant_(self.keypoints[-1].bias, bias_init_with_prob(self.prior_prob))
         nn.init.constant_(self.distances[-1].bias, math.log(math.expm1(self.prior_distance)))
 
-    #: What is compiled where a config asks for it; proposals and predictions take one by one.
-    COMPILED = ('forward_keypoints', 'forward_distances', 'forward_masks')
-
     def forward_keypoints(self, feat: Tensor) -> Tensor:
         """(N, 1, h, w) logits of the heatmap."""
         return self.keypoints(feat)
@@ -111,20 +109,14 @@ class KPBBRHead(BaseModule):
         return self.mask(feat)
 
     def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """All branches.
-
-        Args:
-            x: ``(F',)``, one map (N, C, h, w).
-
-        Returns:
-            tuple: Heatmap logits (N, 1, h, w), distances (N, 4, h, w) in input pixels and, if the
-            head has a mask, its logits (N, 1, h, w).
-        """
+        """Heatmap logits (N, 1, h, w) of ``(F',)``, one map (N, C, h, w), distances (N, 4, h, w)
+        in input pixels and, if the head has a mask, its logits (N, 1, h, w)."""
         outs = self.forward_keypoints(x[0]), self.forward_distances(x[0])
         return outs if self.mask is None else (*outs, self.forward_masks(x[0]))
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: list) -> dict:
-        """Losses of features, against ``gt_instances.bboxes`` in input pixels; see ``_loss``."""
+        """Losses of features, against ``gt_instances.bboxes`` in input pixels and, with a mask,
+        ``gt_sem_seg`` or ``gt_instances.masks``."""
         return self._loss(self(x), batch_data_samples)
 
     def loss_and_propose(self, x: tuple[Tensor, ...], samples: list) -> tuple[dict, Tensor]:
@@ -133,24 +125,16 @@ class KPBBRHead(BaseModule):
         return self._loss(outs, samples), self.propose_by_feat(*outs[:2], samples, *outs[2:])
 
     def _loss(self, outs: tuple[Tensor, ...], batch_data_samples: list) -> dict:
-        """With a mask also ``loss_mask``, against ``gt_sem_seg`` or ``gt_instances.masks``."""
-        losses = self.loss_by_feat(*outs, [s.gt_instances for s in batch_data_samples])
+        losses = self.loss_by_feat(*outs[:2], [s.gt_instances for s in batch_data_samples])
         if self.mask is not None:
             losses['loss_mask'] = self.mask.loss(outs[2], batch_data_samples)
         return losses
 
-    def loss_by_feat(self, heatmaps: Tensor, distances: Tensor, *args) -> dict:
-        """``L_L`` (Eq. 5): heatmap loss, and the DIoU loss averaged over the positive cells.
-
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            args: Logits of the mask, if the head has one, unused; the objects of each image.
-
-        Returns:
-            dict: ``loss_cls`` and ``loss_bbox``; the latter is 0 without an object.
-        """
-        batch_gt_instances = args[self.mask is not None]
+    def loss_by_feat(
+        self, heatmaps: Tensor, distances: Tensor, batch_gt_instances: list[InstanceData]
+    ) -> dict:
+        """``L_L`` (Eq. 5): ``loss_cls`` of logits (N, 1, h, w), and ``loss_bbox``, the mean over
+        the positive cells of distances (N, 4, h, w); 0 without an object."""
         targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
         decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
@@ -167,57 +151,38 @@ class KPBBRHead(BaseModule):
     def get_targets(
         self, batch_gt_instances: list[InstanceData], heatmaps: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets of a batch.
-
-        Args:
-            batch_gt_instances: The objects of each image.
-            heatmaps: (N, 1, h, w), for its shape and device.
-
-        Returns:
-            tuple: Heatmaps (N, 1, h, w), boxes (N, h * w, 4) and positives (N, h * w).
-        """
-        size, targets, boxes = heatmaps.shape[-2:], [], []
-        for gt in batch_gt_instances:
-            gt_boxes = gt.bboxes.to(heatmaps.device, torch.float32)
-            target, box = encode(gt_boxes, size, self.stride, self.delta, self.beta)
-            targets.append(target)
-            boxes.append(box.flatten(0, 1))
-        targets, boxes = torch.stack(targets).unsqueeze(1), torch.stack(boxes)
+        """Targets for heatmaps of a shape: heatmaps (N, 1, h, w), boxes (N, h * w, 4) and
+        positives (N, h * w)."""
+        size = heatmaps.shape[-2:]
+        objects = (gt.bboxes.to(heatmaps.device, torch.float32) for gt in batch_gt_instances)
+        encoded = [encode(boxes, size, self.stride, self.delta, self.beta) for boxes in objects]
+        targets, boxes = map(torch.stack, zip(*encoded, strict=True))
+        targets, boxes = targets.unsqueeze(1), boxes.flatten(1, 2)
         positive = targets.flatten(1) >= 0.5
         if self.train_cfg['inside_only']:
-            positive &= contains(boxes, cell_centers(size, self.stride, boxes))
+            points = cell_centers(size, self.stride, boxes)
+            inside = (points >= boxes[..., :2]) & (points <= boxes[..., 2:])
+            positive &= inside.all(dim=-1)
         return targets, boxes, positive
 
     def propose(self, x: tuple[Tensor, ...], batch_data_samples: list) -> Tensor:
         """Training RoIs of features; only the BBR branch has a gradient here."""
-        with torch.no_grad():
-            heatmaps = self.forward_keypoints(x[0])
-            masks = None if self.mask is None else self.forward_masks(x[0])
-        return self.propose_by_feat(
-            heatmaps, self.forward_distances(x[0]), batch_data_samples, masks
-        )
+        outs = self(x)
+        return self.propose_by_feat(*outs[:2], batch_data_samples, *outs[2:])
 
     def propose_by_feat(
-        self,
-        heatmaps: Tensor,
-        distances: Tensor,
-        batch_data_samples: list,
-        masks: Tensor | None = None,
+        self, heatmaps: Tensor, distances: Tensor, samples: list, masks: Tensor | None = None
     ) -> Tensor:
         """One RoI for each training image with an object (paper, 2.5).
 
         The cell is one of the most probable at random; the gradient goes through its distances.
 
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            batch_data_samples: Samples with ``gt_instances``.
-            masks: (N, 1, h, w) logits; the RoIs are moved half way to them.
+        Maps are those of :meth:`forward`; masks pull the RoIs half way to them.
 
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
         """
-        with_object = [i for i, s in enumerate(batch_data_samples) if len(s.gt_instances)]
+        with_object = [i for i, sample in enumerate(samples) if len(sample.gt_instances)]
         index = torch.tensor(with_object, dtype=torch.long, device=heatmaps.device)
         scores = heatmaps.detach()[index].flatten(1)
         best = scores.topk(min(self.train_cfg['topk'], scores.size(1)), dim=1).indices
@@ -243,48 +208,38 @@ class KPBBRHead(BaseModule):
         batch_img_metas: list[dict] | None = None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Boxes of features whose KP branch has run; the others run where it found something.
-
-        Args:
-            heatmaps: (N, 1, h, w) logits.
-            x: ``(F',)``.
-            batch_img_metas, rescale: As in :meth:`predict_by_feat`.
-        """
+        """Boxes of ``(F',)`` whose KP branch has run, and gave logits (N, 1, h, w); the others run
+        where it found something."""
         found = heatmaps.float().sigmoid().flatten(1).amax(dim=1) > self.test_cfg['score_thr']
         distances = heatmaps.new_zeros((len(heatmaps), 4, *heatmaps.shape[-2:]), dtype=torch.float)
-        masks = () if self.mask is None else (torch.zeros_like(distances[:, :1]),)
+        masks = None if self.mask is None else torch.zeros_like(distances[:, :1])
         if found.any():
             distances[found] = self.forward_distances(x[0][found])
-            for mask in masks:
-                mask[found] = self.forward_masks(x[0][found]).float()
-        return self.predict_by_feat(heatmaps, distances, *masks, batch_img_metas, rescale)
+            if masks is not None:
+                masks[found] = self.forward_masks(x[0][found]).float()
+        return self.predict_by_feat(heatmaps, distances, masks, batch_img_metas, rescale)
 
-    def predict_by_feat(self, heatmaps: Tensor, distances: Tensor, *args, **kwargs) -> list:
+    def predict_by_feat(
+        self,
+        heatmaps: Tensor,
+        distances: Tensor,
+        masks: Tensor | None = None,
+        batch_img_metas: list[dict] | None = None,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
         """Boxes of an image, one for each activated component of its heatmap; with a mask one.
 
         Args:
-            heatmaps: (N, 1, h, w) logits.
-            distances: (N, 4, h, w).
-            args, kwargs: Logits (N, 1, h, w) of the mask, if the head has one; ``batch_img_metas``,
-                each with ``scale_factor`` (w, h); ``rescale``, to pixels of the original image.
+            heatmaps, distances, masks: As :meth:`forward` gives them.
+            batch_img_metas: Each with ``scale_factor`` (w, h).
+            rescale: To pixels of the original image.
 
         Returns:
             list: For each image ``bboxes`` (n, 4), ``scores`` (n,) and ``labels`` (n,), all zero;
             ``n`` is 0 where nothing is activated.
         """
-        masks = (None,) if self.mask is None else ()  # else they are the first of args
-        return self._boxes(heatmaps, distances, *masks, *args, **kwargs)
-
-    def _boxes(
-        self,
-        heatmaps: Tensor,
-        distances: Tensor,
-        masks: Tensor | None,
-        batch_img_metas: list[dict] | None = None,
-        rescale: bool = False,
-    ) -> list[InstanceData]:
-        of_mask = {key: self.test_cfg[key] for key in MASK_CFG if self.mask is not None}
-        rule = {key: value for key, value in self.test_cfg.items() if key not in of_mask}
+        rule = dict(self.test_cfg)
+        of_mask = {key: rule.pop(key) for key in MASK_CFG if self.mask is not None}
         results = []
         for i, heatmap in enumerate(heatmaps.float().sigmoid()):
             boxes, scores = decode(heatmap[0], distances[i], self.stride, **rule)

@@ -1,15 +1,26 @@
+from itertools import pairwise
+
 import torch
+from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import mask_to_box
-from .branch import conv_branch
 
 IGNORED = 255
 #: What a head's ``test_cfg`` says of its branch.
 MASK_CFG = dict(mask_thr=0.5, veto_thr=0.5)
+
+
+def conv_branch(
+    in_channels: int, width: int, out_channels: int, depth: int, kernel: int, norm_cfg: dict | None
+) -> nn.Sequential:
+    """A branch of a head: ``depth`` 3x3 convolutions and a last one without normalisation."""
+    widths = [in_channels] + [width] * depth
+    convs = [ConvModule(*pair, 3, padding=1, norm_cfg=norm_cfg) for pair in pairwise(widths)]
+    return nn.Sequential(*convs, nn.Conv2d(widths[-1], out_channels, kernel, padding=kernel // 2))
 
 
 class MaskBranch(BaseModule):
@@ -22,55 +33,38 @@ class MaskBranch(BaseModule):
 
     Args:
         in_channels: Channels of ``F'``.
-        feat_channels: Channels of the branch.
+        width: Channels of the branch.
         stride: Input pixels per cell.
         loss_mask: Loss against the share of the object in each cell.
         norm_cfg: Normalisation of the convolution.
-        prior_prob: Probability that an untrained branch gives: it says "nothing".
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        feat_channels: int,
-        stride: int,
-        loss_mask: dict,
-        norm_cfg: dict | None = dict(type='BN'),
-        prior_prob: float = 0.01,
+        self, in_channels: int, width: int, stride: int, loss_mask: dict, norm_cfg: dict | None
     ) -> None:
         super().__init__()
-        self.stride, self.prior_prob = stride, prior_prob
-        self.logits = conv_branch(in_channels, feat_channels, 1, 1, 1, norm_cfg)
+        self.stride = stride
+        self.logits = conv_branch(in_channels, width, 1, 1, 1, norm_cfg)
         self.loss_mask = MODELS.build(loss_mask)
 
     def init_weights(self) -> None:
-        """Starts at an almost empty mask."""
+        """Starts at an almost empty mask: an untrained branch says "nothing"."""
         super().init_weights()
-        nn.init.constant_(self.logits[-1].bias, bias_init_with_prob(self.prior_prob))
+        nn.init.constant_(self.logits[-1].bias, bias_init_with_prob(0.01))
 
     def forward(self, feat: Tensor) -> Tensor:
         """(N, 1, h, w) logits of features (N, C, h, w)."""
         return self.logits(feat)
 
     def loss(self, masks: Tensor, batch_data_samples: list) -> Tensor:
-        """The loss of logits (N, 1, h, w) against the samples' masks, by area; a scalar.
-
-        Raises:
-            ValueError: If samples have no masks.
-        """
+        """The loss of logits (N, 1, h, w) against :func:`mask_targets` of the samples; a scalar."""
         target, weight = mask_targets(batch_data_samples, masks)
         return self.loss_mask(masks, target, weight=weight)
 
     def pull(self, rois: Tensor, masks: Tensor, mask_thr: float) -> Tensor:
-        """Training RoIs half way to the hulls of their images; a gradient goes through the RoIs.
+        """Training RoIs (K, 5) half way to the :func:`hulls` of their images' masks (N, 1, h, w).
 
-        Args:
-            rois: (K, 5) in input pixels.
-            masks: (N, 1, h, w) logits.
-            mask_thr: Cells above it are of the mask.
-
-        Returns:
-            Tensor: (K, 5); where a mask is empty, the RoI as it was.
+        A gradient goes through the RoIs; where a mask is empty, the RoI stays as it was.
         """
         index = rois[:, 0].long()
         boxes, found = hulls(masks, self.stride, mask_thr)
@@ -80,12 +74,9 @@ class MaskBranch(BaseModule):
     def agree(
         self, boxes: Tensor, scores: Tensor, mask: Tensor, mask_thr: float, veto_thr: float
     ) -> tuple[Tensor, Tensor]:
-        """What an image's boxes and its mask say together: one box, or none.
+        """What an image's boxes (n, 4), best first, and its mask's logits (h, w) say together.
 
         Args:
-            boxes: (n, 4) in input pixels, best first.
-            scores: (n,).
-            mask: (h, w) logits.
             mask_thr: Cells above it are of the mask. If none is, the box around all boxes stays.
             veto_thr: Without a cell above it there is no box; 0 takes that right away.
 
@@ -103,16 +94,10 @@ class MaskBranch(BaseModule):
 
 @torch.no_grad()
 def hulls(masks: Tensor, stride: int, mask_thr: float) -> tuple[Tensor, Tensor]:
-    """Boxes around the masks of a batch, without a wait for the GPU.
+    """Boxes (N, 4) in input pixels around masks (N, 1, h, w), and whether there is one (N,).
 
-    Args:
-        masks: (N, 1, h, w) logits.
-        stride: Input pixels per cell.
-        mask_thr: Cells above it are of the mask.
-
-    Returns:
-        tuple: Boxes (N, 4) in input pixels, and (N,) whether there is one; else the box says
-        nothing.
+    Masks are logits; cells with a probability above ``mask_thr`` are of them. Never waits for the
+    GPU: an empty mask has a box too, which says nothing.
     """
     active = masks[:, 0].float().sigmoid() > mask_thr
     columns, rows = active.any(dim=1).float(), active.any(dim=2).float()
@@ -125,10 +110,8 @@ def hulls(masks: Tensor, stride: int, mask_thr: float) -> tuple[Tensor, Tensor]:
 def mask_targets(batch_data_samples: list, masks: Tensor) -> tuple[Tensor, Tensor]:
     """The share of any object in each cell, of what is labelled there; 1 in an image's fullest.
 
-    Args:
-        batch_data_samples: Samples with ``gt_sem_seg``, of any size that spans the same field, or
-            with ``gt_instances.masks``.
-        masks: (N, 1, h, w), for its shape and device.
+    The samples have ``gt_sem_seg``, of any size that spans the same field, or
+    ``gt_instances.masks``; ``masks`` (N, 1, h, w) gives shape and device.
 
     Returns:
         tuple: Targets (N, 1, h, w) in [0, 1], and weights (N, h, w): the share of labelled pixels.

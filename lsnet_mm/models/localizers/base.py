@@ -1,10 +1,13 @@
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+
+from ..geometry import boxes_to_rois
 
 
 class BaseLocalizer(BaseModule, metaclass=ABCMeta):
@@ -31,6 +34,21 @@ class BaseLocalizer(BaseModule, metaclass=ABCMeta):
     def loss_and_propose(self, inputs: Tensor, samples: list) -> tuple[dict, Tensor]:
         """Both, for the fused update; override where one forward pass can serve the two."""
         return self.loss(inputs, samples), self.propose(inputs, samples)
+
+
+@torch.no_grad()
+def propose_found(find: Callable[[Tensor], list[Tensor]], inputs: Tensor, samples: list) -> Tensor:
+    """Training RoIs (K, 5): of each image with an object the first box that ``find`` gives.
+
+    The whole image while nothing is found: every image with an object has its RoI.
+    """
+    height, width = inputs.shape[-2:]
+    boxes = [inputs.new_zeros(0, 4) for _ in samples]
+    index = [i for i, sample in enumerate(samples) if len(sample.gt_instances)]
+    if index:
+        for i, found in zip(index, find(inputs[index]), strict=True):
+            boxes[i] = found[:1] if len(found) else inputs.new_tensor([[0, 0, width, height]])
+    return boxes_to_rois(boxes)
 
 
 @contextmanager

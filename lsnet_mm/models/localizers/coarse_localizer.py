@@ -1,11 +1,11 @@
 import torch
 from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..geometry import boxes_to_rois, mask_to_box
-from ..utils.probabilities import foreground_probabilities
-from .base import BaseLocalizer, as_in_inference
+from ..geometry import mask_to_box
+from ..utils.probabilities import foreground_probabilities, mask_head
+from .base import BaseLocalizer, as_in_inference, propose_found
 
 
 @MODELS.register_module()
@@ -40,22 +40,13 @@ class CoarseLocalizer(BaseLocalizer):
         """The segmentor's own, on ``gt_sem_seg`` at its own size."""
         return self.segmentor.loss(inputs, samples)
 
-    @torch.no_grad()
     def propose(self, inputs: Tensor, samples: list) -> Tensor:
-        """The box of each image's coarse mask, as at test time.
+        """The box of each image's coarse mask; the whole image while the mask is empty."""
 
-        The whole image where the mask is still empty: every image with an object has its RoI.
-        """
-        height, width = inputs.shape[-2:]
-        whole = inputs.new_tensor([[0, 0, width, height]])
-        boxes = [inputs.new_zeros(0, 4) for _ in samples]
-        index = [i for i, sample in enumerate(samples) if len(sample.gt_instances)]
-        if index:
-            masks, _ = self.coarse_masks(inputs[index])
-            for i, mask in zip(index, masks, strict=True):
-                box = mask_to_box(mask).to(inputs)
-                boxes[i] = box if len(box) else whole
-        return boxes_to_rois(boxes)
+        def boxes(images: Tensor) -> list[Tensor]:
+            return [mask_to_box(mask).to(images) for mask in self.coarse_masks(images)[0]]
+
+        return propose_found(boxes, inputs, samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
         """One box an image at most, with the highest probability as its score."""
@@ -69,25 +60,16 @@ class CoarseLocalizer(BaseLocalizer):
         return results
 
     def coarse_masks(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Foreground of images (N, C, H, W), with the statistics of inference also in training.
-
-        Returns:
-            tuple: Masks (N, H, W), boolean, and probabilities of any foreground (N, H, W).
-        """
+        """Boolean masks (N, H, W) of images (N, C, H, W), and probabilities of any foreground
+        (N, H, W), with the statistics of inference also in training."""
         with as_in_inference(self.segmentor):
             logits = self(inputs).float()
-        probs = self.foreground(logits)
+        probs = foreground_probabilities(logits)[:, 0]
         if logits.size(1) == 1:
             return probs > self.threshold, probs
         return logits.argmax(dim=1) > 0, probs
 
-    @staticmethod
-    def foreground(logits: Tensor) -> Tensor:
-        """Probabilities of any foreground (N, H, W), from logits (N, C, H, W)."""
-        return foreground_probabilities(logits)[:, 0]
-
     @property
     def threshold(self) -> float:
-        """Of the head that gives the mask: the last one of a cascade."""
-        head = self.segmentor.decode_head
-        return (head[-1] if isinstance(head, nn.ModuleList) else head).threshold
+        """Of the head that gives the mask."""
+        return mask_head(self.segmentor).threshold

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...utils.mmdet import require_mmdet
-from ..geometry import boxes_to_rois
-from .base import BaseLocalizer, as_in_inference
+from .base import BaseLocalizer, as_in_inference, propose_found
 
 
 @MODELS.register_module()
@@ -72,19 +71,12 @@ class DetectorLocalizer(BaseLocalizer):
         return self.detector.loss(*self._to_detector(inputs, samples))
 
     def propose(self, inputs: Tensor, samples: list) -> Tensor:
-        """The best box of each image, whatever its score.
+        """The best box of each image, whatever its score; the whole image where there is none."""
 
-        The whole image where the detector has found nothing yet: every image with an object has
-        its RoI.
-        """
-        height, width = inputs.shape[-2:]
-        whole = inputs.new_tensor([[0, 0, width, height]])
-        boxes = [inputs.new_zeros(0, 4) for _ in samples]
-        index = [i for i, sample in enumerate(samples) if len(sample.gt_instances)]
-        if index:
-            for i, found in zip(index, self.detect(inputs[index]), strict=True):
-                boxes[i] = found.bboxes[:1] if len(found) else whole
-        return boxes_to_rois(boxes)
+        def boxes(images: Tensor) -> list[Tensor]:
+            return [found.bboxes for found in self.detect(images)]
+
+        return propose_found(boxes, inputs, samples)
 
     def predict(self, inputs: Tensor, samples: list) -> list[InstanceData]:
         """The best boxes above the threshold; a detector leaves no heatmap in the samples."""
@@ -100,10 +92,9 @@ class DetectorLocalizer(BaseLocalizer):
         with as_in_inference(self.detector):
             outputs = self.detector.predict(*self._to_detector(inputs), rescale=False)
         results = []
-        for found in (output.pred_instances for output in outputs):
-            bboxes, scores = found.bboxes.to(inputs), found.scores.to(inputs)
-            labels = torch.zeros(len(bboxes), dtype=torch.long, device=inputs.device)
-            found = InstanceData(bboxes=bboxes, scores=scores, labels=labels)
+        for output in outputs:
+            bboxes = output.pred_instances.bboxes.to(inputs)
+            found = _of_one_class(bboxes, scores=output.pred_instances.scores.to(inputs))
             found = found[(bboxes[:, 2:] - bboxes[:, :2] >= 1).all(dim=1)]
             results.append(found[found.scores.argsort(descending=True, stable=True)])
         return results
@@ -119,7 +110,10 @@ class DetectorLocalizer(BaseLocalizer):
         meta |= dict(scale_factor=(1.0, 1.0), border=(0.0, 0.0, 0.0, 0.0))  # CenterNet asks for it
         outputs = [DetDataSample(metainfo=meta) for _ in inputs]
         for output, sample in zip(outputs, samples or (), strict=False):
-            bboxes = sample.gt_instances.bboxes.to(inputs)
-            labels = torch.zeros(len(bboxes), dtype=torch.long, device=inputs.device)
-            output.gt_instances = InstanceData(bboxes=bboxes, labels=labels)
+            output.gt_instances = _of_one_class(sample.gt_instances.bboxes.to(inputs))
         return inputs, outputs
+
+
+def _of_one_class(bboxes: Tensor, **more) -> InstanceData:
+    labels = torch.zeros(len(bboxes), dtype=torch.long, device=bboxes.device)
+    return InstanceData(bboxes=bboxes, labels=labels, **more)

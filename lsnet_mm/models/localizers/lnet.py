@@ -54,31 +54,21 @@ class LNet(BaseLocalizer):
         return self.head.predict_with_heatmaps(heatmaps, feats)
 
     def _features(self, inputs: Tensor) -> tuple[Tensor]:
-        """``extract_feat``, refusing what would put every box in a wrong place.
-
-        Raises:
-            ValueError: If ``F'`` has not the resolution that the head's stride announces.
-        """
+        """``extract_feat``, refusing what would put every box in a wrong place."""
         feats = self.extract_feat(inputs)
         check_stride(inputs.shape[-2:], feats[0].shape[-2:], self.head.stride)
         return feats
 
 
 def check_stride(image: tuple[int, int], feature: tuple[int, int], stride: int) -> None:
-    """Whether a map has a cell for each ``stride`` pixels of an image.
-
-    A backbone may pad, so that there are a few cells more; what is wrong is so by a factor of 2.
-
-    Raises:
-        ValueError: With what to change.
-    """
+    """Raises a ValueError where a map has not a cell for each ``stride`` pixels of an image."""
     ratios = [cells * stride / pixels for cells, pixels in zip(feature, image, strict=True)]
-    if all(0.75 < ratio < 1.5 for ratio in ratios):
-        return
-    raise ValueError(
-        f"LNet: F' is {tuple(feature)} for images of {tuple(image)}, but the head has a cell for "
-        f"each {stride} pixels. Give the neck more or fewer steps (UNetNeck's 'channels'), choose "
-        "the backbone's 'out_indices', finest first, or set the head's 'stride'. A backbone of a "
-        "single scale needs one of the library's necks before it: "
-        "neck=[dict(type='MultiLevelNeck', ...), dict(type='UNetNeck', ...)]."
-    )
+    # A backbone may pad, so that there are a few cells more; what is wrong is so by a factor of 2.
+    if not all(0.75 < ratio < 1.5 for ratio in ratios):
+        raise ValueError(
+            f"LNet: F' is {tuple(feature)} for images of {tuple(image)}, but the head has a cell "
+            f"for each {stride} pixels. Give the neck more or fewer steps (UNetNeck's 'channels'), "
+            "choose the backbone's 'out_indices', finest first, or set the head's 'stride'. A "
+            "backbone of a single scale needs one of the library's necks before it: "
+            "neck=[dict(type='MultiLevelNeck', ...), dict(type='UNetNeck', ...)]."
+        )

@@ -1,14 +1,12 @@
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from .functional import diou_loss
-
 
 @MODELS.register_module()
 class DIoULoss(nn.Module):
     """Distance-IoU loss over boxes, ``L_reg`` of the paper.
 
-    It takes the call of mmdet's class of the same name, which replaces it under mmdet's scope.
+    Under mmdet's scope its class of the same name takes the place of this one.
 
     Args:
         eps: Guard of the two divisions.
@@ -24,26 +22,11 @@ class DIoULoss(nn.Module):
         self.reduction = reduction
         self.loss_weight = loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
-        **kwargs,
-    ) -> Tensor:
-        """Loss of paired boxes.
+    def forward(self, pred: Tensor, target: Tensor, avg_factor: float | None = None) -> Tensor:
+        """Loss of paired boxes (n, 4) ``x1, y1, x2, y2``; ``n`` may be 0, which gives 0.
 
-        Args:
-            pred: (n, 4) boxes ``x1, y1, x2, y2``, absolute; ``n`` may be 0, which gives 0.
-            target: (n, 4).
-            weight: (n,).
-            avg_factor: Divisor in place of ``n`` under ``'mean'``.
-            reduction_override: Takes the place of ``reduction`` in this call.
-
-        Returns:
-            Tensor: A scalar, or (n,) under ``'none'``.
+        A scalar, or (n,) under ``'none'``; ``avg_factor`` divides in place of ``n`` under
+        ``'mean'``.
         """
         if pred.shape != target.shape or pred.size(-1) != 4:
             raise ValueError(
@@ -51,12 +34,22 @@ class DIoULoss(nn.Module):
                 f'{tuple(target.shape)}.'
             )
         loss = diou_loss(pred.float(), target.float(), self.eps)
-        if weight is not None:
-            loss = loss * weight
-        reduction = reduction_override or self.reduction
-        if reduction == 'none':
-            return self.loss_weight * loss
-        total = loss.sum()
-        if reduction == 'mean':
-            total = total / (avg_factor if avg_factor is not None else max(len(loss), 1))
-        return self.loss_weight * total
+        if self.reduction != 'none':
+            loss = loss.sum()
+        if self.reduction == 'mean':
+            loss = loss / (avg_factor if avg_factor is not None else max(len(pred), 1))
+        return self.loss_weight * loss
+
+
+def diou_loss(pred: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:
+    """``1 - IoU + d^2 / c^2`` (Zheng et al., AAAI 2020) of boxes (n, 4): (n,), between 0 and 2.
+
+    ``d`` is the distance of the centres, ``c`` the diagonal of the smallest box around both.
+    """
+    low, high = pred[:, :2].maximum(target[:, :2]), pred[:, 2:].minimum(target[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=1)
+    area = (pred[:, 2:] - pred[:, :2]).prod(dim=1) + (target[:, 2:] - target[:, :2]).prod(dim=1)
+    iou = overlap / (area - overlap + eps)
+    hull = pred[:, 2:].maximum(target[:, 2:]) - pred[:, :2].minimum(target[:, :2])
+    offset = (pred[:, :2] + pred[:, 2:] - target[:, :2] - target[:, 2:]) / 2
+    return 1 - iou + offset.square().sum(dim=1) / (hull.square().sum(dim=1) + eps)

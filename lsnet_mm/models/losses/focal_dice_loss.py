@@ -1,8 +1,10 @@
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .functional import dice_loss, one_hot, soft_focal, softmax_focal
+#: What makes the Dice of nothing against nothing 1.
+SMOOTH = 1e-5
 
 
 @MODELS.register_module()
@@ -99,3 +101,53 @@ class FocalDiceLoss(nn.Module):
         focal = (focal * valid).sum() / (avg_factor or valid.numel())
         dice = dice_loss(probs, target, valid, self.squared, self.batch_dice).mean()
         return self.loss_weight * (focal + self.dice_weight * dice)
+
+
+def soft_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """``|y - p|^gamma * BCE(p, y)``: focal loss of each element, for targets in [0, 1].
+
+    With hard targets it is the focal loss of Lin et al. without its class weight.
+    """
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    return (target - logits.sigmoid()).abs().pow(gamma) * bce
+
+
+def softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """``-sum |y - p|^gamma * y log p``, (N, 1, H, W): focal loss over exclusive classes.
+
+    The target (N, C, H, W) is one-hot or has a sum of 1 over the classes.
+    """
+    log_p = logits.log_softmax(dim=1)
+    focus = (target - log_p.exp()).abs().pow(gamma)
+    return -(target * focus * log_p).sum(dim=1, keepdim=True)
+
+
+def one_hot(labels: Tensor, channels: int) -> Tensor:
+    """Integer classes (N, H, W) as maps (N, C, H, W); a single channel is the labels themselves."""
+    if channels == 1:
+        return labels.unsqueeze(1)
+    return F.one_hot(labels.long(), channels).movedim(-1, 1)
+
+
+def dice_loss(
+    probs: Tensor, target: Tensor, weight: Tensor, squared: bool = False, batch: bool = False
+) -> Tensor:
+    """Soft Dice loss of each image and channel (Milletari et al., theirs with squares).
+
+    Args:
+        probs: (N, C, H, W).
+        target: (N, C, H, W), in [0, 1].
+        weight: (N, 1, H, W); 0 leaves a pixel out.
+        squared: ``p^2 + t^2`` below the line, whose best ``p`` is ``t``. With ``p + t`` it is 0 or
+            1 even where ``t`` lies between.
+        batch: The Dice of all images together (Isensee et al., nnU-Net). What is found in an image
+            that holds nothing costs; in a Dice of its own, 0 whatever is found, it does not.
+
+    Returns:
+        Tensor: (N, C), or (C,) of a batch.
+    """
+    dims = (0, 2, 3) if batch else (2, 3)
+    overlap = (weight * probs * target).sum(dims)
+    power = 2 if squared else 1
+    total = (weight * probs.pow(power)).sum(dims) + (weight * target.pow(power)).sum(dims)
+    return 1 - (2 * overlap + SMOOTH) / (total + SMOOTH)

@@ -1,7 +1,6 @@
 from .attention_unet_neck import AttentionUNetNeck
 from .fcn_neck import FCNNeck
-from .hard_crop import HardCrop
-from .roi_recalibration import RoIRecalibration
+from .roi_recalibration import HardCrop, RoIRecalibration
 from .saliency_transform import SaliencyTransform
 from .unet_neck import UNetNeck
 

@@ -6,7 +6,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .features import check_features
+from .unet_neck import check_features
 
 
 @MODELS.register_module()
@@ -42,32 +42,17 @@ class FCNNeck(BaseModule):
         self.in_channels = tuple(in_channels)
         self.scale_factor = scale_factor
         self.scores = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in in_channels)
-        self.fuse = ConvModule(
-            channels,
-            channels,
-            3,
-            padding=1,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
-        )
+        conv = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.fuse = ConvModule(channels, channels, 3, padding=1, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
-        """Fuses features.
-
-        Args:
-            inputs: Features (N, C_i, H_i, W_i), finest first.
-
-        Returns:
-            tuple: One map, (N, channels, H_0 * scale_factor, W_0 * scale_factor).
-        """
+        """One map (N, channels, H_0 * scale_factor, W_0 * scale_factor) of features
+        (N, C_i, H_i, W_i), finest first."""
         check_features(self, inputs, self.in_channels)
         *finer, x = [score(x) for score, x in zip(self.scores, inputs, strict=True)]
         for skip in reversed(finer):
             x = skip + F.interpolate(x, size=skip.shape[-2:], mode='bilinear', align_corners=False)
         x = self.fuse(x)
         if self.scale_factor != 1:
-            x = F.interpolate(
-                x, scale_factor=self.scale_factor, mode='bilinear', align_corners=False
-            )
+            x = F.interpolate(x, None, self.scale_factor, mode='bilinear', align_corners=False)
         return (x,)

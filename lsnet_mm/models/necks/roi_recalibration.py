@@ -50,21 +50,17 @@ class RoIRecalibration(nn.Module):
         return expand_boxes(rois[:, 1:], self.margin * scale)
 
     def crop(self, images: Tensor, rois: Tensor, mode: str = 'bilinear') -> Tensor:
-        """Samples each RoI from its image; one that is larger than the crop with a blur.
+        """(K, C, h, w) crops of images (N, C, H, W); a blur goes before what would lose pixels.
 
         Args:
-            images: (N, C, H, W).
             rois: (K, 5) image index and box, in pixels of ``images``; gradients reach the box.
             mode: ``'bilinear'``, or ``'nearest'`` for label maps.
-
-        Returns:
-            Tensor: (K, C, h, w).
         """
         size = images.shape[-2:]
         theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
-        if mode == 'bilinear' and (
-            torch.compiler.is_exporting() or shrinks(theta, size, self.size)
-        ):
+        # A graph is for all sizes; where nothing shrinks, plain sampling gives the same.
+        shrinks = torch.compiler.is_exporting() or (steps(theta, size, self.size) > 1).any()
+        if mode == 'bilinear' and shrinks:
             return sample_shrunk(images, theta, self.size)
         return sample(images, theta_to_grid(theta, self.size), mode)
 
@@ -81,12 +77,8 @@ class RoIRecalibration(nn.Module):
         Args:
             probs: (K, C, h, w) probabilities, never logits.
             rois: (K, 5), in pixels of an image of ``size``.
-            size: Height and width of the images that were cropped.
-            num_images: Number of images, N.
-            out_size: Height and width of the result, which spans the same field; ``size`` if None.
-
-        Returns:
-            Tensor: (N, C, H, W).
+            size: Height and width of the N = ``num_images`` images that were cropped.
+            out_size: Those of the result (N, C, H, W), which spans the same field, if others.
         """
         out_size = tuple(out_size or size)
         theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
@@ -115,15 +107,41 @@ class RoIRecalibration(nn.Module):
         return sample(probs, grid) * inside(grid)
 
 
+@MODELS.register_module()
+class HardCrop(RoIRecalibration):
+    """The crop of coarse-to-fine models: whole pixels inside the image, no gradient to the box.
+
+    The quantised region is resized to ``size`` like RR's, so that the two differ in what the
+    paper compares (quantisation and gradient) and in nothing else.
+
+    Args:
+        size: Height and width of the crop.
+        margin: As RR's; the paper's baselines use 15.
+        reference_width: As RR's.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int] = (320, 320),
+        margin: float = 15,
+        reference_width: float | None = 320,
+    ) -> None:
+        super().__init__(size, margin, reference_width)
+
+    @torch.no_grad()
+    def regions(self, rois: Tensor, size: tuple[int, int]) -> Tensor:
+        """Boxes rounded outwards to whole pixels and cut at the border; at least one pixel."""
+        boxes = super().regions(rois, size)
+        limit = boxes.new_tensor([size[1], size[0]])
+        low = boxes[:, :2].floor().clamp(min=0).minimum(limit - 1)
+        high = boxes[:, 2:].ceil().minimum(limit).maximum(low + 1)
+        return torch.cat((low, high), dim=1)
+
+
 def steps(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> Tensor:
     """(K, 2) pixels of an image of ``size`` for each of the result's, along x and y."""
     cells = theta.new_tensor([size[1] / out_size[1], size[0] / out_size[0]])
     return torch.stack((theta[:, 0, 0], theta[:, 1, 1]), dim=-1) * cells
-
-
-def shrinks(theta: Tensor, size: tuple[int, int], out_size: tuple[int, int]) -> bool:
-    """Whether any map leaves pixels of an image of ``size`` out."""
-    return bool((steps(theta, size, out_size) > 1).any())
 
 
 def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> Tensor:
@@ -131,11 +149,7 @@ def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> T
 
     Without it a crop of a large RoI is noisy, and so is its gradient. The points are spread over
     what a pixel covers beyond one of the image's, so that nothing changes where nothing shrinks.
-
-    Args:
-        images: (K, C, H, W).
-        theta: (K, 2, 3).
-        out_size: Height and width of the result, (K, C, h, w).
+    Images are (K, C, H, W), ``theta`` is (K, 2, 3).
     """
     size = images.shape[-2:]
     reach = REACH * (steps(theta, size, out_size) - 1).clamp(min=0)

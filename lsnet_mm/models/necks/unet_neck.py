@@ -7,8 +7,6 @@ from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from .features import check_features
-
 
 class UpBlock(BaseModule):
     """One step of a U-Net decoder: double the size, join the skip, two 3x3 convolutions."""
@@ -76,16 +74,26 @@ class UNetNeck(BaseModule):
         return UpBlock(*sizes, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
-        """Decodes features.
-
-        Args:
-            inputs: Features (N, C_i, H_i, W_i), finest first.
-
-        Returns:
-            tuple: One map, (N, channels[-1], H', W').
-        """
+        """One map (N, channels[-1], H', W') of features (N, C_i, H_i, W_i), finest first."""
         check_features(self, inputs, self.in_channels)
         *skips, x = inputs
         for block in self.blocks:
             x = block(x, skips.pop() if skips else None)
         return (x,)
+
+
+def check_features(owner: object, inputs: Sequence[Tensor], in_channels: Sequence[int]) -> None:
+    """Refuses features that do not fit a neck, before a convolution fails on them."""
+    name, got = type(owner).__name__, [x.size(1) for x in inputs]
+    if len(got) == 1 and len(in_channels) > 1:
+        raise ValueError(
+            f'{name} needs {len(in_channels)} scales (in_channels={list(in_channels)}), but the '
+            f'backbone gives a single one with {got[0]} channels. Choose a multi-scale backbone, '
+            "or set its 'out_indices'."
+        )
+    if got != list(in_channels):
+        raise ValueError(
+            f'{name}: the backbone gives features of {got} channels, finest first, but '
+            f"in_channels={list(in_channels)}. Set the neck's 'in_channels', or the backbone's "
+            "'out_indices', so that the two agree."
+        )

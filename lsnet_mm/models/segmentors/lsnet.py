@@ -1,16 +1,14 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from mmengine.registry import MODELS, TASK_UTILS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ..geometry import boxes_to_rois, scale_boxes
-from ..losses import soft_losses, soft_targets
-from ..utils.gradient import scale_gradient
-from ..utils.ranks import mean_over_ranks, scale_losses
-from .ground_truth import crop_ground_truth, soft_ground_truth
+from .ground_truth import crop_ground_truth, soft_ground_truth, soft_losses, soft_targets
 from .two_stage import TwoStageSegmentor
 
 
@@ -47,10 +45,8 @@ class LSNet(TwoStageSegmentor):
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """As MMSegmentation's, with the modes ``loss_localizer`` and ``loss_segmentor``."""
-        if mode == 'loss_localizer':
-            return self.loss_localizer(inputs, data_samples)
-        if mode == 'loss_segmentor':
-            return self.loss_segmentor(inputs, data_samples)
+        if mode in ('loss_localizer', 'loss_segmentor'):
+            return getattr(self, mode)(inputs, data_samples)
         return super().forward(inputs, data_samples, mode)
 
     def loss_localizer(self, inputs: Tensor, data_samples: list) -> dict:
@@ -72,9 +68,7 @@ class LSNet(TwoStageSegmentor):
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Both losses from one forward pass of the localizer."""
         losses, rois = self.localizer.loss_and_propose(*self._training_view(inputs, data_samples))
-        losses = add_prefix(losses, 'localizer')
-        losses.update(self._loss_on_rois(inputs, data_samples, rois))
-        return losses
+        return add_prefix(losses, 'localizer') | self._loss_on_rois(inputs, data_samples, rois)
 
     def _loss_on_rois(self, inputs: Tensor, data_samples: list, rois: Tensor) -> dict:
         size, count = inputs.shape[-2:], len(rois)
@@ -144,3 +138,36 @@ class LSNet(TwoStageSegmentor):
             seen.gt_instances.bboxes = scale_boxes(boxes, inputs.shape[-2:], view.shape[-2:])
             samples.append(seen)
         return view, samples
+
+
+def scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """The same values, with the gradient that flows back multiplied by ``factor``.
+
+    A factor of 0 detaches: no gradient is not the same as a zero gradient, which would still move
+    a parameter by Adam's momentum.
+    """
+    scaled = x.view_as(x) if factor else x.detach()
+    if scaled.requires_grad:
+        scaled.register_hook(lambda grad: grad * factor)
+    return scaled
+
+
+def mean_over_ranks(*values: float) -> list[float]:
+    """The mean of each number over all processes; the numbers themselves in a lone process.
+
+    Every process must call it, with as many numbers: those that do wait for those that do not.
+    """
+    if get_world_size() == 1:
+        return list(values)
+    means = torch.tensor(values, dtype=torch.float64)
+    all_reduce(means, 'mean')
+    return means.tolist()
+
+
+def scale_losses(losses: dict, factor: float) -> dict:
+    """Losses, or lists of them, times a factor; what else is logged beside them stays."""
+
+    def scale(loss: Tensor | list) -> Tensor | list:
+        return [x * factor for x in loss] if isinstance(loss, list) else loss * factor
+
+    return {key: scale(loss) if 'loss' in key else loss for key, loss in losses.items()}

@@ -4,8 +4,8 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..utils.gradient import scale_gradient
-from .lsnet import LSNet
+from ..utils.probabilities import foreground_probabilities
+from .lsnet import LSNet, scale_gradient
 
 
 @MODELS.register_module()
@@ -91,5 +91,5 @@ class RSTN(LSNet):
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> tuple:
         """As LSNet's."""
         logits = self.localizer(self._localizer_view(inputs))
-        probs = self.localizer.foreground(logits)[:, None]
+        probs = foreground_probabilities(logits)[:, :1]
         return logits, self._segment_whole(self.transform(inputs, probs))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
-from ..utils.probabilities import flip_background, foreground_probabilities, label_map
+from ..utils.probabilities import flip_background, foreground_probabilities, label_map, mask_head
 
 TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
 
@@ -67,9 +67,8 @@ class TwoStageSegmentor(BaseSegmentor):
 
     @property
     def decode_head(self) -> nn.Module:
-        """The head that gives the masks: the last one of a cascade."""
-        head = self.segmentor.decode_head
-        return head[-1] if isinstance(head, nn.ModuleList) else head
+        """The head that gives the masks."""
+        return mask_head(self.segmentor)
 
     def predict(self, inputs: Tensor, data_samples: list | None = None) -> list:
         """Masks and boxes of a batch.
@@ -161,28 +160,19 @@ class TwoStageSegmentor(BaseSegmentor):
     def segment_boxes(
         self, inputs: Tensor, boxes: list[Tensor], data_samples: list
     ) -> list[Tensor]:
-        """Probabilities (1, C, H, W) in original pixels, from boxes of each image in input pixels;
-        channels as in :meth:`crop_and_segment`."""
-        rois = boxes_to_rois(boxes)
-        probs = self.crop_and_segment(inputs, rois)
-        maps = []
-        for i, sample in enumerate(data_samples):
-            mine = rois[:, 0] == i
-            own = boxes_to_rois([rois[mine, 1:]])
-            pasted = self.roi_extractor.paste(
-                probs[mine], own, inputs.shape[-2:], 1, out_size=sample.ori_shape[:2]
-            )
-            maps.append(pasted)
-        return maps
-
-    def crop_and_segment(self, inputs: Tensor, rois: Tensor) -> Tensor:
-        """:func:`foreground_probabilities` (K, C, h, w) in the crops of RoIs (K, 5)."""
-        probs = [inputs.new_zeros((0, self.out_channels, *self.roi_extractor.size))]
+        """:func:`foreground_probabilities` (1, C, H, W) in original pixels, from boxes of each
+        image in input pixels."""
+        rois, extractor = boxes_to_rois(boxes), self.roi_extractor
+        probs = [inputs.new_zeros((0, self.out_channels, *extractor.size))]
         # As many crops at a time as there are images: a noisy heatmap cannot exhaust the memory.
         for some in rois.split(max(len(inputs), 1)) if len(rois) else ():
-            crops = self.roi_extractor.crop(inputs, some)
-            probs.append(foreground_probabilities(self._logits(crops).float()))
-        return torch.cat(probs)
+            logits = self._logits(extractor.crop(inputs, some))
+            probs.append(foreground_probabilities(logits.float()))
+        by_image = torch.cat(probs).split([len(found) for found in boxes])
+        return [
+            extractor.paste(own, boxes_to_rois([found]), inputs.shape[-2:], 1, sample.ori_shape[:2])
+            for own, found, sample in zip(by_image, boxes, data_samples, strict=True)
+        ]
 
     def _labels(self, probs: Tensor) -> Tensor:
         """Label maps (N, 1, H, W) from pasted probabilities."""

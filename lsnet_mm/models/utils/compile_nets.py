@@ -19,10 +19,9 @@ def compile_nets(model: nn.Module, **options) -> None:
         ValueError: If there is no such part.
     """
     parts = []
-    for net in list(model.modules()):
-        for name, part in net.named_children():
-            if name in PARTS:
-                parts += part if isinstance(part, nn.ModuleList) else [part]
+    for name, part in model.named_modules():
+        if name.split('.')[-1] in PARTS:
+            parts += part if isinstance(part, nn.ModuleList) else [part]
     if not parts:
         raise ValueError(
             f"compile: {type(model).__name__} has none of {', '.join(PARTS)}. Leave out 'compile'."

@@ -5,7 +5,13 @@ so that the maximum over RoIs, and zero where there is none, leaves background o
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def mask_head(segmentor: nn.Module) -> nn.Module:
+    """The decode head that gives a segmentor's masks: the last one of a cascade."""
+    head = segmentor.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
 
 
 def foreground_probabilities(logits: Tensor) -> Tensor:

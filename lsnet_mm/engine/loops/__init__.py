@@ -1,3 +1,0 @@
-from .alternating_loop import AlternatingIterTrainLoop, AlternatingTrainLoop
-
-__all__ = ['AlternatingIterTrainLoop', 'AlternatingTrainLoop']

@@ -1,3 +1,0 @@
-from .per_net_constructor import PerNetConstructor
-
-__all__ = ['PerNetConstructor']

@@ -1,3 +1,0 @@
-from .conv_head import ConvHead
-
-__all__ = ['ConvHead']

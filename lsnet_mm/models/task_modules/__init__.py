@@ -1,3 +1,0 @@
-from .roi_mixing import RoIMixing
-
-__all__ = ['RoIMixing']
