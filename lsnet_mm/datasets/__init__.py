@@ -1,23 +1,21 @@
-from .ct_slice_dataset import CTSliceDataset
 from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
-from .transforms import (
-    BoxesFromMask,
+from .transforms.boxes_from_mask import BoxesFromMask
+from .transforms.loading import (
     CTSliceFromMemory,
     GreySliceFromMemory,
     HUWindow,
     LoadCTMask,
     LoadCTSlice,
-    PackLSNetInputs,
-    RandomCTAffine,
-    RandomIntensity,
-    ResizeSlice,
 )
+from .transforms.pack_lsnet_inputs import PackLSNetInputs
+from .transforms.random_ct_affine import RandomCTAffine
+from .transforms.random_intensity import RandomIntensity
+from .transforms.resize_slice import ResizeSlice
 from .worker_init import epoch_worker_init_fn
 
 __all__ = [
     'BoxesFromMask',
-    'CTSliceDataset',
     'CTSliceFromMemory',
     'GreySliceFromMemory',
     'HUWindow',

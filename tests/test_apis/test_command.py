@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from lsnet_mm.apis import find_studies
+from lsnet_mm.apis.study import find_studies
 from lsnet_mm.apis.command import main
 from lsnet_mm.apis.load_model import model_identity
 from lsnet_mm.experiments.phantom import write_download
@@ -171,7 +171,7 @@ def test_names_of_nifti_files(tmp_path):
     for name in ('img0007.nii', 'jane.nii.gz', 'img0007.nii.gz', 'PANCREAS_0003_0000.nii.gz'):
         (tmp_path / name).write_bytes(b'')
     found = find_studies([tmp_path])
-    by_file = {study.path.name: study.name for study in found.studies}
+    by_file = {study.source.name: study.name for study in found.studies}
     assert by_file.pop('jane.nii.gz') == 'study_004'
     assert by_file.pop('PANCREAS_0003_0000.nii.gz') == 'PANCREAS_0003_0000'
     assert sorted(by_file.values()) == ['img0007', 'study_003']

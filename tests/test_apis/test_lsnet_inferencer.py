@@ -260,8 +260,8 @@ def test_wrong_checkpoints(model, tmp_path):
     config, _ = model
     path = tmp_path / 'a.pth'
     for state, message in [
-        ({}, r'a.pth is no checkpoint of this config: 1 weights are missing \(threshold'),
-        ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'1 have no place \(more'),
+        ({}, r'a.pth is no checkpoint of this config: Missing key.*"threshold"'),
+        ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'Unexpected key.*"more"'),
         ({'threshold': torch.ones(3)}, 'size mismatch for threshold'),
     ]:
         torch.save(dict(state_dict=state), path)

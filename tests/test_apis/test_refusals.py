@@ -173,7 +173,7 @@ def test_no_permission(series, segment, tmp_path, what):
 
 def test_denied_by_the_system(series, segment, monkeypatch):
     """The same for root, who is denied nothing: the folder, then a file, then the output."""
-    from lsnet_mm.apis import job
+    from lsnet_mm.apis import segmentation
 
     def denied(*args, **kwargs):
         raise PermissionError(13, 'Permission denied', '/secret/JANE_DOE')
@@ -183,7 +183,7 @@ def test_denied_by_the_system(series, segment, monkeypatch):
         code, _, errors, out = segment(series)
         assert code == 1 and 'argument 1: it cannot be read (Permission denied). Check' in errors
     with monkeypatch.context() as patch:
-        patch.setattr(job, 'write_atomic', denied)
+        patch.setattr(segmentation, 'write_atomic', denied)
         code, _, errors, out = segment(series)
         assert code == 1 and 'cannot be written (Permission denied). Free space, or' in errors
         assert 'JANE' not in errors
@@ -191,16 +191,16 @@ def test_denied_by_the_system(series, segment, monkeypatch):
 
 
 def test_a_failing_write_leaves_nothing(series, segment, monkeypatch):
-    from lsnet_mm.apis import job
+    from lsnet_mm.apis import segmentation
 
-    write = job.write_atomic
+    write = segmentation.write_atomic
 
     def fail_at_the_record(path, content):
         if path.suffix == '.json':
             raise OSError(28, 'No space left on device')
         return write(path, content)
 
-    monkeypatch.setattr(job, 'write_atomic', fail_at_the_record)
+    monkeypatch.setattr(segmentation, 'write_atomic', fail_at_the_record)
     code, _, errors, out = segment(series, options=['--probabilities'])
     assert code == 1 and 'No space left on device' in errors
     assert not [*out.iterdir()]
@@ -211,7 +211,7 @@ def test_checkpoint_of_another_config(series, segment, model, tmp_path):
     torch.save(dict(state_dict={'weight': torch.ones(2)}), tmp_path / 'other.pth')
     torch.save(dict(state_dict={}, extra=object), tmp_path / 'unsafe.pth')
     for name, message in [
-        ('other.pth', 'other.pth is no checkpoint of this config: 1 weights are missing'),
+        ('other.pth', 'other.pth is no checkpoint of this config: Missing key'),
         ('unsafe.pth', '--unsafe-checkpoint'),
         ('none.pth', 'checkpoint not found'),
     ]:

@@ -47,11 +47,6 @@ class BoxesFromMask(BaseTransform):
         results['gt_bboxes_labels'] = np.zeros(len(boxes), np.int64)
         return results
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(min_area={self.min_area}, merge_distance={self.merge_distance})'
-        )
-
 
 def component_boxes(mask: np.ndarray, min_area: float) -> np.ndarray:
     """Boxes (n, 4) float32 of the components of a (H, W) mask with so many of its pixels or more;
@@ -80,9 +75,6 @@ def merge_boxes(boxes: np.ndarray, distance: float) -> np.ndarray:
         count, group = connected_components(cdist(centres, centres) < distance)
         if count == len(boxes):
             break
-        boxes = np.stack([_union(boxes[group == k]) for k in range(count)])
+        parts = [boxes[group == k] for k in range(count)]
+        boxes = np.stack([np.r_[p[:, :2].min(axis=0), p[:, 2:].max(axis=0)] for p in parts])
     return boxes
-
-
-def _union(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

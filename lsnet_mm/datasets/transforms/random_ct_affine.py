@@ -13,24 +13,18 @@ class RandomCTAffine(BaseTransform):
     Put it before :class:`BoxesFromMask`, which takes the boxes from the moved mask.
 
     Required keys: ``img`` (H, W) or (H, W, C), ``seg_fields``. Modified keys: ``img`` (bilinear)
-    and every mask of ``seg_fields`` (nearest, 0 beyond the border); shapes and dtypes stay.
+    and every mask of ``seg_fields`` (nearest); shapes and dtypes stay. Beyond the border both are
+    0, for an image the lower end of its window.
 
     Args:
         rotation: Largest angle, in degrees, to either side.
         scale: The isotropic factor is drawn from [1 - scale, 1 + scale].
         shift: Largest shift along each axis, as a fraction of the width and of the height.
         prob: Probability that a slice is moved at all.
-        pad_value: Image value beyond the border, in the units of ``img``; 0 is the lower end of
-            the window.
     """
 
     def __init__(
-        self,
-        rotation: float = 10.0,
-        scale: float = 0.2,
-        shift: float = 0.1,
-        prob: float = 1.0,
-        pad_value: float = 0.0,
+        self, rotation: float = 10.0, scale: float = 0.2, shift: float = 0.1, prob: float = 1.0
     ) -> None:
         if not 0 <= scale < 1:
             raise ValueError(f'RandomCTAffine: scale must lie in [0, 1), got {scale}.')
@@ -40,7 +34,6 @@ class RandomCTAffine(BaseTransform):
         self.scale = scale
         self.shift = shift
         self.prob = prob
-        self.pad_value = pad_value
 
     def transform(self, results: dict) -> dict:
         """Draw the parameters and move."""
@@ -51,16 +44,10 @@ class RandomCTAffine(BaseTransform):
         factor = np.random.uniform(1 - self.scale, 1 + self.scale)
         shift = np.random.uniform(-self.shift, self.shift, size=2) * (width, height)
         matrix = affine_matrix(angle, factor, shift, (width, height))
-        results['img'] = _warp(results['img'], matrix, cv2.INTER_LINEAR, self.pad_value)
+        results['img'] = _warp(results['img'], matrix, cv2.INTER_LINEAR)
         for key in results['seg_fields']:
-            results[key] = _warp(results[key], matrix, cv2.INTER_NEAREST, 0)
+            results[key] = _warp(results[key], matrix, cv2.INTER_NEAREST)
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(rotation={self.rotation}, scale={self.scale}, '
-            f'shift={self.shift}, prob={self.prob}, pad_value={self.pad_value})'
-        )
 
 
 def affine_matrix(
@@ -84,7 +71,7 @@ def affine_matrix(
     return np.column_stack([linear, centre - linear @ centre + shift])
 
 
-def _warp(image: np.ndarray, matrix: np.ndarray, flags: int, border: float) -> np.ndarray:
+def _warp(image: np.ndarray, matrix: np.ndarray, flags: int) -> np.ndarray:
     # OpenCV counts from pixel centres: its index i is the continuous coordinate i + 0.5.
     half = np.full(2, 0.5)
     indexed = matrix.copy()
@@ -92,6 +79,6 @@ def _warp(image: np.ndarray, matrix: np.ndarray, flags: int, border: float) -> n
     size = (image.shape[1], image.shape[0])
     if image.ndim == 3 and image.shape[2] > MAX_CHANNELS:
         parts = np.split(image, range(MAX_CHANNELS, image.shape[2], MAX_CHANNELS), axis=2)
-        return np.concatenate([_warp(part, matrix, flags, border) for part in parts], axis=2)
-    moved = cv2.warpAffine(image, indexed, size, flags=flags, borderValue=(border,) * 4)
+        return np.concatenate([_warp(part, matrix, flags) for part in parts], axis=2)
+    moved = cv2.warpAffine(image, indexed, size, flags=flags)
     return moved.reshape(image.shape)  # OpenCV drops a channel axis of 1

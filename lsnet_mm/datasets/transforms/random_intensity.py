@@ -58,9 +58,3 @@ class RandomIntensity(BaseTransform):
         img *= 255
         results['img'] = img
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
-            f'gamma={self.gamma}, noise={self.noise})'
-        )

@@ -27,6 +27,3 @@ class ResizeSlice(Resize):
     def _resize_seg(self, results: dict) -> None:
         for key in results.get('seg_fields', []):
             results[key] = resize_labels(results[key], self.scale)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(scale={self.scale}, interpolation={self.interpolation!r})'

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 
-from ...datasets.transforms import BoxesFromMask
+from ...datasets import BoxesFromMask
 from ...volumes import ORIENTATION, Volume, read_nifti
 from ..phantom import make_case
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lsnet_mm.datasets.transforms import BoxesFromMask
+from lsnet_mm.datasets import BoxesFromMask
 from lsnet_mm.experiments.benchmark import scene as module
 from lsnet_mm.experiments.benchmark.system import Switches, System
 
