@@ -22,25 +22,21 @@ def sample(height=60, width=80, channels=3, dtype=np.float32):
 def test_identity_is_exact(channels, dtype):
     before, after = (sample(channels=channels, dtype=dtype) for _ in range(2))
     RandomCTAffine(**NONE)(after)
+    RandomCTAffine(prob=0)(after)
     for key in ('img', 'gt_seg_map'):
         assert after[key].dtype == before[key].dtype
         np.testing.assert_array_equal(after[key], before[key])
 
 
-def test_probability_zero_is_identity():
-    after = RandomCTAffine(prob=0)(sample())
-    np.testing.assert_array_equal(after['img'], sample()['img'])
-
-
 def test_whole_pixel_shift(monkeypatch):
     draws = iter([0.0, 1.0, np.array([0.1, -0.05])])
     monkeypatch.setattr(np.random, 'uniform', lambda *args, **kwargs: next(draws))
-    after = RandomCTAffine(pad_value=7)(sample())
+    after = RandomCTAffine()(sample())
     before = sample()
     np.testing.assert_array_equal(after['img'][:-3, 8:], before['img'][3:, :-8])
     np.testing.assert_array_equal(after['gt_seg_map'][:-3, 8:], before['gt_seg_map'][3:, :-8])
-    assert (after['img'][-3:] == 7).all() and (after['img'][:, :8] == 7).all()
-    assert not after['gt_seg_map'][-3:].any()
+    for key in ('img', 'gt_seg_map'):
+        assert not after[key][-3:].any() and not after[key][:, :8].any()
 
 
 def test_quarter_turn_is_rot90(monkeypatch):
@@ -67,22 +63,21 @@ def test_neighbouring_slices_move_as_one(channels):
     results['img'] = np.asfortranarray(results['img'])  # any order in memory
     alone = [np.ascontiguousarray(results['img'][..., c : c + 1]) for c in range(channels)]
     np.random.seed(0)
-    moved = RandomCTAffine(pad_value=7)(results)['img']
+    moved = RandomCTAffine()(results)['img']
     for c, img in enumerate(alone):
         np.random.seed(0)
-        one = RandomCTAffine(pad_value=7)({**sample(), 'img': img})['img']
+        one = RandomCTAffine()({**sample(), 'img': img})['img']
         np.testing.assert_allclose(moved[..., c : c + 1], one, rtol=1e-6)
 
 
-def test_a_grey_image_moves_as_each_of_its_channels_would():
+def test_a_grey_image_moves_as_its_only_channel_would():
     grey = sample(channels=1)['img']
     outputs = []
-    for img in (grey[..., 0], grey, np.repeat(grey, 3, axis=2)):
+    for img in (grey[..., 0], grey):
         np.random.seed(0)
         outputs.append(RandomCTAffine()({**sample(), 'img': img})['img'])
         assert outputs[-1].shape == img.shape
     np.testing.assert_array_equal(outputs[0], outputs[1][..., 0])
-    np.testing.assert_allclose(outputs[2], np.repeat(outputs[1], 3, axis=2), rtol=1e-6)
 
 
 @pytest.mark.parametrize('seed', range(8))
@@ -109,17 +104,7 @@ def test_mask_image_and_box_move_together(seed):
     assert np.mean(thresholded != results['gt_seg_map']) < 0.003  # pixels of the outline
 
 
-def test_seed_repeats_the_draw():
-    outputs = []
-    for seed in (1, 1, 2):
-        np.random.seed(seed)
-        outputs.append(RandomCTAffine()(sample())['img'])
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-    assert not np.array_equal(outputs[0], outputs[2])
-
-
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r'scale must lie in \[0, 1\), got 1'):
-        RandomCTAffine(scale=1)
-    with pytest.raises(ValueError, match=r'prob must lie in \[0, 1\], got 2'):
-        RandomCTAffine(prob=2)
+    for name, value in (('scale', 1), ('prob', 2)):
+        with pytest.raises(ValueError, match=f'{name} must lie in .*, got {value}'):
+            RandomCTAffine(**{name: value})

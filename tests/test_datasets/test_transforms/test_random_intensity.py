@@ -17,14 +17,8 @@ def test_nothing_to_vary_is_identity(dtype):
     out = RandomIntensity(**NONE)(dict(img=image(dtype)))['img']
     np.testing.assert_allclose(out, image(dtype), atol=1e-3)
     assert out.dtype == np.float32
-
-
-def test_stays_grey_and_in_range():
-    for seed in range(5):
-        np.random.seed(seed)
-        out = RandomIntensity(0.5, 0.5, 0.5, 0.2)(dict(img=image()))['img']
-        assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 255
-        np.testing.assert_array_equal(out[..., 0], out[..., 2])
+    with pytest.raises(ValueError, match='must not be negative'):
+        RandomIntensity(noise=-1)
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.uint8])
@@ -33,8 +27,9 @@ def test_a_grey_image_changes_as_each_of_its_channels_would(dtype):
     outputs = []
     for img in (image(dtype)[..., 0], image(dtype)[..., :1], image(dtype)):
         np.random.seed(0)
-        outputs.append(RandomIntensity(noise=0.1)(dict(img=img))['img'])
-        assert outputs[-1].shape == img.shape
+        outputs.append(RandomIntensity(0.5, 0.5, 0.5, noise=0.1)(dict(img=img))['img'])
+        assert outputs[-1].shape == img.shape and outputs[-1].dtype == np.float32
+        assert outputs[-1].min() >= 0 and outputs[-1].max() <= 255
     np.testing.assert_array_equal(outputs[0], outputs[1][..., 0])
     np.testing.assert_allclose(outputs[2], np.repeat(outputs[1], 3, axis=2), atol=1e-3)
 
@@ -70,33 +65,3 @@ def test_noise_is_normal_and_of_the_drawn_deviation():
         draws = (out - 127.5) / (255 * deviation)
         assert stats.kstest(draws.ravel(), 'norm').pvalue > 0.001
         assert abs(np.corrcoef(draws[:, 1:].ravel(), draws[:, :-1].ravel())[0, 1]) < 0.02
-
-
-def test_each_change_alone():
-    flat = np.full((64, 64, 3), 127.5, np.float32)
-    np.random.seed(0)
-    shift = np.random.uniform(-1, 1, 2)[1]  # the second draw, after contrast
-    np.random.seed(0)
-    out = RandomIntensity(**{**NONE, 'brightness': 0.1})(dict(img=flat))['img']
-    np.testing.assert_allclose(out, 127.5 + 25.5 * shift, rtol=1e-5)
-    np.random.seed(1)
-    noisy = RandomIntensity(**{**NONE, 'noise': 0.02})(dict(img=flat))['img']
-    assert 0 < noisy.std() < 0.03 * 255
-    np.random.seed(1)
-    stretched = RandomIntensity(**{**NONE, 'contrast': 0.3})(dict(img=image() / 2 + 60))['img']
-    ratio = stretched.std() / (image() / 2).std()
-    assert 0.7 <= ratio <= 1.3 and ratio != pytest.approx(1, abs=1e-3)
-
-
-def test_seed_repeats_the_draw():
-    outputs = []
-    for seed in (1, 1, 2):
-        np.random.seed(seed)
-        outputs.append(RandomIntensity()(dict(img=image()))['img'])
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-    assert not np.array_equal(outputs[0], outputs[2])
-
-
-def test_bad_arguments():
-    with pytest.raises(ValueError, match='must not be negative'):
-        RandomIntensity(noise=-1)
