@@ -1,5 +1,6 @@
 from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
+from .transforms.augmentation import RandomCTAffine, RandomIntensity
 from .transforms.boxes_from_mask import BoxesFromMask
 from .transforms.loading import (
     CTSliceFromMemory,
@@ -7,11 +8,9 @@ from .transforms.loading import (
     HUWindow,
     LoadCTMask,
     LoadCTSlice,
+    ResizeSlice,
 )
 from .transforms.pack_lsnet_inputs import PackLSNetInputs
-from .transforms.random_ct_affine import RandomCTAffine
-from .transforms.random_intensity import RandomIntensity
-from .transforms.resize_slice import ResizeSlice
 from .worker_init import epoch_worker_init_fn
 
 __all__ = [

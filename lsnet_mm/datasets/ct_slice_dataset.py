@@ -18,9 +18,6 @@ class CTSliceDataset(BaseSegDataset):
 
     METAINFO = dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [230, 60, 60]])
 
-    name: str
-    split: str
-
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted, whatever ``indices`` says."""
         raise NotImplementedError
@@ -42,7 +39,7 @@ class CTSliceDataset(BaseSegDataset):
     def slice_info(
         self, image: Path, mask: Path, case: str, slice_index: int, spacing: Sequence[float] | None
     ) -> dict:
-        """The record of one slice from which a pipeline starts.
+        """The record of one slice, an element of ``data_list``, from which a pipeline starts.
 
         Args:
             image: Image or volume file.
@@ -50,9 +47,6 @@ class CTSliceDataset(BaseSegDataset):
             case: Case (patient) that the slice belongs to.
             slice_index: Its number within the case.
             spacing: (row, column, slice) in mm; None where it is not known.
-
-        Returns:
-            dict: One element of ``data_list``.
         """
         values = {k: k for k in range(len(self.metainfo['classes']))}
         info = dict(img_path=str(image), seg_map_path=str(mask), case=case, slice_index=slice_index)
@@ -61,14 +55,11 @@ class CTSliceDataset(BaseSegDataset):
 
 
 def pair_files(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, tuple[Path, Path]]:
-    """Match images with masks by key.
+    """Match images with masks: (image, mask) of each key, sorted by it.
 
     Args:
         images: Image file of each key.
         masks: Mask file of each key, in a folder beside that of its image.
-
-    Returns:
-        dict: (image, mask) of each key, sorted by it.
 
     Raises:
         FileNotFoundError: If an image has no mask or a mask no image; up to five are named.

@@ -9,8 +9,6 @@ from ..volumes import foreground_slices, open_nifti, slice_spacing
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import ENDING, fold_cases, read_description, read_json
 
-SLICES = ('all', 'foreground')
-
 
 @DATASETS.register_module()
 class PancreasCTDataset(CTSliceDataset):
@@ -55,8 +53,8 @@ class PancreasCTDataset(CTSliceDataset):
         metainfo: dict | None = None,
         **kwargs,
     ):
-        if slices not in SLICES:
-            raise ValueError(f'slices must be one of {SLICES}, got {slices!r}.')
+        if slices not in ('all', 'foreground'):
+            raise ValueError(f"slices must be 'all' or 'foreground', got {slices!r}.")
         if empty_ratio < 0 or (empty_ratio and slices == 'all'):
             raise ValueError(
                 "empty_ratio must not be negative, and needs slices='foreground': 'all' has every "

@@ -57,8 +57,6 @@ class SliceFolderDataset(CTSliceDataset):
                 f'together; got folds={folds!r:.60} and fold={fold!r}. Set both or neither.'
             )
         self.splits = (split,) if isinstance(split, str) else tuple(split)
-        if not self.splits:
-            raise ValueError('SliceFolderDataset: split names nothing. Set it to one name or more.')
         self.split = '+'.join(self.splits)
         self.name = name
         self.folds = folds
@@ -89,10 +87,8 @@ class SliceFolderDataset(CTSliceDataset):
 
     def load_data_list(self) -> list[dict]:
         """One record a slice, in the order of the file names."""
-        return [
-            self.slice_info(image, mask, *_case(image), spacing=None)
-            for image, mask in self.split_files()
-        ]
+        files = self.split_files()
+        return [self.slice_info(image, mask, *_case(image), None) for image, mask in files]
 
     def _fold_cases(self, root: Path, held: set[str]) -> set[str]:
         """The cases of the split, where the fold's lists name just those that are held."""

@@ -160,7 +160,7 @@ def classes(*names):
 
 @pytest.mark.parametrize('arguments, message', [
     (dict(split='test'), "fold 0 has no 'test' list of cases, it has train, val"),
-    (dict(slices='some'), "slices must be one of .*, got 'some'"),
+    (dict(slices='some'), "slices must be 'all' or 'foreground', got 'some'"),
     (dict(fold=4), 'splits_final.json has the folds 0, 1, 2, 3; there is no 4'),
     (dict(empty_ratio=0.5), "empty_ratio must not be negative, and needs slices='foreground'"),
     (dict(slices='foreground', empty_ratio=-1), 'empty_ratio must not be negative.*_ratio=-1'),

@@ -150,7 +150,7 @@ def test_a_file_of_folds(slice_root, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'settings, message',
     [
-        (dict(split=[]), 'split names nothing'),
+        (dict(split=[]), 'is empty'),
         (dict(folds=FOLDS), 'belong together; got .* and fold=None. Set both or neither'),
         (dict(fold=0), 'belong together; got folds=None and fold=0'),
         (dict(folds=FOLDS, fold=2), "config's folds has the folds 0, 1; there is no 2"),

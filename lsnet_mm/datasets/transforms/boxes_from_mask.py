@@ -29,10 +29,7 @@ class BoxesFromMask(BaseTransform):
 
     def __init__(self, min_area: float = 10, merge_distance: float = 0.0) -> None:
         if min_area < 0 or merge_distance < 0:
-            raise ValueError(
-                'BoxesFromMask: min_area and merge_distance must not be negative, got '
-                f'{min_area}, {merge_distance}.'
-            )
+            raise ValueError('BoxesFromMask: min_area and merge_distance must not be negative.')
         self.min_area = min_area
         self.merge_distance = merge_distance
 

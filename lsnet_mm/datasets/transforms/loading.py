@@ -1,13 +1,14 @@
-"""Slices and their masks, from files or from a volume in memory."""
+"""Slices and their masks, from files or from a volume in memory, on the grid of a net."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, Resize
 from mmengine.registry import TRANSFORMS
 from PIL import Image
 
+from ...utils.resizing import resize_labels
 from ...volumes import open_nifti, read_slice
 
 
@@ -129,6 +130,31 @@ class GreySliceFromMemory(HUWindow):
 
 
 @TRANSFORMS.register_module()
+class ResizeSlice(Resize):
+    """Resize image and masks to a size, so that they stay on one grid.
+
+    The image is that of MMCV's ``Resize(keep_ratio=False)``, whose masks are displaced by up to
+    half a pixel; here they are resized by :func:`lsnet_mm.utils.resizing.resize_labels`.
+
+    Required key: ``img``. Modified keys: ``img``, the masks of ``seg_fields`` if there are any,
+    ``gt_bboxes`` if there, ``img_shape``. Added keys: ``scale`` and ``scale_factor`` (w, h),
+    ``keep_ratio``.
+
+    Args:
+        scale: (width, height) in pixels.
+        interpolation: Of the image. The default averages what a pixel covers, as ``'bilinear'``
+            does not where an image shrinks by more than half.
+    """
+
+    def __init__(self, scale: tuple[int, int], interpolation: str = 'area') -> None:
+        super().__init__(scale=tuple(scale), keep_ratio=False, interpolation=interpolation)
+
+    def _resize_seg(self, results: dict) -> None:
+        for key in results.get('seg_fields', []):
+            results[key] = resize_labels(results[key], self.scale)
+
+
+@TRANSFORMS.register_module()
 class LoadCTMask(BaseTransform):
     """Load a slice's mask from a ``.png`` file or from a slice of a ``.nii`` volume, and check it.
 
@@ -162,8 +188,7 @@ class LoadCTMask(BaseTransform):
                 '(rows, columns). Export both at the same size.'
             )
         label_map = results.get('label_map') or {0: 0, 1: 1}
-        mapped = np.zeros(mask.shape, np.uint8)
-        known = np.zeros(mask.shape, bool)
+        mapped, known = np.zeros(mask.shape, np.uint8), np.zeros(mask.shape, bool)
         for old, new in label_map.items():
             here = mask == old
             known |= here
