@@ -51,14 +51,9 @@ def test_a_folder_of_studies_and_again(images, segment):
 def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     """Nor does it stay: beside a new mask an old probability would pass for this model's."""
     _, _, _, out = segment(images, options=['--probabilities'])
-    for options in (
-        ['--min-volume', 1],
-        ['--preview'],
-        ['--largest-component'],
-        ['--dtype=float16'],
-    ):
-        code, _, errors, _ = segment(images, options=options)
-        assert code == 1 and errors.count('it exists, and is not what') == 3, options
+    for option in ('--min-volume=1', '--preview', '--largest-component', '--dtype=float16'):
+        code, _, errors, _ = segment(images, options=[option])
+        assert code == 1 and errors.count('it exists, and is not what') == 3, option
     os.utime(next(images.rglob('*.dcm')), ns=(1, 1))
     code, printed, errors, _ = segment(images)
     assert code == 1 and errors.count('it exists') == 1 and printed.count('skipped') == 2
@@ -95,25 +90,19 @@ def test_bad_options(images, model, tmp_path, capsys, options, message):
     assert not (tmp_path / 'out').exists()
 
 
-def test_record(images, segment, pictures):
-    options = ['--preview', '--largest-component', '--min-volume', '0.5']
-    code, _, errors, out = segment(images, options=options)
+def test_record_and_preview_show_what_the_net_saw(images, segment, pictures):
+    folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
+    code, _, errors, out = segment(folder, options=['--preview', '--min-volume', '0.0001'])
     assert code == 0, errors
-    record = json.loads((out / 'study_002.json').read_text())
-    assert record['tidy_up'] == {'largest_component': True, 'min_volume_ml': 0.5}
+    record = json.loads((out / 'study_001.json').read_text())
+    assert record['tidy_up'] == {'largest_component': False, 'min_volume_ml': 0.0001}
     assert record['shape'] == list(SHAPE) and record['orientation'] == 'LAI'
     assert set(record['seconds']) == {'read', 'predict', 'pack'}
     assert record['model']['name'] == 'threshold' and len(record['model']['config_sha256']) == 64
-    assert record['files'] == [f'study_002.{e}' for e in ('html', 'nii.gz', 'png')]
-    mask = nib.load(out / 'study_002.nii.gz').get_fdata()
-    assert record['classes']['pancreas']['slices'] == mask.any(axis=(0, 1)).sum()
+    assert record['files'] == [f'study_001.{e}' for e in ('html', 'nii.gz', 'png')]
+    found = nib.load(out / 'study_001.nii.gz').get_fdata()
+    assert record['classes']['pancreas']['slices'] == found.any(axis=(0, 1)).sum()
     assert record['boxes'] and record['notice'] == 'Not a medical device.'
-
-
-def test_preview_shows_what_the_net_saw(images, segment, pictures):
-    folder = sorted({path.parent for path in images.rglob('*.dcm')})[0]
-    code, _, errors, out = segment(folder, options=['--preview'])
-    assert code == 0, errors
     volume, mask, boxes, spacing, heatmaps, title, classes = pictures['page']
     assert volume.dtype == mask.dtype == np.uint8 and volume.shape == mask.shape == SHAPE[::-1]
     hu = pydicom.dcmread(folder / '1-004.dcm').pixel_array
