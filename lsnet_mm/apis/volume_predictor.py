@@ -54,7 +54,7 @@ class VolumePrediction:
         for label, name in enumerate(classes[1:], start=1):
             pixels = counts[:, label]
             volume = round(float(pixels.sum() * voxel), 3)
-            described[name] = dict(label=label, volume_ml=volume, slices=np.count_nonzero(pixels))
+            described[name] = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
         return described
 
     def box_edges(self) -> list[dict]:
