@@ -3,23 +3,20 @@
 import argparse
 import os
 import sys
-from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from rich.progress import TaskID
 
 from ..utils import refuse_unsafe_checkpoints
 from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .dicom_seg import MISSING
-from .job import SegmentationJob
 from .load_model import model_identity
-from .segmentation import segment_study
+from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
-from .volume_prediction import TidyUp
-from .volume_predictor import DTYPES
+from .volume_predictor import DTYPES, TidyUp
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,9 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     written = parser.add_argument_group('what is written beside the mask and the JSON')
-    written.add_argument('--dicom-seg', action='store_true', help='a DICOM Segmentation')
-    written.add_argument('--probabilities', action='store_true', help='that of foreground')
-    written.add_argument('--preview', action='store_true', help='a PNG montage and an HTML page')
+    add = partial(written.add_argument, action='append_const', dest='kinds', default=['mask'])
+    add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
+    add('--probabilities', const='probability', help='that of foreground')
+    add('--preview', const='preview', help='a PNG montage and an HTML page')
     tidy = parser.add_argument_group('tidying up, off by default')
     tidy.add_argument('--largest-component', action='store_true', help='of each class, in 3D')
     tidy.add_argument(
@@ -64,11 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Returns:
-        int: Exit code: 0 if every study is segmented, 1 if any was refused or nothing could start.
-    """
+    """Run the command. The exit code is 0 if every study is segmented, 1 if any was refused or
+    nothing could start."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
@@ -80,9 +75,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     found = find_studies(args.studies)
-    mine = found.studies[rank::ranks]
+    if args.workers > 1:  # which inherit this, and read it when they start
+        threads = max((os.cpu_count() or 1) // args.workers, 1)
+        os.environ.setdefault('OMP_NUM_THREADS', str(threads))
     with Pool(args.workers) as pool:
-        results = segment_all(mine, job, pool if args.workers > 1 else None)
+        results = segment_all(found.studies[rank::ranks], job, pool)
     if rank:  # these are the first process's to tell
         found.notes, found.refused = [], []
     return report(results, found, args.out)
@@ -97,53 +94,48 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
             device is not there.
         RuntimeError: If the checkpoint is not safe to load, or torch.compile does not work.
     """
-    if args.dicom_seg and find_spec('highdicom') is None:
+    if 'dicom_seg' in args.kinds and find_spec('highdicom') is None:
         raise ValueError(MISSING)
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    job = SegmentationJob(
-        *args.model,
-        out=args.out,
-        device=args.device or _own_device(),
-        batch_size=args.batch_size,
-        unsafe_checkpoint=args.unsafe_checkpoint,
-        dtype=args.dtype,
-        compile=args.compile,
-        threads=max((os.cpu_count() or 1) // args.workers, 1) if args.workers > 1 else 0,
-        dicom_seg=args.dicom_seg,
-        probability=args.probabilities,
-        preview=args.preview,
+    config, checkpoint = args.model
+    how = dict(dtype=args.dtype, compile=args.compile)
+    model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
+    model['unsafe_checkpoint'] = args.unsafe_checkpoint
+    load_inferencer(**model)  # whatever is wrong with the model is told here, once
+    return SegmentationJob(
+        model,
+        model_identity(config, checkpoint, **how),
+        args.out,
+        args.kinds,
+        args.batch_size,
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
     )
-    job.inferencer()  # whatever is wrong with the model is told here, once
-    return replace(job, model=model_identity(*args.model, args.dtype, args.compile))
 
 
-def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool | None) -> list[dict]:
-    """Segment studies with a progress bar: by slices here, by studies in a pool."""
+def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool) -> list[dict]:
+    """Segment studies with a progress bar of them, and of the slices where one is done at a time.
+
+    Returns:
+        list[dict]: What :func:`segment_study` says of each, by name.
+    """
     results = []
     with progress_bar() as bar:
         whole = bar.add_task('studies', total=len(studies))
-        if pool is None:
-            for study in studies:
-                own = bar.add_task(f'{study.name}, slices', total=None)
-
-                def show(done: int, total: int, own: TaskID = own) -> None:
-                    bar.update(own, completed=done, total=total)
-
-                results.append(segment_study(study, job, show))
-                bar.remove_task(own)
-                bar.advance(whole)
-            return results
-        for (study, _), result in pool.unordered(segment_study, [(s, job) for s in studies]):
+        alone = pool.workers == 1
+        own = bar.add_task('slices', total=None, visible=alone)
+        show = [lambda done, total: bar.update(own, completed=done, total=total)] if alone else []
+        calls = [(study, job, *show) for study in studies]
+        for (study, *_), result in pool.unordered(segment_study, calls):
             if isinstance(result, BaseException):  # the process died, and could not say why
                 error = 'its process died. Use fewer --workers: memory may be short.'
                 result = {'name': study.name, 'place': study.place, 'error': error}
             results.append(result)
             bar.advance(whole)
+        bar.remove_task(own)
     return sorted(results, key=lambda result: result['name'])
 
 

@@ -14,7 +14,6 @@ from ..volumes import SliceHeader, Volume, VolumeError
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
 #: SNOMED CT's names of organs by ours; others are an 'organ', and their label says which.
 ORGANS = {'pancreas', 'liver', 'spleen', 'kidney', 'stomach', 'gallbladder', 'aorta', 'duodenum'}
-SERIES_NUMBER = 900
 
 
 def pack_dicom_seg(
@@ -38,10 +37,10 @@ def pack_dicom_seg(
     """
     import highdicom as hd
 
-    sources = [_read_source(header.path, mask.spacing[2]) for header in headers]
     described = [_describe(k, name, model) for k, name in enumerate(classes, start=1)]
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # they quote values of the header
+        sources = [_read_source(header.path, mask.spacing[2]) for header in headers]
         try:
             segmentation = hd.seg.Segmentation(
                 source_images=sources,
@@ -49,7 +48,7 @@ def pack_dicom_seg(
                 segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
                 segment_descriptions=described,
                 series_instance_uid=hd.UID(),
-                series_number=SERIES_NUMBER,
+                series_number=900,
                 sop_instance_uid=hd.UID(),
                 instance_number=1,
                 manufacturer='lsnet_mm',
@@ -71,9 +70,7 @@ def pack_dicom_seg(
 
 
 def _read_source(path: Path, spacing: float) -> pydicom.Dataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        data = pydicom.dcmread(path, stop_before_pixels=True)
+    data = pydicom.dcmread(path, stop_before_pixels=True)
     # It is empty in many series, and readers of the result ask for it: slices touch, then.
     if not data.get('SliceThickness'):
         data.SliceThickness = f'{spacing:.6f}'

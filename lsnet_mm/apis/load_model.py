@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from mmengine.config import Config
@@ -62,10 +64,8 @@ def load_model(
     path = Path(checkpoint).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
-    if unsafe_checkpoint:
-        content = torch.load(path, map_location='cpu', weights_only=False)
-    else:
-        content = safe_torch_load(path)
+    load = partial(torch.load, weights_only=False) if unsafe_checkpoint else safe_torch_load
+    content = load(path, map_location='cpu')
     model = MODELS.build(cfg.model)
     load_weights(model, content, path.name)
     model.cfg = cfg
@@ -90,27 +90,16 @@ def to_device(model: nn.Module, device: str | torch.device) -> nn.Module:
 def model_identity(
     config: str, checkpoint: str, dtype: str = 'float32', compile: bool = False
 ) -> dict:
-    """Name and hashes of a model, without paths, for the record of what it has segmented.
-
-    Args:
-        config: File.
-        checkpoint: File.
-        dtype: What its nets compute in; named if it is not the default.
-        compile: Whether they are compiled, likewise.
-
-    Raises:
-        FileNotFoundError: If one of the files is missing.
-    """
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
-    known = {
+    """Name and hashes of two files, without paths, for the record of what they have segmented; and
+    what the nets compute in and whether they are compiled, where that is not the default."""
+    return {
         'name': Path(config).stem,
         'config_sha256': config_sha256(read_model_config(config).to_dict()),
         'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'lsnet_mm': __version__,
+        **({'dtype': dtype} if dtype != 'float32' else {}),
+        **({'compile': True} if compile else {}),
     }
-    known |= {'dtype': dtype} if dtype != 'float32' else {}
-    return known | ({'compile': True} if compile else {})
 
 
 def load_weights(model: nn.Module, content: object, name: str) -> None:
@@ -128,28 +117,20 @@ def load_weights(model: nn.Module, content: object, name: str) -> None:
     weights = {str(k).removeprefix('module.'): v for k, v in weights.items()}
     weights = {k: v for k, v in weights.items() if isinstance(v, torch.Tensor)}
     try:
-        missing, unknown = model.load_state_dict(weights, strict=False)
-        misshapen = ''
-    except RuntimeError as error:  # shapes, which torch does not forgive
-        missing, unknown = [], []
-        misshapen = next(line.strip() for line in str(error).splitlines() if 'size mism' in line)
-    if missing or unknown or misshapen:
-        found = [misshapen] if misshapen else []
-        found += [f'{len(missing)} weights are missing ({missing[0]}, ...)'] if missing else []
-        found += [f'{len(unknown)} have no place ({unknown[0]}, ...)'] if unknown else []
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        # A line of every weight that is missing, one of those that are unknown, and one a shape.
+        reasons = [shorten(line, 120, placeholder=' ...') for line in str(error).splitlines()[1:4]]
         raise WrongCheckpointError(
-            f'{name} is no checkpoint of this config: {"; ".join(found)}. '
+            f'{name} is no checkpoint of this config: {" ".join(reasons)} '
             'Give the config that it was trained with.'
-        )
+        ) from error
 
 
 def _classes(model: nn.Module, content: Mapping) -> tuple[str, ...]:
     """Those that the checkpoint names, if they fit the model; else numbers."""
     count = model.num_classes
-    names = (content.get('meta') or {}).get('dataset_meta') or {}
-    names = tuple(map(str, names.get('classes') or ()))
-    if len(names) == count:
-        return names
-    if count == 2:
-        return ('background', 'pancreas')
-    return ('background', *(f'class {k}' for k in range(1, count)))
+    names = ((content.get('meta') or {}).get('dataset_meta') or {}).get('classes') or ()
+    numbers = ('background', *(f'class {k}' for k in range(1, count)))
+    choices = (tuple(map(str, names)), ('background', 'pancreas'), numbers)
+    return next(choice for choice in choices if len(choice) == count)

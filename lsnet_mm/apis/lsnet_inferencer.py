@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
@@ -11,11 +11,7 @@ from torch import nn
 
 from ..volumes import Volume, read_hu
 from .load_model import load_model, read_model_config
-from .preview import grey_volume
-from .volume_prediction import TidyUp, VolumePrediction
-from .volume_predictor import WINDOW, VolumePredictor, check_dtype, grey_window, slice_pipeline
-
-VolumeAndBatch = tuple[Volume, int]
+from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
 
 
 class LSNetInferencer(BaseInferencer):
@@ -33,7 +29,6 @@ class LSNetInferencer(BaseInferencer):
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
         dtype: Of the nets; see :class:`VolumePredictor`.
         compile: Compile the nets; see :func:`load_model`.
-        scope: Of OpenMMLab's registries; that of the config by default.
         show_progress: Show a bar.
     """
 
@@ -45,26 +40,25 @@ class LSNetInferencer(BaseInferencer):
         model: str | Path | Config,
         weights: str | Path,
         device: str | None = None,
-        window: tuple[float, float] = WINDOW,
+        window: tuple[float, float] = (0, 255),
         unsafe_checkpoint: bool = False,
-        scope: str | None = None,
         show_progress: bool = True,
         dtype: str = 'float32',
         compile: bool = False,
     ) -> None:
         self.window = window
-        self.dtype = dtype
-        check_dtype(dtype)
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
         config = read_model_config(model)
-        super().__init__(
-            config,
-            str(weights),
-            device,
-            scope or config.get('default_scope', 'mmseg'),
-            show_progress,
-        )
+        scope = config.get('default_scope', 'mmseg')
+        super().__init__(config, str(weights), device, scope, show_progress)
+        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype)
+
+    @property
+    def grey_window(self) -> tuple[float, float]:
+        """The window (low, high) in HU that the net sees, for pictures."""
+        windows = (t.window for t in self.pipeline.transforms if hasattr(t, 'window'))
+        return next(windows, (-100.0, 240.0))
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
@@ -79,10 +73,10 @@ class LSNetInferencer(BaseInferencer):
         # A folder is one scan, not as many inputs as it holds files.
         return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
 
-    def preprocess(self, inputs: list, batch_size: int = 8) -> Iterator[VolumeAndBatch]:
+    def preprocess(self, inputs: list, batch_size: int = 8) -> Iterator[Volume]:
         """Volumes one by one; ``batch_size`` is that of their slices."""
-        for one in inputs:
-            yield (one if isinstance(one, Volume) else read_hu(one)), batch_size
+        self.predictor.batch_size = batch_size
+        return map(_read, inputs)
 
     def __call__(
         self,
@@ -115,17 +109,15 @@ class LSNetInferencer(BaseInferencer):
 
     def forward(
         self,
-        inputs: VolumeAndBatch,
+        inputs: Volume,
         probability: bool = False,
         heatmaps: bool = False,
         tidy_up: TidyUp | None = None,
         on_slices: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[VolumePrediction]:
         """Segment one volume."""
-        volume, batch_size = inputs
-        predict = VolumePredictor(self.model, self.pipeline, batch_size, self.dtype)
-        found = predict(volume, probability, heatmaps, on_slices)
-        return [found.with_mask(tidy_up(found.mask)) if tidy_up else found]
+        found = self.predictor(inputs, probability, heatmaps, on_slices)
+        return [replace(found, mask=tidy_up(found.mask)) if tidy_up else found]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:
         """A montage of each volume, if asked for."""
@@ -133,31 +125,17 @@ class LSNetInferencer(BaseInferencer):
             return []
         from ..visualization.study import study_montage
 
-        pictures = []
-        for one, found in zip(inputs, preds, strict=True):
-            volume = one if isinstance(one, Volume) else read_hu(one)
-            grey, mask = grey_volume(volume, grey_window(self.pipeline)), grey_volume(found.mask)
-            pictures.append(study_montage(grey, mask, found.boxes))
-        return pictures
+        drawn = (p.drawn(_read(i), self.grey_window) for i, p in zip(inputs, preds, strict=True))
+        return [study_montage(*one) for one in drawn]
 
     def postprocess(
         self, preds: list[VolumePrediction], visualization: list, return_datasamples: bool = False
     ) -> dict:
         """Predictions and pictures, as :meth:`__call__` returns them."""
         if not return_datasamples:
-            preds = [self._plain(found) for found in preds]
+            preds = [found.plain(self.model.dataset_meta['classes']) for found in preds]
         return dict(predictions=preds, visualization=visualization)
 
-    def _plain(self, found: VolumePrediction) -> dict:
-        classes = self.model.dataset_meta['classes']
-        plain = dict(
-            mask=found.mask.voxels,
-            affine=found.mask.affine,
-            volume_ml=found.volumes_ml(classes),
-            boxes=found.box_edges(),
-        )
-        if found.probability is not None:
-            plain['probability'] = found.probability.voxels.astype(np.float32) / 255
-        if found.heatmaps is not None:
-            plain['heatmaps'] = found.heatmaps
-        return plain
+
+def _read(one: str | Path | Volume) -> Volume:
+    return one if isinstance(one, Volume) else read_hu(one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,33 +24,43 @@ from ..volumes import (
     sort_slices,
 )
 
-ENDINGS = ('.nii.gz', '.nii')
+ENDING = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
 NOTHING = 'Name a folder with a CT series (DICOM), a .nii or .nii.gz file, or a folder of these'
 
 
 @dataclass(frozen=True)
-class Study(ABC):
-    """One volume to segment; it may turn out to be unusable.
+class Study:
+    """One volume to segment, a NIfTI file or a CT series; it may turn out to be unusable.
 
     Attributes:
         name: What its outputs are called: no patient, date or UID.
         place: Where it was found, for messages, likewise.
+        source: The NIfTI file; or the series, its slices in no order.
+        broken: Damaged files beside a series, which may be slices of it; there must be none.
     """
 
     name: str
     place: str
+    source: Path | Series
+    broken: tuple[BrokenFile, ...] = ()
 
     @property
-    @abstractmethod
-    def files(self) -> list[Path]:
-        """Everything that is read for it."""
+    def nifti(self) -> Path | None:
+        """The NIfTI file, if it is one."""
+        return self.source if isinstance(self.source, Path) else None
 
-    @property
     def headers(self) -> list[SliceHeader]:
-        """Of the DICOM files, in the order of the slices; empty where there are none."""
-        return []
+        """Of the DICOM files, in the order of the slices.
 
-    @abstractmethod
+        Raises:
+            VolumeError: If the series has a damaged file or is no whole volume.
+        """
+        if self.broken:
+            [file, *_] = self.broken
+            fix = 'Copy the series again, or remove the file if it is none of it'
+            raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
+        return sort_slices(self.source)
+
     def load(self) -> Volume:
         """Read and check.
 
@@ -60,56 +70,13 @@ class Study(ABC):
         Raises:
             VolumeError: If anything is wrong.
         """
+        return read_hu(self.nifti) if self.nifti else read_slices(self.headers())
 
     def fingerprint(self) -> str:
         """A digest that changes when a file is replaced; no file is opened."""
-        return fingerprint(self.files)
-
-
-@dataclass(frozen=True)
-class NiftiStudy(Study):
-    """A NIfTI file.
-
-    Attributes:
-        path: The file.
-    """
-
-    path: Path
-
-    @property
-    def files(self) -> list[Path]:
-        return [self.path]
-
-    def load(self) -> Volume:
-        return read_hu(self.path)
-
-
-@dataclass(frozen=True)
-class DicomStudy(Study):
-    """A CT series.
-
-    Attributes:
-        series: Its slices, in no order.
-        broken: Damaged files beside them, which may be slices of it; there must be none.
-    """
-
-    series: Series
-    broken: tuple[BrokenFile, ...] = ()
-
-    @property
-    def files(self) -> list[Path]:
-        return [header.path for header in self.series.headers] + [b.path for b in self.broken]
-
-    @property
-    def headers(self) -> list[SliceHeader]:
-        return sort_slices(self.series)
-
-    def load(self) -> Volume:
-        if self.broken:
-            first = self.broken[0]
-            fix = 'Copy the series again, or remove the file if it is none of it'
-            raise VolumeError(public_name(first.path), f'the file {first.reason}', fix)
-        return read_slices(self.headers)
+        if self.nifti:
+            return fingerprint([self.nifti])
+        return fingerprint(file.path for file in (*self.source.headers, *self.broken))
 
 
 @dataclass
@@ -125,6 +92,14 @@ class Findings:
     studies: list[Study] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, place: str, source: Path | Series, broken: Sequence[BrokenFile] = ()) -> None:
+        """Add a study: numbered, or by a file's own name if that is a number and nobody else's."""
+        name = f'study_{len(self.studies) + 1:03d}'
+        if isinstance(source, Path) and public_name(source) == source.name:
+            own = ENDING.sub('', source.name)
+            name = name if own in {study.name for study in self.studies} else own
+        self.studies.append(Study(name, place, source, tuple(broken)))
 
 
 def find_studies(paths: Sequence[Path]) -> Findings:
@@ -145,8 +120,8 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         try:
             if path.is_dir():
                 _find_in_folder(found, path, place)
-            elif path.name.lower().endswith(ENDINGS) and path.exists():
-                found.studies.append(NiftiStudy(_name(found, path), place, path))
+            elif ENDING.search(path.name) and path.exists():
+                found.add(place, path)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
                 raise VolumeError(place, reason, NOTHING)
@@ -165,32 +140,17 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     beside = defaultdict(list)
     for file in broken:
         beside[file.path.parent].append(file)
-    files = sorted(p for p in folder.rglob('*') if p.name.lower().endswith(ENDINGS))
-    files = [p for p in files if not p.name.startswith('.') and p.is_file()]
+    files = sorted(p for p in folder.rglob('[!.]*') if ENDING.search(p.name) and p.is_file())
     if not series and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
     for k, one in enumerate(series, start=1):
         own = f'{place}, series {k} of {len(series)} ({len(one.headers)} files)'
         parents = sorted({header.path.parent for header in one.headers})
-        damaged = [file for parent in parents for file in beside.pop(parent, ())]
-        found.studies.append(DicomStudy(_number(found), own, one, tuple(damaged)))
+        found.add(own, one, [file for parent in parents for file in beside.pop(parent, ())])
     for path in files:
-        own = f'{place}, {public_name(path)}'
-        found.studies.append(NiftiStudy(_name(found, path), own, path))
+        found.add(f'{place}, {public_name(path)}', path)
     for file in (file for files in beside.values() for file in files):
-        reason = f'the file {file.reason}'
-        error = VolumeError(public_name(file.path), reason, 'Copy it again, or remove it')
+        fix = 'Copy it again, or remove it'
+        error = VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         found.refused.append(f'{place}, {error}')
-    for kind, count in sorted(left_out.items()):
-        found.notes.append(f'{place}: {count} x {kind} left out')
-
-
-def _number(found: Findings) -> str:
-    return f'study_{len(found.studies) + 1:03d}'
-
-
-def _name(found: Findings, path: Path) -> str:
-    """The file's own name without ending, if it is a number and nobody else's."""
-    name = path.name[: -len(next(e for e in ENDINGS if path.name.lower().endswith(e)))]
-    own = public_name(path) == path.name and name not in {s.name for s in found.studies}
-    return name if own else _number(found)
+    found.notes += [f'{place}: {n} x {kind} left out' for kind, n in sorted(left_out.items())]

@@ -1,6 +1,9 @@
 """Whole volumes through a model of slices: what it is fed, and what is made of its answers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,24 +11,144 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
+from nibabel.affines import apply_affine
+from scipy import ndimage
 from torch import nn
 
 from ..volumes import ORIENTATION, Volume, VolumeError, check_finite
-from .volume_prediction import VolumePrediction
 
 #: Transforms that prepare the ground truth, which a new patient has not.
 GROUND_TRUTH = {'LoadAnnotations', 'LoadCTMask', 'BoxesFromMask'}
-WINDOW = (0.0, 255.0)
 #: Precisions of the nets, the exact one first.
 DTYPES = ('float32', 'bfloat16', 'float16')
 
 
-def check_dtype(dtype: str) -> None:
-    """Raises a ValueError if it is none of :data:`DTYPES`."""
-    if dtype not in DTYPES:
-        raise ValueError(f'dtype {dtype!r} is none of {", ".join(DTYPES)}.')
+@dataclass(frozen=True, eq=False)
+class VolumePrediction:
+    """What a model says about one volume.
+
+    Slices are those that the net saw, those of ``mask.oriented('LAI')``. All else is in the axes of
+    the input.
+
+    Attributes:
+        mask: uint8 classes, of the input's shape, affine and axes.
+        boxes: One (n, 4) float32 for each slice: x1, y1, x2, y2, edges in pixels of the slice. Of a
+            one-stage model all are empty.
+        scores: One (n,) float32 for each slice.
+        probability: uint8 probability of any foreground, 255 being 1, like ``mask``; or None.
+        heatmaps: (slices, h, w) float16 in [0, 1], each covering its slice; or None.
+    """
+
+    mask: Volume
+    boxes: list[np.ndarray]
+    scores: list[np.ndarray]
+    probability: Volume | None = None
+    heatmaps: np.ndarray | None = None
+
+    def describe(self, classes: Sequence[str]) -> dict[str, dict]:
+        """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
+        voxel = abs(np.linalg.det(self.mask.affine[:3, :3])) / 1000
+        slices = self.mask.oriented(ORIENTATION).voxels.T  # all at once would be copied as int64
+        counts = np.array([np.bincount(one.ravel(), minlength=len(classes)) for one in slices])
+        described = {}
+        for label, name in enumerate(classes[1:], start=1):
+            pixels = counts[:, label]
+            volume = round(float(pixels.sum() * voxel), 3)
+            described[name] = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
+        return described
+
+    def box_edges(self) -> list[dict]:
+        """All boxes in voxels of the input.
+
+        Returns:
+            list[dict]: ``from`` and ``to``, (3,) each: edges along the input's own axes, where
+            voxel i covers [i, i + 1); and ``score``.
+        """
+        slices = self.mask.oriented(ORIENTATION)
+        to_input = np.linalg.inv(self.mask.affine) @ slices.affine
+        found = []
+        for k, (boxes, scores) in enumerate(zip(self.boxes, self.scores, strict=True)):
+            for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
+                corners = np.array([(x1, y1, k), (x2, y2, k + 1)], float)
+                corners = apply_affine(to_input, corners - 0.5) + 0.5  # centres are where i is
+                corners = np.sort(corners.round(2), axis=0) + 0.0  # no minus zero
+                low, high = corners.tolist()
+                found.append({'from': low, 'to': high, 'score': round(float(score), 4)})
+        return found
+
+    def plain(self, classes: Sequence[str]) -> dict:
+        """As a dict of what is there; see :meth:`LSNetInferencer.__call__`."""
+        plain = dict(mask=self.mask.voxels, affine=self.mask.affine, boxes=self.box_edges())
+        plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
+        if self.probability is not None:
+            plain['probability'] = self.probability.voxels.astype(np.float32) / 255
+        if self.heatmaps is not None:
+            plain['heatmaps'] = self.heatmaps
+        return plain
+
+    def drawn(self, volume: Volume, window: tuple[float, float]) -> tuple:
+        """What pictures of it are drawn from, slices as the net sees them.
+
+        Args:
+            volume: In HU.
+            window: HU that become 0 and 255.
+
+        Returns:
+            tuple: The slices in grey and their masks, (slices, rows, columns) uint8, and ``boxes``.
+        """
+        low, high = window
+        slices = volume.oriented(ORIENTATION).voxels.T
+        grey = np.empty(slices.shape, np.uint8)
+        for k, hu in enumerate(slices):  # one by one, for the memory
+            grey[k] = np.rint(np.clip((hu - low) * (255 / (high - low)), 0, 255))
+        return grey, np.ascontiguousarray(self.mask.oriented(ORIENTATION).voxels.T), self.boxes
 
 
+@dataclass(frozen=True)
+class TidyUp:
+    """Removes small parts of a mask in 3D, each class by itself. By default, nothing.
+
+    Parts are 26-connected: voxels that share a corner belong together.
+
+    Attributes:
+        largest_component: Keep the largest part of each class alone.
+        min_volume_ml: Remove parts that are smaller.
+    """
+
+    largest_component: bool = False
+    min_volume_ml: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.min_volume_ml < 0:
+            raise ValueError(f'TidyUp: min_volume_ml must not be negative: {self.min_volume_ml}.')
+
+    def __call__(self, mask: Volume) -> Volume:
+        """Tidy a mask of classes.
+
+        Args:
+            mask: uint8; it is left as it is.
+
+        Returns:
+            Volume: Itself if nothing was asked for.
+        """
+        if not (self.largest_component or self.min_volume_ml):
+            return mask
+        least = 1000 * self.min_volume_ml / abs(np.linalg.det(mask.affine[:3, :3]))
+        tidied = Volume(mask.voxels.copy(order='K'), mask.affine)
+        # Box by box, so that no array of whole numbers has the size of the volume.
+        for label, box in enumerate(ndimage.find_objects(mask.voxels), start=1):
+            if box is None:
+                continue
+            parts, count = ndimage.label(mask.voxels[box] == label, np.ones((3, 3, 3)))
+            sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+            kept = sizes >= least
+            if self.largest_component:
+                kept &= np.arange(count) == sizes.argmax()
+            tidied.voxels[box][np.concatenate([[False], ~kept])[parts]] = 0
+        return tidied
+
+
+@dataclass(eq=False)
 class VolumePredictor:
     """Segments whole volumes with a model of slices, in batches.
 
@@ -33,23 +156,21 @@ class VolumePredictor:
     written through the same view, so that it lies in the input's own frame by construction. Beside
     the input only the results are held for all slices, a byte a voxel each.
 
-    Args:
+    Attributes:
         model: Any segmentor of MMSegmentation, one stage or two.
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
         dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
     """
 
-    def __init__(
-        self, model: nn.Module, pipeline: Compose, batch_size: int = 8, dtype: str = 'float32'
-    ):
-        if batch_size < 1:
-            raise ValueError(f'VolumePredictor: batch_size must be at least 1, got {batch_size}.')
-        check_dtype(dtype)
-        self.model = model
-        self.pipeline = pipeline
-        self.batch_size = batch_size
-        self.dtype = getattr(torch, dtype)
+    model: nn.Module
+    pipeline: Compose
+    batch_size: int = 8
+    dtype: str = 'float32'
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f'dtype {self.dtype!r} is none of {", ".join(DTYPES)}.')
 
     @torch.inference_mode()
     def __call__(
@@ -70,6 +191,8 @@ class VolumePredictor:
         Raises:
             VolumeError: If a voxel is not a finite number, or the model gives no probabilities.
         """
+        if self.batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, got {self.batch_size}.')
         slices = volume.oriented(ORIENTATION)
         count = slices.voxels.shape[2]
         mask = Volume(np.zeros(volume.voxels.shape, np.uint8, 'F'), volume.affine)
@@ -84,7 +207,7 @@ class VolumePredictor:
                 masks[..., k] = _array(sample.pred_sem_seg.data[0]).T
                 if probability:
                     # Half a step rounds down: what is above a half stays so, and nothing else.
-                    probs[..., k] = np.ceil(255 * foreground_probability(sample) - 0.5).T
+                    probs[..., k] = np.ceil(255 * _foreground_probability(sample) - 0.5).T
                 found = sample.get('pred_instances')
                 # Lists: small arrays that stay would lie in the way of the next batch's large ones,
                 # and the process would grow by one of these with every batch.
@@ -108,11 +231,12 @@ class VolumePredictor:
             info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
             inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
         kind = next(self.model.parameters()).device.type
-        with torch.autocast(kind, self.dtype, enabled=self.dtype is not torch.float32):
+        dtype = getattr(torch, self.dtype)
+        with torch.autocast(kind, dtype, enabled=dtype is not torch.float32):
             return self.model.test_step(pseudo_collate(inputs))
 
 
-def slice_pipeline(cfg: Config, window: Sequence[float] = WINDOW) -> Compose:
+def slice_pipeline(cfg: Config, window: Sequence[float] = (0, 255)) -> Compose:
     """The config's own test pipeline, for slices of a volume in memory.
 
     Loading from files is replaced, ground truth left out; all the rest is as in the test.
@@ -130,39 +254,23 @@ def slice_pipeline(cfg: Config, window: Sequence[float] = WINDOW) -> Compose:
         ValueError: If the pipeline starts otherwise.
     """
     dataset = cfg.test_dataloader.dataset
-    transforms = []
-    for transform in dataset.get('pipeline', cfg.get('test_pipeline', ())):
-        transform = dict(transform)
-        kind = transform['type']
-        if kind in GROUND_TRUTH:
-            continue
-        if kind == 'LoadCTSlice':
-            transform['type'] = 'CTSliceFromMemory'
-        elif kind == 'LoadImageFromFile':
-            kept = {k: transform[k] for k in ('to_float32', 'color_type') if k in transform}
-            transform = dict(type='GreySliceFromMemory', window=tuple(window), **kept)
-        transforms.append(transform)
-    first = transforms[0]['type'] if transforms else 'nothing'
-    if first not in ('CTSliceFromMemory', 'GreySliceFromMemory'):
+    pipeline = dataset.get('pipeline', cfg.get('test_pipeline', ()))
+    transforms = [dict(one) for one in pipeline if one['type'] not in GROUND_TRUTH]
+    load = transforms.pop(0) if transforms else dict(type='nothing')
+    if load['type'] == 'LoadCTSlice':
+        load['type'] = 'CTSliceFromMemory'
+    elif load['type'] == 'LoadImageFromFile':
+        kept = {k: load[k] for k in ('to_float32', 'color_type') if k in load}
+        load = dict(type='GreySliceFromMemory', window=tuple(window), **kept)
+    else:
         raise ValueError(
             'the test pipeline must start with LoadCTSlice or LoadImageFromFile to take slices of '
-            f'a volume; it starts with {first}.'
+            f'a volume; it starts with {load["type"]}.'
         )
-    return Compose(transforms)
+    return Compose([load, *transforms])
 
 
-def grey_window(pipeline: Compose) -> tuple[float, float]:
-    """The window (low, high) in HU that a net sees through a pipeline, for pictures."""
-    windows = (t.window for t in pipeline.transforms if hasattr(t, 'window'))
-    return next(windows, (-100.0, 240.0))
-
-
-def foreground_probability(sample: BaseDataElement) -> np.ndarray:
-    """Probability (H, W) of any foreground, of a sample with predictions.
-
-    Raises:
-        VolumeError: If its model gives none.
-    """
+def _foreground_probability(sample: BaseDataElement) -> np.ndarray:
     if 'pred_probability' in sample:
         return _array(sample.pred_probability.data[0])
     if 'seg_logits' not in sample:
@@ -173,6 +281,5 @@ def foreground_probability(sample: BaseDataElement) -> np.ndarray:
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    if tensor.dtype is torch.bfloat16:  # by autocast; numpy has no such type
-        tensor = tensor.float()
-    return tensor.detach().cpu().numpy()
+    # Of autocast; numpy has no such type.
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu().numpy()

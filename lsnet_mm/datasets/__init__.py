@@ -1,23 +1,20 @@
-from .ct_slice_dataset import CTSliceDataset
 from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
-from .transforms import (
-    BoxesFromMask,
+from .transforms.augmentation import RandomCTAffine, RandomIntensity
+from .transforms.boxes_from_mask import BoxesFromMask
+from .transforms.loading import (
     CTSliceFromMemory,
     GreySliceFromMemory,
     HUWindow,
     LoadCTMask,
     LoadCTSlice,
-    PackLSNetInputs,
-    RandomCTAffine,
-    RandomIntensity,
     ResizeSlice,
 )
+from .transforms.pack_lsnet_inputs import PackLSNetInputs
 from .worker_init import epoch_worker_init_fn
 
 __all__ = [
     'BoxesFromMask',
-    'CTSliceDataset',
     'CTSliceFromMemory',
     'GreySliceFromMemory',
     'HUWindow',

@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
@@ -17,9 +18,6 @@ class CTSliceDataset(BaseSegDataset):
 
     METAINFO = dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [230, 60, 60]])
 
-    name: str
-    split: str
-
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted, whatever ``indices`` says."""
         raise NotImplementedError
@@ -32,23 +30,16 @@ class CTSliceDataset(BaseSegDataset):
         Returns:
             str: 64 hexadecimal digits.
         """
-        root = Path(self.data_root)
-        files = sorted(path for pair in self.split_files() for path in pair)
         total = hashlib.sha256()
-        for path in files:
-            total.update(path.relative_to(root).as_posix().encode() + b'\0')
-            total.update(_file_digest(path))
+        for path in sorted(path for pair in self.split_files() for path in pair):
+            total.update(path.relative_to(self.data_root).as_posix().encode() + b'\0')
+            total.update(hashlib.sha256(path.read_bytes()).digest())
         return total.hexdigest()
 
     def slice_info(
-        self,
-        image: Path,
-        mask: Path,
-        case: str,
-        slice_index: int,
-        spacing: tuple[float, float, float] | None,
+        self, image: Path, mask: Path, case: str, slice_index: int, spacing: Sequence[float] | None
     ) -> dict:
-        """The record of one slice from which a pipeline starts.
+        """The record of one slice, an element of ``data_list``, from which a pipeline starts.
 
         Args:
             image: Image or volume file.
@@ -56,61 +47,29 @@ class CTSliceDataset(BaseSegDataset):
             case: Case (patient) that the slice belongs to.
             slice_index: Its number within the case.
             spacing: (row, column, slice) in mm; None where it is not known.
-
-        Returns:
-            dict: One element of ``data_list``.
         """
-        return dict(
-            img_path=str(image),
-            seg_map_path=str(mask),
-            case=case,
-            slice_index=slice_index,
-            spacing=spacing,
-            label_map=self.label_map,
-            reduce_zero_label=False,
-            seg_fields=[],
-        )
+        values = {k: k for k in range(len(self.metainfo['classes']))}
+        info = dict(img_path=str(image), seg_map_path=str(mask), case=case, slice_index=slice_index)
+        info |= dict(spacing=spacing, label_map=self.label_map or values)
+        return dict(info, reduce_zero_label=False, seg_fields=[])
 
 
-def existing_root(data_root: str | Path) -> Path:
-    """``data_root`` as a path, or a FileNotFoundError that says what to set."""
-    root = Path(data_root)
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f'data_root {root} does not exist. Set data_root to the folder of the data.'
-        )
-    return root
-
-
-def pair_files(images: dict[str, Path], masks: dict[str, Path]) -> list[tuple[Path, Path]]:
-    """Match images with masks by key.
+def pair_files(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, tuple[Path, Path]]:
+    """Match images with masks: (image, mask) of each key, sorted by it.
 
     Args:
         images: Image file of each key.
-        masks: Mask file of each key.
-
-    Returns:
-        list[tuple[Path, Path]]: (image, mask), sorted by key.
+        masks: Mask file of each key, in a folder beside that of its image.
 
     Raises:
         FileNotFoundError: If an image has no mask or a mask no image; up to five are named.
     """
-    for have, lack, kind, other in (
-        (images, masks, 'image', 'mask'),
-        (masks, images, 'mask', 'image'),
-    ):
-        alone = [str(have[key]) for key in sorted(have.keys() - lack.keys())]
-        if alone:
-            raise FileNotFoundError(
-                f'{len(alone)} {kind}(s) without {other}: {", ".join(alone[:5])}. '
-                f'Add the {other} under the same name or remove the {kind}.'
-            )
-    return [(images[key], masks[key]) for key in sorted(images)]
-
-
-def _file_digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
+    both = images.keys() & masks.keys()
+    both = {key for key in both if images[key].parents[1] == masks[key].parents[1]}
+    alone = [str(files[key]) for files in (images, masks) for key in sorted(files.keys() - both)]
+    if alone:
+        raise FileNotFoundError(
+            f'{len(alone)} image(s) without mask or mask(s) without image: {", ".join(alone[:5])}. '
+            'Add the missing ones under the same names, or remove these.'
+        )
+    return {key: (images[key], masks[key]) for key in sorted(both)}

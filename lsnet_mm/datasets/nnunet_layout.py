@@ -1,10 +1,32 @@
 """What the JSON files of nnU-Net's layout say, checked."""
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ENDING = '.nii'
 EXAMPLE = {'background': 0, 'pancreas': 1}
+
+
+def read_json(path: Path, *kinds: type) -> dict | list:
+    """The content of a JSON file of the layout, which must be of one of some ``kinds``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON, or holds something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path} does not exist. data_root must be a prepared folder in nnU-Net layout.'
+        )
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:  # of JSON, or of its encoding
+        raise ValueError(f'{path} is not valid JSON ({error}). Prepare the data again.') from error
+    if not isinstance(content, kinds):
+        expected = ' or '.join(kind.__name__ for kind in kinds)
+        raise ValueError(f'{path} must hold a JSON {expected}. Prepare the data again.')
+    return content
 
 
 def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
@@ -22,14 +44,14 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
         ValueError: If its labels are not named 0, 1, 2 and so on, or the files are not ``.nii``.
     """
     path = root / 'dataset.json'
-    description = _read_json(path, dict)
-    ending = description.get('file_ending')
+    description = read_json(path, dict)
+    ending, labels = description.get('file_ending'), description.get('labels')
     if ending != ENDING:
         raise ValueError(
             f"{path}: 'file_ending' must be {ENDING}, got {ending}: compressed volumes cannot be "
             'read slice by slice. Prepare the data with tools/prepare_nnunet.py.'
         )
-    return description.get('name'), _classes(path, description.get('labels'))
+    return description.get('name'), _classes(path, labels)
 
 
 def _classes(path: Path, labels: object) -> tuple[str, ...]:
@@ -54,26 +76,19 @@ def _classes(path: Path, labels: object) -> tuple[str, ...]:
     raise ValueError(f"{path}: 'labels' {problem}; got {labels}. {fix}.")
 
 
-def read_folds(path: Path) -> list | dict:
-    """The content of a ``splits_final.json``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no folds.
-    """
-    return _read_json(path, list, dict)
-
-
-def pick_fold(folds: list | dict, fold: int | str, source: object) -> dict[str, list[str]]:
-    """One fold: its lists of cases, ``'train'``, ``'val'`` and whatever else it has.
+def fold_cases(
+    folds: list | dict, fold: int | str, splits: Sequence[str], source: object
+) -> tuple[list[str], set[str]]:
+    """The cases of some lists of one fold, as the fold has them, and those of all its lists.
 
     Args:
-        folds: As :func:`read_folds` gives them.
+        folds: As ``splits_final.json`` holds them.
         fold: Number in nnU-Net's list of folds, or name where they are an object of folds.
+        splits: Names of lists: ``'train'``, ``'val'`` or whatever else the fold has.
         source: Where the folds stand, for errors.
 
     Raises:
-        ValueError: If there is no such fold, or it is no object of lists.
+        ValueError: If there is no such fold or list, or the fold is no object of lists.
     """
     folds = folds if isinstance(folds, dict) else dict(enumerate(folds))
     if fold not in folds:
@@ -81,37 +96,13 @@ def pick_fold(folds: list | dict, fold: int | str, source: object) -> dict[str, 
     lists = folds[fold]
     if not isinstance(lists, dict) or not all(isinstance(v, list) for v in lists.values()):
         raise ValueError(f'{source}: fold {fold!r} must be {{"train": [cases], "val": [cases]}}.')
-    return lists
+    for split in splits:
+        if split not in lists:
+            raise ValueError(
+                f'{source}: fold {fold!r} has no {split!r} list of cases, it has {_names(lists)}.'
+            )
+    return [case for split in splits for case in lists[split]], set().union(*lists.values())
 
 
-def fold_cases(folds: list | dict, fold: int | str, split: str, source: object) -> list[str]:
-    """The cases of one list of one fold, as the fold lists them; see :func:`pick_fold`.
-
-    Raises:
-        ValueError: If there is no such fold or list.
-    """
-    lists = pick_fold(folds, fold, source)
-    if split not in lists:
-        raise ValueError(
-            f'{source}: fold {fold!r} has no {split!r} list of cases, it has {_names(lists)}.'
-        )
-    return lists[split]
-
-
-def _names(keys) -> str:
+def _names(keys: Iterable) -> str:
     return ', '.join(map(str, keys)) or 'none'
-
-
-def _read_json(path: Path, *kinds: type) -> dict | list:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist. data_root must be a prepared folder in nnU-Net layout.'
-        )
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:  # of JSON, or of its encoding
-        raise ValueError(f'{path} is not valid JSON ({error}). Prepare the data again.') from error
-    if not isinstance(content, kinds):
-        expected = ' or '.join(kind.__name__ for kind in kinds)
-        raise ValueError(f'{path} must hold a JSON {expected}. Prepare the data again.')
-    return content

@@ -1,3 +1,4 @@
+import colorsys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -5,11 +6,8 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from ..volumes import open_nifti
-from .classes import check_classes, label_map, palette
-from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
-from .nnunet_layout import ENDING, fold_cases, read_description, read_folds
-
-SLICES = ('all', 'foreground')
+from .ct_slice_dataset import CTSliceDataset, pair_files
+from .nnunet_layout import ENDING, fold_cases, read_description, read_json
 
 
 @DATASETS.register_module()
@@ -55,8 +53,8 @@ class PancreasCTDataset(CTSliceDataset):
         metainfo: dict | None = None,
         **kwargs,
     ):
-        if slices not in SLICES:
-            raise ValueError(f'slices must be one of {SLICES}, got {slices!r}.')
+        if slices not in ('all', 'foreground'):
+            raise ValueError(f"slices must be 'all' or 'foreground', got {slices!r}.")
         if empty_ratio < 0 or (empty_ratio and slices == 'all'):
             raise ValueError(
                 "empty_ratio must not be negative, and needs slices='foreground': 'all' has every "
@@ -67,33 +65,52 @@ class PancreasCTDataset(CTSliceDataset):
         self.slices = slices
         self.empty_ratio = empty_ratio
         self.seed = seed
-        root = existing_root(data_root)
+        root = Path(data_root)
         name, self.label_names = read_description(root)
         ours = self.label_names == self.METAINFO['classes']
         self.name = name or ('pancreas_ct' if ours else root.resolve().name)
         metainfo = {'classes': self.label_names, **(metainfo or {})}
-        check_classes(metainfo['classes'], self.label_names)
-        metainfo.setdefault('palette', palette(metainfo['classes'], self.label_names))
+        metainfo.setdefault('palette', self._palette(metainfo['classes']))
         super().__init__(data_root=str(data_root), metainfo=metainfo, **kwargs)
+
+    def _palette(self, classes: Sequence[str]) -> list[list[int]]:
+        """RGB of each class: black, then evenly spaced hues from the pancreas's red on."""
+        known = self.label_names[1:]
+        twice = len(set(classes)) < len(classes)
+        if len(classes) < 2 or classes[0] != 'background' or twice or {*classes[1:]} - {*known}:
+            raise ValueError(
+                f"classes must be 'background' and then some of {known}, each once, "
+                f'got {tuple(classes)}.'
+            )
+        hues = [known.index(name) / len(known) for name in classes[1:]]
+        colours = [colorsys.hsv_to_rgb(hue, 0.74, 0.9) for hue in hues]
+        return [[0, 0, 0]] + [[round(255 * part) for part in colour] for colour in colours]
+
+    def get_label_map(self, new_classes: Sequence[str]) -> dict[int, int]:
+        """From values in the label files to classes; what is left out is background.
+
+        mmseg would have it ignored. But an organ that nobody asked for is background, and a net
+        that takes it for another must lose by it.
+        """
+        place = {name: k for k, name in enumerate(new_classes)}
+        return {value: place.get(name, 0) for value, name in enumerate(self.label_names)}
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) volumes of the split, sorted by case."""
-        root = existing_root(self.data_root)
+        root = Path(self.data_root)
         images = {p.name[: -len('_0000.nii')]: p for p in root.glob(f'imagesTr/*_0000{ENDING}')}
         masks = {p.name[: -len(ENDING)]: p for p in root.glob(f'labelsTr/*{ENDING}')}
-        pairs = dict(zip(sorted(images), pair_files(images, masks), strict=True))
-        if self.split == 'all':
-            cases = sorted(pairs)
-        else:
-            path = root / 'splits_final.json'
-            cases = fold_cases(read_folds(path), self.fold, self.split, path)
+        pairs, path = pair_files(images, masks), root / 'splits_final.json'
+        cases = list(pairs)
+        if self.split != 'all':
+            cases, _ = fold_cases(read_json(path, list, dict), self.fold, [self.split], path)
         if not cases:
             raise ValueError(f'split {self.split!r}, fold {self.fold} of {root} is empty.')
         missing = [case for case in cases if case not in pairs]
         if missing:
             raise FileNotFoundError(
-                f'{root / "splits_final.json"} names cases that imagesTr/ does not hold: '
-                f'{", ".join(missing[:5])}. Prepare the data again.'
+                f'{path} names cases that imagesTr/ does not hold: {", ".join(missing[:5])}. '
+                'Prepare the data again.'
             )
         return [pairs[case] for case in sorted(cases)]
 
@@ -122,10 +139,6 @@ class PancreasCTDataset(CTSliceDataset):
         drawn = np.random.default_rng(self.seed).choice(len(empty), count, replace=False)
         infos = foreground + [empty[k] for k in drawn]
         return sorted(infos, key=lambda info: (info['case'], info['slice_index']))
-
-    def get_label_map(self, new_classes: Sequence[str]) -> dict[int, int]:
-        """From values in the label files to classes; see :func:`.classes.label_map`."""
-        return label_map(new_classes, self.label_names)
 
     def _foreground(self, mask: Path) -> list[int]:
         kept = [value for value, new in self.label_map.items() if new]

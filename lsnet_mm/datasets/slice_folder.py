@@ -4,12 +4,11 @@ from pathlib import Path
 
 from mmengine.registry import DATASETS
 
-from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files
-from .nnunet_layout import fold_cases, pick_fold, read_folds
+from .ct_slice_dataset import CTSliceDataset, pair_files
+from .nnunet_layout import fold_cases, read_json
 
 NAME = re.compile(r'(?P<case>.+)_(?P<slice_index>\d+)')
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
-MASK_SUFFIXES = ('.png',)
+SUFFIXES = {'images': ('.jpg', '.jpeg', '.png'), 'masks': ('.png',)}
 
 
 @DATASETS.register_module()
@@ -58,8 +57,6 @@ class SliceFolderDataset(CTSliceDataset):
                 f'together; got folds={folds!r:.60} and fold={fold!r}. Set both or neither.'
             )
         self.splits = (split,) if isinstance(split, str) else tuple(split)
-        if not self.splits:
-            raise ValueError('SliceFolderDataset: split names nothing. Set it to one name or more.')
         self.split = '+'.join(self.splits)
         self.name = name
         self.folds = folds
@@ -68,64 +65,50 @@ class SliceFolderDataset(CTSliceDataset):
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted by name."""
-        root = existing_root(self.data_root)
+        root = Path(self.data_root)
+        if not root.is_dir():
+            raise FileNotFoundError(
+                f'data_root {root} does not exist. Set data_root to the folder of the data.'
+            )
+        folders = [root / split for split in self.splits]
         if self.folds is not None:
-            return self._fold_files(root)
-        for split in self.splits:
-            if not (root / split).is_dir():
-                found = sorted(path.name for path in root.iterdir() if path.is_dir())
-                raise FileNotFoundError(
-                    f'{root} has no split {split!r}. Its folders: {", ".join(found) or "none"}.'
-                )
-        pairs = _pool([root / split for split in self.splits])
+            folders = sorted(path.parent for path in root.glob('*/images'))
+        images, masks = (_files(folders, *kind) for kind in SUFFIXES.items())
+        pairs = list(pair_files(images, masks).values())
+        if self.folds is not None:
+            wanted = self._fold_cases(root, {_case(image)[0] for image in images.values()})
+            pairs = [(image, mask) for image, mask in pairs if _case(image)[0] in wanted]
         if not pairs:
             raise ValueError(
-                f'split {self.split!r} of {root} is empty. Put slices into its images/ and masks/.'
+                f'split {self.split!r} of {root} is empty. Put slices into its images/ and masks/, '
+                'or name another split or fold.'
             )
         return pairs
 
-    def _fold_files(self, root: Path) -> list[tuple[Path, Path]]:
-        """Of all folders' slices those whose case is in the fold's lists."""
-        folds, source = self._read_folds(root)
-        pairs = _pool(sorted(path.parent for path in root.glob('*/images')))
-        held = {_case(image)[0] for image, _ in pairs}
-        known = {case for cases in pick_fold(folds, self.fold, source).values() for case in cases}
-        for cases, problem in (
-            (known - held, f'names cases without slices in {root}'),
-            (held - known, f'has no list for cases with slices in {root}'),
-        ):
-            if cases:
-                raise ValueError(
-                    f'{source}: fold {self.fold!r} {problem}: {", ".join(sorted(cases)[:5])}. '
-                    'Correct the folds, or add or remove the slices.'
-                )
-        lists = (fold_cases(folds, self.fold, split, source) for split in self.splits)
-        wanted = {case for cases in lists for case in cases}
-        files = [pair for pair in pairs if _case(pair[0])[0] in wanted]
-        if not files:
-            raise ValueError(f'split {self.split!r} of fold {self.fold!r} of {source} is empty.')
-        return files
-
-    def _read_folds(self, root: Path) -> tuple[list | dict, str]:
-        """The folds, and where they stand."""
-        if not isinstance(self.folds, (str, Path)):
-            return self.folds, "the config's folds"
-        path = Path(self.folds)
-        if not path.is_file() and (root / path).is_file():
-            path = root / path
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'{path} does not exist, neither from here nor in {root}. Set folds to a JSON file '
-                'of folds, or to the list itself.'
-            )
-        return read_folds(path), str(path)
-
     def load_data_list(self) -> list[dict]:
         """One record a slice, in the order of the file names."""
-        return [
-            self.slice_info(image, mask, *_case(image), spacing=None)
-            for image, mask in self.split_files()
-        ]
+        files = self.split_files()
+        return [self.slice_info(image, mask, *_case(image), None) for image, mask in files]
+
+    def _fold_cases(self, root: Path, held: set[str]) -> set[str]:
+        """The cases of the split, where the fold's lists name just those that are held."""
+        folds, source = self.folds, "the config's folds"
+        if isinstance(folds, str | Path):
+            found = [path for path in (Path(folds), root / folds) if path.is_file()]
+            if not found:
+                raise FileNotFoundError(
+                    f'{folds} does not exist, neither from here nor in {root}. Set folds to a JSON '
+                    'file of folds, or to the list itself.'
+                )
+            folds, source = read_json(found[0], list, dict), found[0]
+        wanted, known = fold_cases(folds, self.fold, self.splits, source)
+        if known != held:
+            raise ValueError(
+                f'{source}: the lists of fold {self.fold!r} and the slices in {root} are not of '
+                f'the same cases: only one has {", ".join(sorted(known ^ held)[:5])}. '
+                'Correct the folds, or add or remove the slices.'
+            )
+        return set(wanted)
 
 
 def _case(image: Path) -> tuple[str, int]:
@@ -138,29 +121,19 @@ def _case(image: Path) -> tuple[str, int]:
     return match['case'], int(match['slice_index'])
 
 
-def _pool(folders: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """The (image, mask) files of some folders, sorted by name."""
-    pool: dict[str, tuple[Path, Path]] = {}
-    for folder in dict.fromkeys(folders):
-        images = _files(folder / 'images', IMAGE_SUFFIXES)
-        for image, mask in pair_files(images, _files(folder / 'masks', MASK_SUFFIXES)):
-            if image.stem in pool:
-                raise ValueError(
-                    f'{pool[image.stem][0]} and {image} are the same slice. Remove one.'
-                )
-            pool[image.stem] = image, mask
-    return [pool[stem] for stem in sorted(pool)]
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Files of a folder with one of these suffixes, by stem."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f'{folder} does not exist. A split holds images/ and masks/.')
+def _files(folders: Sequence[Path], kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Files of one kind of some splits, by stem."""
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in suffixes:
-            continue
-        if path.stem in files:
-            raise ValueError(f'{files[path.stem]} and {path} are the same slice. Remove one.')
-        files[path.stem] = path
+    for folder in (split / kind for split in folders):
+        if not folder.is_dir():
+            found = sorted(path.name for path in folder.parents[1].iterdir() if path.is_dir())
+            raise FileNotFoundError(
+                f'{folder} does not exist. A split holds images/ and masks/; there are: '
+                f'{", ".join(found) or "none"}.'
+            )
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in suffixes:
+                other = files.setdefault(path.stem, path)
+                if other != path:
+                    raise ValueError(f'{other} and {path} are the same slice. Remove one.')
     return files

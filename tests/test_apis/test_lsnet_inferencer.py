@@ -1,16 +1,12 @@
 """Whole volumes through a model whose mask is known: axes, values, boxes, and refusals."""
 
 from functools import partial
-from itertools import permutations, product
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from exporting import build, lsnet_config
-from mmengine.registry import MODELS
-from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from threshold_segmentor import expected_mask, write_model
 
 from lsnet_mm.apis import (
@@ -20,18 +16,11 @@ from lsnet_mm.apis import (
     WrongCheckpointError,
     load_model,
 )
-from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.utils import UnsafeCheckpointError
 from lsnet_mm.volumes import Volume, VolumeError, read_hu
 
-ROOT = Path(__file__).parents[2]
 SHAPE = (40, 32, 10)
-AXES = [
-    ''.join(letters)
-    for axes in permutations(('RL', 'AP', 'SI'))
-    for letters in product(*axes)
-]  # fmt: skip
 
 
 @pytest.fixture(scope='module')
@@ -47,18 +36,13 @@ def inferencer(model):
     return LSNetInferencer(*model, device='cpu', show_progress=False)
 
 
-def test_three_lines(model, volume):
-    inferencer = LSNetInferencer(*map(str, model), device='cpu')
-    result = inferencer(volume)
-    mask = result['predictions'][0]['mask']
-    np.testing.assert_array_equal(mask, expected_mask(volume.voxels))
-    assert mask.any() and not mask.all()
-
-
-@pytest.mark.parametrize('batch_size', [1, 3, 10, 64])
-def test_batches_change_nothing(inferencer, volume, batch_size):
-    [found] = inferencer(volume, batch_size=batch_size)['predictions']
+@pytest.mark.parametrize('batch', [{}, *(dict(batch_size=size) for size in (1, 3, 10, 64))])
+def test_batches_change_nothing(inferencer, volume, batch):
+    [found] = inferencer(volume, **batch)['predictions']
     np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
+    assert found['mask'].any() and not found['mask'].all()
+    with pytest.raises(ValueError, match='batch_size must be at least 1'):
+        inferencer(volume, batch_size=0)
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
@@ -72,21 +56,8 @@ def test_precision_of_the_nets(model, volume, dtype):
     assert set(seen) == {getattr(torch, dtype)}
     np.testing.assert_array_equal(found['mask'], expected_mask(volume.voxels))
     assert layer(torch.zeros(1, 2)).dtype is torch.float32  # it ends with the volume
-
-
-def test_an_unknown_precision(model):
     with pytest.raises(ValueError, match="'int8' is none of float32, bfloat16, float16"):
         LSNetInferencer(*model, device='cpu', show_progress=False, dtype='int8')
-
-
-def test_convolutions_on_a_cpu_are_in_channels_last_order(tmp_path):
-    config = read_model_config(ROOT / 'configs/unet/unet_small_slices.py')
-    net = MODELS.build(config.model)
-    torch.save(net.state_dict(), tmp_path / 'weights.pth')
-    loaded = load_model(config, tmp_path / 'weights.pth', 'cpu')
-    weights, before = ([p for p in m.parameters() if p.ndim == 4] for m in (loaded, net))
-    assert weights and all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
-    assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
 
 
 def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
@@ -118,6 +89,10 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
         [found] = inferencer(volume, batch_size=10)['predictions']  # one size: compiled once
         masks.append((found['mask'], [box['from'] for box in found['boxes']]))
         assert bool(compiled) == switch
+        for name, weight in inferencer.model.named_parameters():
+            assert torch.equal(weight, net.get_parameter(name.replace('_orig_mod.', '')))
+            # On a CPU convolutions are faster so.
+            assert weight.ndim < 4 or weight.is_contiguous(memory_format=torch.channels_last)
     assert compiled == set(weights.values())  # every layer of both nets
     assert masks[0][0].any() and masks[0][1] and masks[0][1] == masks[1][1]
     np.testing.assert_array_equal(*(mask for mask, _ in masks))
@@ -129,37 +104,11 @@ def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch, tmp_path):
         raise FileNotFoundError('no g++')
 
     monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend=lacking))
-    config = read_model_config(ROOT / 'configs/unet/unet_small_slices.py')
-    torch.save(MODELS.build(config.model).state_dict(), tmp_path / 'weights.pth')
+    config = lsnet_config()
+    torch.save(build(config).state_dict(), tmp_path / 'weights.pth')
     with pytest.raises(RuntimeError, match=r'torch.compile does not work here .*no g\+\+.*install'):
         load_model(config, tmp_path / 'weights.pth', 'cpu', compile=True)
     torch._dynamo.reset()
-
-
-@pytest.mark.parametrize('codes', AXES)
-def test_all_orientations(inferencer, volume, codes):
-    """The same patient in other axes: the same mask in those axes, voxel for voxel."""
-    turned = volume.oriented(codes)
-    turned = Volume(np.ascontiguousarray(turned.voxels), turned.affine)
-    [found] = inferencer(turned)['predictions']
-    np.testing.assert_array_equal(found['affine'], turned.affine)
-    np.testing.assert_array_equal(found['mask'], expected_mask(turned.voxels))
-    # By the affines, not by the code under test: nibabel brings it back.
-    change = ornt_transform(io_orientation(turned.affine), axcodes2ornt('LAI'))
-    back = nib.orientations.apply_orientation(found['mask'], change)
-    np.testing.assert_array_equal(back, expected_mask(volume.voxels))
-    affine = turned.affine @ inv_ornt_aff(change, turned.voxels.shape)
-    np.testing.assert_allclose(affine, volume.affine, atol=1e-9)
-
-
-@pytest.mark.parametrize('codes', ['LAI', 'RPS', 'SAR'])
-def test_oblique(inferencer, volume, codes):
-    turned = volume.oriented(codes)
-    affine = turned.affine.copy()
-    affine[:3, :3] = nib.eulerangles.euler2mat(0.2, -0.15, 0.1) @ affine[:3, :3]
-    [found] = inferencer(Volume(turned.voxels, affine))['predictions']
-    np.testing.assert_array_equal(found['affine'], affine)
-    np.testing.assert_array_equal(found['mask'], expected_mask(turned.voxels))
 
 
 @pytest.mark.parametrize('codes', ['LAI', 'RAS', 'PSL'])
@@ -189,7 +138,9 @@ def test_probability_heatmaps_and_volume(inferencer, volume):
 
 
 def test_paths_lists_and_datasamples(inferencer, volume, tmp_path):
-    nib.save(nib.Nifti1Image(volume.voxels, volume.affine), tmp_path / 'a.nii.gz')
+    image = nib.Nifti1Image(volume.voxels + 1024, volume.affine)
+    image.header.set_slope_inter(1, -1024)  # as stored values are rescaled to HU
+    nib.save(image, tmp_path / 'a.nii.gz')
     write_download(tmp_path / 'd', 1, SHAPE, withdrawn=False)
     inputs = [tmp_path / 'd', str(tmp_path / 'a.nii.gz'), volume]
     found = inferencer(inputs, return_datasamples=True)['predictions']
@@ -197,15 +148,6 @@ def test_paths_lists_and_datasamples(inferencer, volume, tmp_path):
     for one in found:
         np.testing.assert_array_equal(one.mask.voxels, expected_mask(volume.voxels))
     np.testing.assert_array_equal(found[0].mask.affine, read_hu(tmp_path / 'd').affine)
-
-
-def test_scaled_nifti(inferencer, volume, tmp_path):
-    image = nib.Nifti1Image(volume.voxels + 1024, volume.affine)
-    image.header.set_slope_inter(1, -1024)
-    nib.save(image, tmp_path / 'a.nii')
-    [found] = inferencer(tmp_path / 'a.nii')['predictions']
-    hu = nib.load(tmp_path / 'a.nii').get_fdata()
-    np.testing.assert_array_equal(found['mask'], expected_mask(hu))
 
 
 def test_eight_bit_configs_see_their_window(tmp_path, volume):
@@ -246,22 +188,19 @@ def test_tidy_up(inferencer, volume):
         TidyUp(min_volume_ml=-1)
 
 
-def test_nan_voxels(inferencer, volume, tmp_path):
+def test_nan_voxels(inferencer, volume):
     voxels = volume.voxels.astype(np.float32)
     voxels[3, 4, 6] = np.nan
     with pytest.raises(VolumeError, match='slice 6 holds voxels that are NaN.*HU of air'):
         inferencer(Volume(voxels, volume.affine))
-    nib.save(nib.Nifti1Image(voxels, volume.affine), tmp_path / '1.nii')
-    with pytest.raises(VolumeError, match=r'^1.nii: slice 6 holds voxels that are NaN'):
-        inferencer(tmp_path / '1.nii')
 
 
 def test_wrong_checkpoints(model, tmp_path):
     config, _ = model
     path = tmp_path / 'a.pth'
     for state, message in [
-        ({}, r'a.pth is no checkpoint of this config: 1 weights are missing \(threshold'),
-        ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'1 have no place \(more'),
+        ({}, r'a.pth is no checkpoint of this config: Missing key.*"threshold"'),
+        ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'Unexpected key.*"more"'),
         ({'threshold': torch.ones(3)}, 'size mismatch for threshold'),
     ]:
         torch.save(dict(state_dict=state), path)

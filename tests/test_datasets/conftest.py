@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 
@@ -19,17 +18,6 @@ def phantom(tmp_path_factory) -> Path:
 def prepared(phantom, tmp_path) -> Path:
     """A copy of the phantom set that a test may spoil."""
     return Path(shutil.copytree(phantom, tmp_path / 'prepared'))
-
-
-@pytest.fixture
-def edit_json():
-    """Change a JSON file by a function of its content."""
-
-    def edit(path: Path, change) -> None:
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps(change(content)))
-
-    return edit
 
 
 @pytest.fixture

@@ -7,12 +7,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-
-from lsnet_mm.datasets import GreySliceFromMemory
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PREPROCESSOR = dict(
@@ -43,12 +40,6 @@ def batches(config, phantom):
     return grey, grey | dict(inputs=[image.repeat(3, 1, 1) for image in grey['inputs']])
 
 
-def assert_equal(one, other):
-    assert one.keys() == other.keys()
-    for key in one:
-        torch.testing.assert_close(one[key], other[key], rtol=0, atol=0)
-
-
 @pytest.mark.parametrize('dtype', [torch.float32, torch.uint8])
 @pytest.mark.parametrize('training', [True, False])
 def test_preprocessor(batches, training, dtype):
@@ -59,57 +50,6 @@ def test_preprocessor(batches, training, dtype):
     )
     assert grey['inputs'].shape == (4, 3, 64, 64)  # padded
     assert torch.equal(grey['inputs'], repeated['inputs'])
-
-
-def test_losses_and_predictions_of_the_demo(config, batches):
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    # Untrained, but boxes there must be.
-    model.localizer.head.test_cfg.update(score_thr=0.0, veto_thr=0.0)
-
-    def losses(batch, mode):
-        torch.manual_seed(0)
-        np.random.seed(0)
-        data = model.data_preprocessor(copy.deepcopy(batch), True)
-        return model(**data, mode=mode)
-
-    def answers(batch):
-        [*samples] = model.test_step(copy.deepcopy(batch))
-        assert all(len(s.pred_instances) for s in samples)
-        fields = ('pred_sem_seg', 'pred_heatmap')
-        maps = {f'{k}{f}': s.get(f).data for k, s in enumerate(samples) for f in fields}
-        return maps | {f'{k}boxes': s.pred_instances.bboxes for k, s in enumerate(samples)}
-
-    for mode in ('loss_localizer', 'loss_segmentor'):
-        assert_equal(*(losses(b, mode) for b in batches))
-    model.eval()
-    assert_equal(*map(answers, batches))
-
-
-@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-def test_grey_files_have_the_values_of_each_channel(tmp_path, suffix):
-    grey = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
-    path = str(tmp_path / f'slice{suffix}')
-    cv2.imwrite(path, grey)
-    one, three = (
-        LoadImageFromFile(color_type=kind)(dict(img_path=path))['img']
-        for kind in ('grayscale', 'color')
-    )
-    assert one.dtype == three.dtype == np.uint8
-    np.testing.assert_array_equal(np.dstack([one] * 3), three)
-
-
-@pytest.mark.parametrize('options', [{}, dict(color_type='grayscale'), dict(to_float32=True)])
-def test_slices_in_memory_are_those_of_files(tmp_path, options):
-    voxels = np.random.default_rng(0).integers(0, 256, (30, 20, 2), np.int16)
-    path = str(tmp_path / 'slice.png')
-    cv2.imwrite(path, voxels[..., 1].T)
-    expected = LoadImageFromFile(**options)(dict(img_path=path))
-    found = GreySliceFromMemory(**options)(dict(voxels=voxels, slice_index=1))
-    assert found['img'].dtype == expected['img'].dtype
-    np.testing.assert_array_equal(found['img'], expected['img'])
-    assert found['ori_shape'] == expected['ori_shape']
 
 
 def test_colours_stay_colours(slice_root):

@@ -7,36 +7,33 @@ import pytest
 from lsnet_mm.datasets import PancreasCTDataset
 
 LOAD = [dict(type='LoadCTSlice'), dict(type='HUWindow')]
-MASK = [dict(type='LoadCTMask'), dict(type='BoxesFromMask'), dict(type='PackLSNetInputs')]
-RESIZE = [dict(type='ResizeSlice', scale=(32, 32))]
+MASK = [dict(type='LoadCTMask'), dict(type='BoxesFromMask', min_area=1)]
+PACK = dict(type='PackLSNetInputs')
+LABELS = {'spleen': 2, 'background': 0, 'pancreas': 3, 'liver': 1}
 
 
-def cases(dataset):
-    return sorted({dataset.get_data_info(i)['case'] for i in range(len(dataset))})
+@pytest.fixture
+def organs(tmp_path):
+    """Two cases of 20 x 16 x 6 voxels; slice 0 is empty, slice 1 holds liver alone."""
+    root = tmp_path / 'organs'
+    rng = np.random.default_rng(0)
+    for folder in ('imagesTr', 'labelsTr'):
+        (root / folder).mkdir(parents=True)
+    for case in ('a', 'b'):
+        volume = rng.integers(-1000, 1000, (20, 16, 6)).astype(np.int16)
+        label = rng.integers(0, 4, volume.shape).astype(np.uint8)
+        label[..., 0] = 0
+        label[..., 1] = label[..., 1] > 2
+        for path, array in ((f'imagesTr/{case}_0000', volume), (f'labelsTr/{case}', label)):
+            nib.save(nib.Nifti1Image(array, np.eye(4)), root / f'{path}.nii')
+    describe(root, LABELS)
+    (root / 'splits_final.json').write_text(json.dumps([{'train': ['a'], 'val': ['b']}]))
+    return root
 
 
-def test_splits_and_folds(phantom):
-    val = [PancreasCTDataset(phantom, 'val', fold) for fold in range(4)]
-    assert [cases(d) for d in val] == [[f'PANCREAS_000{k}'] for k in range(1, 5)]
-    train = PancreasCTDataset(phantom, 'train', fold=3)
-    assert cases(train) == ['PANCREAS_0001', 'PANCREAS_0002', 'PANCREAS_0003']
-    assert len(train) == 36 and len(PancreasCTDataset(phantom, 'all')) == 48
-    assert (train.split, train.name) == ('train', 'phantom')
-
-
-def test_records_are_in_slice_order(phantom):
-    dataset = PancreasCTDataset(phantom, 'val', fold=1)
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    assert [info['slice_index'] for info in infos] == list(range(12))
-    zooms = nib.load(infos[0]['img_path']).header.get_zooms()
-    assert infos[0]['spacing'] == pytest.approx((zooms[1], zooms[0], zooms[2]))
-
-
-def test_foreground_slices_only(phantom):
-    dataset = PancreasCTDataset(phantom, 'val', fold=0, slices='foreground')
-    label = nib.load(phantom / 'labelsTr/PANCREAS_0001.nii').get_fdata()
-    found = [dataset.get_data_info(i)['slice_index'] for i in range(len(dataset))]
-    assert found == np.flatnonzero(label.any(axis=(0, 1))).tolist()
+def describe(root, labels, **more):
+    content = {'labels': labels, 'file_ending': '.nii', **more}
+    (root / 'dataset.json').write_text(json.dumps(content))
 
 
 def slices_of(dataset):
@@ -44,12 +41,31 @@ def slices_of(dataset):
     return [(info['case'], info['slice_index']) for info in infos]
 
 
-def test_empty_slices_are_drawn_at_a_ratio(phantom):
-    def drawn(ratio, **kwargs):
-        return slices_of(
-            PancreasCTDataset(phantom, slices='foreground', empty_ratio=ratio, **kwargs)
-        )
+def cases(dataset):
+    return sorted({case for case, _ in slices_of(dataset)})
 
+
+def test_splits_and_folds(phantom):
+    val = [PancreasCTDataset(phantom, 'val', fold) for fold in range(4)]
+    assert [slices_of(d) for d in val] == [
+        [(f'PANCREAS_000{k}', number) for number in range(12)] for k in range(1, 5)
+    ]
+    train = PancreasCTDataset(phantom, 'train', fold=3)
+    assert cases(train) == ['PANCREAS_0001', 'PANCREAS_0002', 'PANCREAS_0003']
+    assert len(train) == 36 and len(PancreasCTDataset(phantom, 'all')) == 48
+    assert (train.split, train.name) == ('train', 'phantom')
+    info = train.get_data_info(0)
+    zooms = nib.load(info['img_path']).header.get_zooms()
+    assert info['spacing'] == pytest.approx((zooms[1], zooms[0], zooms[2]))
+
+
+def test_empty_slices_are_drawn_at_a_ratio(phantom):
+    def drawn(ratio, split='train', **kwargs):
+        own = dict(slices='foreground', empty_ratio=ratio, **kwargs)
+        return slices_of(PancreasCTDataset(phantom, split, **own))
+
+    label = nib.load(phantom / 'labelsTr/PANCREAS_0001.nii').get_fdata()
+    assert [k for _, k in drawn(0, 'val')] == np.flatnonzero(label.any(axis=(0, 1))).tolist()
     everything, foreground = slices_of(PancreasCTDataset(phantom)), drawn(0)
     half = drawn(0.5)
     assert len(half) == len(foreground) + round(0.5 * len(foreground))
@@ -68,8 +84,8 @@ def test_folds_and_splits_by_name(prepared):
 
 
 def test_neighbours_reach_the_packed_sample(phantom):
-    pipeline = [dict(type='LoadCTSlice', neighbours=2), *LOAD[1:], *MASK[:1],
-                dict(type='RandomCTAffine', rotation=0, scale=0, shift=0), *MASK[1:]]  # fmt: skip
+    affine = dict(type='RandomCTAffine', rotation=0, scale=0, shift=0)
+    pipeline = [dict(LOAD[0], neighbours=2), LOAD[1], MASK[0], affine, MASK[1], PACK]
     packed = PancreasCTDataset(phantom, 'all', pipeline=pipeline)[12]  # the first of case 2
     volume = nib.load(phantom / 'imagesTr/PANCREAS_0002_0000.nii').get_fdata()
     grey = ((volume[..., [0, 0, 0, 1, 2]] + 100) * 255 / 340).clip(0, 255)
@@ -78,48 +94,21 @@ def test_neighbours_reach_the_packed_sample(phantom):
     assert (sample.case, sample.slice_index) == ('PANCREAS_0002', 0) and len(sample.spacing) == 3
 
 
-def test_indices_take_a_subset(phantom):
-    assert len(PancreasCTDataset(phantom, 'all', indices=8)) == 8
-    picked = PancreasCTDataset(phantom, 'all', indices=[13])
-    assert picked.get_data_info(0)['slice_index'] == 1
-
-
-def test_name_of_unnamed_data(prepared, edit_json):
-    edit_json(prepared / 'dataset.json', lambda c: {k: v for k, v in c.items() if k != 'name'})
-    assert PancreasCTDataset(prepared, 'all').name == 'pancreas_ct'
-
-
-def test_training_pipeline_resizes_image_and_mask(phantom):
+def test_masks_are_resized_with_the_image_or_keep_their_size(phantom):
+    resize = dict(type='ResizeSlice', scale=(32, 32))
     random = [dict(type='RandomCTAffine'), dict(type='RandomIntensity')]
-    pipeline = LOAD + MASK[:1] + RESIZE + random + MASK[1:]
-    dataset = PancreasCTDataset(phantom, 'all', slices='foreground', pipeline=pipeline)
-    packed = dataset[len(dataset) // 2]
-    image, sample = packed['inputs'], packed['data_samples']
-    assert image.shape == (1, 32, 32) and image.dtype.is_floating_point
-    assert image.min() >= 0 and image.max() <= 255
-    assert sample.gt_sem_seg.data.shape == (1, 32, 32)
-    assert (sample.ori_shape, sample.img_shape) == ((40, 48), (32, 32))
-
-
-def test_resizing_averages_hu(phantom):
-    half = dict(type='ResizeSlice', scale=(24, 20))
-    plain, halved = (
-        PancreasCTDataset(phantom, 'all', pipeline=LOAD + steps)[6]['img'] for steps in ([], [half])
-    )
-    assert halved.dtype == np.float32
-    np.testing.assert_allclose(halved, plain.reshape(20, 2, 24, 2).mean((1, 3)), atol=1e-3)
-
-
-def test_test_pipeline_keeps_the_mask_at_its_size(phantom):
-    dataset = PancreasCTDataset(phantom, 'all', slices='foreground', pipeline=LOAD + RESIZE + MASK)
-    info, packed = dataset.get_data_info(3), dataset[3]
+    train = [*LOAD, MASK[0], resize, *random, MASK[1], PACK]
+    test = [*LOAD, resize, *MASK, PACK]
+    for pipeline, size in ((train, (32, 32)), (test, (40, 48))):
+        dataset = PancreasCTDataset(phantom, 'all', slices='foreground', pipeline=pipeline)
+        info, packed = dataset.get_data_info(3), dataset[3]
+        image, sample = packed['inputs'], packed['data_samples']
+        assert image.shape == (1, 32, 32) and image.dtype.is_floating_point
+        assert image.min() >= 0 and image.max() <= 255
+        assert sample.gt_sem_seg.data.shape == (1, *size)
+        assert (sample.ori_shape, sample.img_shape) == ((40, 48), (32, 32))
     label = np.asarray(nib.load(info['seg_map_path']).dataobj)[..., info['slice_index']].T
-    assert packed['inputs'].shape == (1, 32, 32)
-    np.testing.assert_array_equal(packed['data_samples'].gt_sem_seg.data[0], label)
-    rows, columns = np.nonzero(label)
-    boxes = packed['data_samples'].gt_instances.bboxes.numpy()
-    assert (boxes[:, :2] >= [columns.min(), rows.min()]).all()
-    assert (boxes[:, 2:] <= [columns.max() + 1, rows.max() + 1]).all()
+    np.testing.assert_array_equal(sample.gt_sem_seg.data[0], label)
 
 
 def test_sha256_covers_the_split(prepared):
@@ -131,37 +120,79 @@ def test_sha256_covers_the_split(prepared):
     assert after[0] != before[0] and after[1] == before[1]
 
 
-def test_bad_arguments(phantom):
-    with pytest.raises(ValueError, match="fold 0 has no 'test' list of cases, it has train, val"):
-        PancreasCTDataset(phantom, 'test')
-    with pytest.raises(ValueError, match="slices must be one of .*, got 'some'"):
-        PancreasCTDataset(phantom, slices='some')
-    with pytest.raises(
-        ValueError, match='splits_final.json has the folds 0, 1, 2, 3; there is no 4'
-    ):
-        PancreasCTDataset(phantom, fold=4)
-    with pytest.raises(ValueError, match="empty_ratio must not be negative, and needs slices='fo"):
-        PancreasCTDataset(phantom, empty_ratio=0.5)
-    with pytest.raises(ValueError, match='empty_ratio must not be negative.*empty_ratio=-1'):
-        PancreasCTDataset(phantom, slices='foreground', empty_ratio=-1)
+def test_classes_follow_the_description(organs):
+    dataset = PancreasCTDataset(organs, pipeline=[*LOAD, *MASK, PACK])
+    assert dataset.metainfo['classes'] == ('background', 'liver', 'spleen', 'pancreas')
+    palette = dataset.metainfo['palette']
+    assert palette[:2] == [[0, 0, 0], [230, 60, 60]] and len({*map(tuple, palette)}) == 4
+    assert dataset.name == 'organs'
+    oracle = np.asarray(nib.load(organs / 'labelsTr/a.nii').dataobj)
+    for k in range(6):
+        sample = dataset[k]['data_samples']
+        np.testing.assert_array_equal(sample.gt_sem_seg.data[0], oracle[..., k].T)
+        assert (len(sample.gt_instances) > 0) == (k > 0)
+    describe(organs, {'Clear Label': 0, **{k: v for k, v in LABELS.items() if v}}, name='mine')
+    dataset = PancreasCTDataset(organs)
+    assert dataset.metainfo['classes'] == ('background', 'liver', 'spleen', 'pancreas')
+    assert dataset.name == 'mine'
 
 
-def test_missing_data(prepared):
-    with pytest.raises(FileNotFoundError, match='data_root .*nowhere does not exist'):
-        PancreasCTDataset(prepared / 'nowhere')
-    (prepared / 'splits_final.json').unlink()
-    assert len(PancreasCTDataset(prepared, 'all')) == 48
-    with pytest.raises(FileNotFoundError, match='splits_final.json does not exist'):
-        PancreasCTDataset(prepared)
-    (prepared / 'dataset.json').unlink()
-    with pytest.raises(FileNotFoundError, match='dataset.json does not exist.*nnU-Net layout'):
-        PancreasCTDataset(prepared)
+def test_selected_classes_leave_the_others_to_the_background(organs):
+    classes = ('background', 'pancreas', 'spleen')
+    select = dict(pipeline=[*LOAD, *MASK, PACK], slices='foreground')
+    dataset = PancreasCTDataset(organs, **select, metainfo=dict(classes=classes))
+    everything = PancreasCTDataset(organs)
+    assert dataset.metainfo['classes'] == classes
+    assert dataset.metainfo['palette'] == [everything.metainfo['palette'][k] for k in (0, 3, 2)]
+    # Slice 1 holds liver alone, so it is empty now.
+    assert [number for _, number in slices_of(dataset)] == [2, 3, 4, 5]
+    oracle = np.asarray(nib.load(organs / 'labelsTr/a.nii').dataobj)[..., 2].T
+    expected = np.select([oracle == 3, oracle == 2], [1, 2])
+    np.testing.assert_array_equal(dataset[0]['data_samples'].gt_sem_seg.data[0], expected)
+    describe(organs, {'background': 0, 'liver': 1})
+    with pytest.raises(ValueError, match=r'a.nii: mask values must be in \[0, 1\], found \[2, 3\]'):
+        PancreasCTDataset(organs, pipeline=select['pipeline'])[3]
+
+
+def classes(*names):
+    return dict(metainfo=dict(classes=names))
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(split='test'), "fold 0 has no 'test' list of cases, it has train, val"),
+    (dict(slices='some'), "slices must be 'all' or 'foreground', got 'some'"),
+    (dict(fold=4), 'splits_final.json has the folds 0, 1, 2, 3; there is no 4'),
+    (dict(empty_ratio=0.5), "empty_ratio must not be negative, and needs slices='foreground'"),
+    (dict(slices='foreground', empty_ratio=-1), 'empty_ratio must not be negative.*_ratio=-1'),
+    (classes('background', 'kidney'), "classes must be 'background' and then some of .'pancreas'"),
+    (classes('pancreas', 'background'), "classes must be 'background' and then"),
+    (classes('background'), "classes must be 'background' and then"),
+    (classes('background', 'pancreas', 'pancreas'), "classes must be .* each once, got"),
+])  # fmt: skip
+def test_bad_arguments(phantom, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PancreasCTDataset(phantom, **arguments)
+
+
+@pytest.mark.parametrize('labels, message', [
+    ({'0': 'background', '1': 'liver'}, 'must map names to values.*not values to names'),
+    ({'background': 0, 'all': [1, 2]}, '.*regions of several are not supported'),
+    ({'liver': 0, 'background': 1}, 'must hold background as 0'),
+    ({'background': 0, 'liver': 2}, 'must be numbered 0, 1, 2 and so on without gaps'),
+    ({'background': 0, 'liver': 1, 'ignore': 2}, 'must not hold ignore'),
+    ({'background': 0}, 'must name background and at least one class'),
+    (None, 'must name background and at least one class.*got None.*prepare_nnunet.py'),
+])  # fmt: skip
+def test_bad_labels(organs, labels, message):
+    describe(organs, labels)
+    with pytest.raises(ValueError, match=f"dataset.json: 'labels' {message}"):
+        PancreasCTDataset(organs)
 
 
 @pytest.mark.parametrize('content, message', [
     ('{', 'dataset.json is not valid JSON'),
     ('[]', 'dataset.json must hold a JSON dict'),
-    ('{"file_ending": ".nii"}', "dataset.json: 'labels' must name background and at least one"),
+    ('{"file_ending": ".nii.gz"}', "'file_ending' must be .nii, got .nii.gz"),
 ])  # fmt: skip
 def test_bad_description(prepared, content, message):
     (prepared / 'dataset.json').write_text(content)
@@ -169,42 +200,34 @@ def test_bad_description(prepared, content, message):
         PancreasCTDataset(prepared)
 
 
-def test_compressed_data(prepared, edit_json):
-    edit_json(prepared / 'dataset.json', lambda c: {**c, 'file_ending': '.nii.gz'})
-    with pytest.raises(ValueError, match="'file_ending' must be .nii, got .nii.gz"):
-        PancreasCTDataset(prepared)
-
-
-def test_bad_splits(prepared):
+def test_missing_data(prepared):
+    with pytest.raises(FileNotFoundError, match='nowhere/dataset.json does not exist. data_root'):
+        PancreasCTDataset(prepared / 'nowhere')
     path = prepared / 'splits_final.json'
     path.write_text(json.dumps([{'train': ['PANCREAS_0099'], 'val': []}, {}]))
     with pytest.raises(FileNotFoundError, match='names cases .*: PANCREAS_0099'):
         PancreasCTDataset(prepared, 'train')
     with pytest.raises(ValueError, match="split 'val', fold 0 of .* is empty"):
         PancreasCTDataset(prepared, 'val')
-    with pytest.raises(ValueError, match="fold 1 has no 'train' list"):
-        PancreasCTDataset(prepared, fold=1)
-
-
-@pytest.mark.parametrize('lost, message', [
-    ('labelsTr/PANCREAS_0002.nii', r'1 image\(s\) without mask: .*PANCREAS_0002_0000.nii'),
-    ('imagesTr/PANCREAS_0002_0000.nii', r'1 mask\(s\) without image: .*PANCREAS_0002.nii'),
-])  # fmt: skip
-def test_unpaired_volumes(prepared, lost, message):
-    (prepared / lost).unlink()
-    with pytest.raises(FileNotFoundError, match=message):
+    path.unlink()
+    assert len(PancreasCTDataset(prepared, 'all')) == 48
+    with pytest.raises(FileNotFoundError, match='splits_final.json does not exist'):
         PancreasCTDataset(prepared)
 
 
-def test_volumes_of_other_shape(prepared):
-    label = nib.Nifti1Image(np.zeros((48, 40, 11), np.uint8), np.eye(4))
-    nib.save(label, prepared / 'labelsTr/PANCREAS_0001.nii')
-    with pytest.raises(ValueError, match=r'PANCREAS_0001.nii is \(48, 40, 11\), its image'):
-        PancreasCTDataset(prepared, 'all')
+@pytest.mark.parametrize('lost', ['labelsTr/PANCREAS_0002.nii', 'imagesTr/PANCREAS_0002_0000.nii'])
+def test_unpaired_volumes(prepared, lost):
+    (prepared / lost).unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 image\(s\) without mask or .*PANCREAS_0002'):
+        PancreasCTDataset(prepared)
 
 
-def test_no_pancreas_at_all(prepared):
-    label = nib.Nifti1Image(np.zeros((48, 40, 12), np.uint8), np.eye(4))
+@pytest.mark.parametrize('slices, message', [
+    (11, r'PANCREAS_0001.nii is \(48, 40, 11\), its image'),
+    (12, "split 'val' of .* holds no pancreas"),
+])  # fmt: skip
+def test_labels_that_do_not_fit(prepared, slices, message):
+    label = nib.Nifti1Image(np.zeros((48, 40, slices), np.uint8), np.eye(4))
     nib.save(label, prepared / 'labelsTr/PANCREAS_0001.nii')
-    with pytest.raises(ValueError, match="split 'val' of .* holds no pancreas"):
+    with pytest.raises(ValueError, match=message):
         PancreasCTDataset(prepared, 'val', slices='foreground')

@@ -29,10 +29,7 @@ class BoxesFromMask(BaseTransform):
 
     def __init__(self, min_area: float = 10, merge_distance: float = 0.0) -> None:
         if min_area < 0 or merge_distance < 0:
-            raise ValueError(
-                'BoxesFromMask: min_area and merge_distance must not be negative, got '
-                f'{min_area}, {merge_distance}.'
-            )
+            raise ValueError('BoxesFromMask: min_area and merge_distance must not be negative.')
         self.min_area = min_area
         self.merge_distance = merge_distance
 
@@ -46,11 +43,6 @@ class BoxesFromMask(BaseTransform):
         results['gt_bboxes'] = boxes
         results['gt_bboxes_labels'] = np.zeros(len(boxes), np.int64)
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(min_area={self.min_area}, merge_distance={self.merge_distance})'
-        )
 
 
 def component_boxes(mask: np.ndarray, min_area: float) -> np.ndarray:
@@ -80,9 +72,6 @@ def merge_boxes(boxes: np.ndarray, distance: float) -> np.ndarray:
         count, group = connected_components(cdist(centres, centres) < distance)
         if count == len(boxes):
             break
-        boxes = np.stack([_union(boxes[group == k]) for k in range(count)])
+        parts = [boxes[group == k] for k in range(count)]
+        boxes = np.stack([np.r_[p[:, :2].min(axis=0), p[:, 2:].max(axis=0)] for p in parts])
     return boxes
-
-
-def _union(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

@@ -1,24 +1,7 @@
-from collections.abc import Sequence
-
 import torch
 from mmengine.registry import TRANSFORMS
 from mmengine.structures import InstanceData
 from mmseg.datasets.transforms import PackSegInputs
-
-META_KEYS = (
-    'case',
-    'slice_index',
-    'spacing',
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-)
 
 
 @TRANSFORMS.register_module()
@@ -30,11 +13,14 @@ class PackLSNetInputs(PackSegInputs):
     ``InstanceData`` of ``bboxes`` (n, 4) float32 and ``labels`` (n,) int64.
 
     Args:
-        meta_keys: Keys that go into the sample's metainfo; absent ones are skipped.
+        **kwargs: Of ``PackSegInputs``. To its ``meta_keys``, keys that go into the sample's
+            metainfo where they are, ``case``, ``slice_index`` and ``spacing`` are added, which
+            scores by case need.
     """
 
-    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
-        super().__init__(meta_keys=meta_keys)
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.meta_keys = (*self.meta_keys, 'case', 'slice_index', 'spacing')
 
     def transform(self, results: dict) -> dict:
         """Pack ``inputs`` (C, H, W) and ``data_samples``."""

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ...models.decode_heads import ConvHead
-from ..reproduction.composing import ROOT
+from ..reproduction.run import ROOT
 
 FOLDER = ROOT / 'configs' / '_base_' / 'models' / 'peers'
 PEERS = ('monai_basic_unet', 'monai_attention_unet', 'smp_unet_r34', 'nnunet_2d')

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from ...models.dense_heads.targets import encode
+from ...models.dense_heads.keypoint_coder import encode
 from ...models.geometry import mask_to_box, scale_boxes
 from ...models.localizers import LNet
 from ...models.segmentors import TwoStageSegmentor

@@ -25,7 +25,7 @@ from rich.progress import track
 
 import lsnet_mm.datasets  # noqa: F401  registers
 
-from ...engine.loops.alternating_loop import PHASES
+from ...engine.loops import PHASES
 from ...evaluation.complexity import count_gflops, count_params
 from ...utils.allocator import keep_memory
 from ...utils.device import device_name

@@ -19,19 +19,10 @@ def squares(*corners, size=4, shape=(100, 320)):
     return mask
 
 
-def test_box_spans_the_edges_of_its_pixels():
-    mask = np.zeros((10, 12), np.uint8)
-    mask[3:5, 2:9] = 1
-    assert boxes(mask, min_area=1) == [[2, 3, 9, 5]]
-
-
 def test_empty_mask_has_no_box():
     results = BoxesFromMask(merge_distance=10)(dict(gt_seg_map=np.zeros((5, 6), np.uint8)))
     assert results['gt_bboxes'].shape == (0, 4) and results['gt_bboxes_labels'].shape == (0,)
-
-
-def test_ignored_pixels_are_no_object():
-    assert boxes(squares((5, 5)) * 255) == []
+    assert boxes(squares((5, 5)) * 255) == []  # ignored pixels are no object
 
 
 def test_components_touching_at_a_corner_are_one():

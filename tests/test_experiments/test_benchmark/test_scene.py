@@ -3,7 +3,7 @@ import pytest
 
 from lsnet_mm.experiments.benchmark.scene import phantom_scene, read_scene
 from lsnet_mm.experiments.phantom import write_prepared
-from lsnet_mm.volumes import ORIENTATION, Volume, write_nifti
+from lsnet_mm.volumes import ORIENTATION, Volume, pack_nifti
 
 
 def test_the_share_is_what_was_asked_for(scene):
@@ -26,6 +26,6 @@ def test_from_files(tmp_path):
     with pytest.raises(ValueError, match='is'):
         read_scene(image, sorted((other / 'labelsTr').iterdir())[0])
     empty = Volume(np.zeros_like(scene.label.voxels), scene.label.affine)
-    write_nifti(tmp_path / 'empty.nii', empty)
+    (tmp_path / 'empty.nii').write_bytes(pack_nifti(empty, compressed=False))
     with pytest.raises(ValueError, match='empty.nii is empty'):
         read_scene(image, tmp_path / 'empty.nii')
