@@ -13,7 +13,7 @@ import lsnet_mm.models  # noqa: F401  registers
 
 from ...utils.config_parts import config_parts
 from ...utils.pretrained import train_from_scratch
-from ..reproduction.composing import ROOT
+from ..reproduction.run import ROOT
 
 STOCK = Path(mmseg.__file__).parent / '.mim' / 'configs'
 
