@@ -28,5 +28,5 @@ def test_keep_memory():
         )
         return int(out.stdout)
 
-    kept = faults('from lsnet_mm.utils.allocator import keep_memory; keep_memory()')
+    kept = faults('from lsnet_mm.utils.machine import keep_memory; keep_memory()')
     assert 10 * kept < faults('')

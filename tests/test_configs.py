@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from mmseg.apis import init_model
 
-from lsnet_mm.utils.pretrained import (
+from lsnet_mm.utils.config import (
     missing_for_pretrained,
     pretrained_parts,
     train_from_scratch,
@@ -160,7 +160,7 @@ def test_stock_scripts_have_one_model_on_all_ranks():
 def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
     model = load('lsnet_r18_r34_unet_pancreas').model
     assert len(list(pretrained_parts(model))) == 2
-    monkeypatch.setattr('lsnet_mm.utils.pretrained.find_spec', lambda name: None)
+    monkeypatch.setattr('lsnet_mm.utils.config.find_spec', lambda name: None)
     message = missing_for_pretrained(model)
     assert 'torchvision://resnet18, torchvision://resnet34 needs torchvision' in message
     assert '--from-scratch' in message

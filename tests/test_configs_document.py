@@ -12,7 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.utils.cli import build_parser
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 from lsnet_mm.utils.settings import READ, read_config
 
 ROOT = Path(__file__).parents[1]

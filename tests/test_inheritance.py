@@ -14,7 +14,7 @@ from mmengine.registry import MODELS, init_default_scope
 from test_tools import run_script
 
 from lsnet_mm.utils import allow_external_configs
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 from lsnet_mm.utils.settings import check_file
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 import lsnet_mm.models  # noqa: F401  registers
-from lsnet_mm.utils.mmdet import detector_config
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils import detector_config
+from lsnet_mm.utils.config import train_from_scratch
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,7 @@ def missing(request, monkeypatch):
     def find_spec(name):
         return None if name == request.param else object()
 
-    monkeypatch.setattr('lsnet_mm.utils.mmdet.find_spec', find_spec)
+    monkeypatch.setattr('lsnet_mm.utils.openmmlab.find_spec', find_spec)
     return request.param
 
 

@@ -9,8 +9,8 @@ from mmengine.config import Config
 
 from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.export import inference_checkpoint
+from lsnet_mm.utils.config import translate
 from lsnet_mm.utils.settings import read_config
-from lsnet_mm.utils.translation import translate
 
 PHANTOM = Path(__file__).parents[1] / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
 PREPROCESSOR = dict(type='SegDataPreProcessor', mean=[0.0], std=[1.0])

@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 from mmengine.config import DictAction
+from rich.console import Console
+from rich.progress import Progress
 
 from lsnet_mm.preparation.coco import export_coco
 from lsnet_mm.utils import read_config
-from lsnet_mm.utils.progress import progress_bar
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,7 +40,7 @@ def main(argv=None) -> None:
         cfg = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    with progress_bar() as progress:
+    with Progress(console=Console(stderr=True)) as progress:
         tasks = {split: progress.add_task(split, total=None) for split in args.splits}
 
         def on_slice(split: str, total: int) -> None:

@@ -4,8 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import Progress
+
 from lsnet_mm.experiments.phantom import write_download, write_prepared
-from lsnet_mm.utils.progress import progress_bar
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     write = write_download if args.download else write_prepared
-    with progress_bar() as progress:
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task('phantoms', total=args.cases)
         write(
             args.out,

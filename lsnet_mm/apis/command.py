@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from rich.progress import TaskID
+from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from ..utils import refuse_unsafe_checkpoints
-from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .dicom_seg import MISSING
 from .job import SegmentationJob
@@ -125,7 +125,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
 def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool | None) -> list[dict]:
     """Segment studies with a progress bar: by slices here, by studies in a pool."""
     results = []
-    with progress_bar() as bar:
+    with Progress(console=Console(stderr=True)) as bar:
         whole = bar.add_task('studies', total=len(studies))
         if pool is None:
             for study in studies:

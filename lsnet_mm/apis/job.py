@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ..utils.allocator import keep_memory
 from ..utils.files import write_atomic
+from ..utils.machine import keep_memory
 from ..volumes import VolumeError
 from .lsnet_inferencer import LSNetInferencer
 from .study import Study

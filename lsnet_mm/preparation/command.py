@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 
-from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .case import Source
 from .prepare import REPORT, SHEET, prepare
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, find: Callable[[Path, Pool], Source]) -> int:
     try:
         if not args.source.is_dir():
             raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
-        with Pool(args.workers) as pool, progress_bar() as bar:
+        with Pool(args.workers) as pool, Progress(console=Console(stderr=True)) as bar:
             searching = bar.add_task('searching', total=None)
             source = find(args.source, pool)
             bar.remove_task(searching)

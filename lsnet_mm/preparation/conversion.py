@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..utils.allocator import keep_memory
 from ..utils.files import write_atomic
+from ..utils.machine import keep_memory
 from ..volumes import Volume, VolumeError, write_nifti
 from .case import Case
 

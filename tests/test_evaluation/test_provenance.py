@@ -3,7 +3,8 @@ import subprocess
 
 import pytest
 
-from lsnet_mm.utils.provenance import _git_state, environment, is_absolute
+from lsnet_mm.utils.files import is_absolute
+from lsnet_mm.utils.machine import _git_state, environment
 
 
 def test_is_absolute():

@@ -16,7 +16,7 @@ from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
 from ...evaluation.selection import select_slices, slice_title
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import environment
 from ...version import __version__
 from ...visualization import SliceView, draw_panel, input_image
 from ...visualization.draw import png_bytes

@@ -14,10 +14,8 @@ from pathlib import Path
 import torch
 from mmengine.logging import MMLogger
 
-from ...utils.allocator import keep_memory
-from ...utils.device import device_name
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import device_name, environment, keep_memory
 from . import measure
 from .inference import Inference
 from .peers import PEERS, missing_library, peer_system

@@ -19,7 +19,7 @@ from ...apis.load_model import load_model, read_model_config, to_device
 from ...engine.loops.alternating_loop import PHASES, AlternatingMixin
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import train_from_scratch
 
 FUSED = ('loss',)
 #: What each word changes; ``configured`` leaves all as a config has it.

@@ -8,8 +8,7 @@ from pathlib import Path
 import mmseg
 from mmengine.config import Config, ConfigDict
 
-from ...utils.config_parts import config_parts
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import config_parts, train_from_scratch
 from ..reproduction.composing import ROOT
 from .catalogue import COMBINATIONS, LOCALIZERS
 

@@ -12,10 +12,8 @@ import torch
 from mmengine.logging import MMLogger
 from rich.progress import track
 
-from ...utils.allocator import keep_memory
-from ...utils.device import device_name
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import device_name, environment, keep_memory
 from .combination import read_combinations
 from .trial import FAILED, OK, measure
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 import lsnet_mm
 
 from ...evaluation.computation import config_sha256
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import train_from_scratch
 from ...utils.settings import check_options, read_config
 from .tables import System
 

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...utils.mmdet import require_mmdet
+from ...utils.openmmlab import require_mmdet
 from ..geometry import boxes_to_rois
 from .base import BaseLocalizer, as_in_inference
 

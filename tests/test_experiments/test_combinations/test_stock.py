@@ -7,7 +7,7 @@ from lsnet_mm.experiments.combinations.combination import (
     set_classes,
     stock_model,
 )
-from lsnet_mm.utils.pretrained import pretrained_parts
+from lsnet_mm.utils.config import pretrained_parts
 
 
 def test_heads_of_the_data_set_only():
