@@ -18,7 +18,7 @@ class Registry(mmengine.Registry):
 
 def _registry(name: str, *locations: str) -> Registry:
     """Importing the locations of our components imports MMSegmentation's, where they use them."""
-    parent = getattr(mmseg, name, None) or getattr(mmengine, name)
+    parent = getattr(mmseg, name, getattr(mmengine, name))
     locations = locations or ['lsnet_mm']
     return Registry(name.lower(), parent=parent, scope='lsnet_mm', locations=[*locations])
 
@@ -35,5 +35,7 @@ LOOPS = _registry('LOOPS', 'lsnet_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _registry(
     'OPTIM_WRAPPER_CONSTRUCTORS', 'lsnet_mm.engine', 'mmseg.engine'
 )
+OPTIM_WRAPPERS = _registry('OPTIM_WRAPPERS')
+OPTIMIZERS = _registry('OPTIMIZERS')
 #: Without components of ours; parts of an inherited config look for them in this scope, too.
 OTHERS = [_registry(name) for name in mmseg.__all__ if name not in globals()]

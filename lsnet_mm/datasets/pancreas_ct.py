@@ -2,8 +2,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.registry import DATASETS
 
+from ..registry import DATASETS
 from ..volumes import foreground_slices, open_nifti, slice_spacing
 from .classes import check_classes, label_map, palette
 from .ct_slice_dataset import CTSliceDataset, existing_root, pair_files

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -34,8 +34,7 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
         partial.write_bytes(content)
         os.replace(partial, path)
     except BaseException:
-        # What stands in the way may be no file; then the first error is the one to tell.
-        if partial.is_file() or partial.is_symlink():
+        with suppress(OSError):  # the first error is the one to tell
             partial.unlink()
         raise
     return path

@@ -3,10 +3,10 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
+from ..registry import VISUALIZERS
 from ..utils.files import write_atomic
 from .draw import png_bytes
 from .panel import draw_slice

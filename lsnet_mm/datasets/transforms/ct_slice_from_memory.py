@@ -1,5 +1,4 @@
-from mmengine.registry import TRANSFORMS
-
+from ...registry import TRANSFORMS
 from .load_ct_slice import LoadCTSlice
 
 

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
 
+from ...registry import TRANSFORMS
 from .hu_window import HUWindow
 
 

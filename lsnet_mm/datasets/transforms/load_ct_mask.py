@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
 from PIL import Image
 
+from ...registry import TRANSFORMS
 from ...volumes import read_slice
 
 

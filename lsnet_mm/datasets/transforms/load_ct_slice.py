@@ -1,7 +1,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
 
+from ...registry import TRANSFORMS
 from ...volumes import open_nifti
 
 

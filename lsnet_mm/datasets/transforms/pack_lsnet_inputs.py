@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.registry import TRANSFORMS
 from mmengine.structures import InstanceData
 from mmseg.datasets.transforms import PackSegInputs
+
+from ...registry import TRANSFORMS
 
 META_KEYS = (
     'case',

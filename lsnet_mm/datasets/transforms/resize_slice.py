@@ -1,6 +1,6 @@
 from mmcv.transforms import Resize
-from mmengine.registry import TRANSFORMS
 
+from ...registry import TRANSFORMS
 from ...utils.resizing import resize_labels
 
 

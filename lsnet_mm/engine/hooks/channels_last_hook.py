@@ -2,8 +2,9 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from torch import nn
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

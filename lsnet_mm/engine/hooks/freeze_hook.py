@@ -2,8 +2,9 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from torch import nn
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

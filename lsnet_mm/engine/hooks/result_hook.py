@@ -7,7 +7,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from rich.console import Console
 
 from ...evaluation import TwoStageSegMetric, complexity, results
@@ -15,6 +14,7 @@ from ...evaluation.computation import config_sha256
 from ...evaluation.curve import read_curve
 from ...evaluation.functional import PROTOCOLS
 from ...evaluation.selection import select_slices, slice_title
+from ...registry import HOOKS
 from ...utils.files import write_atomic
 from ...utils.machine import environment
 from ...version import __version__

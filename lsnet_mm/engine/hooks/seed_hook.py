@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -1,6 +1,7 @@
 from mmengine.dist import all_reduce_params
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.registry import HOOKS
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -4,9 +4,9 @@ import os.path as osp
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 
+from ...registry import HOOKS
 from ...visualization import input_image
 from .mask_writer import slice_name
 

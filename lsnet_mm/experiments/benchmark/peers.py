@@ -4,10 +4,10 @@ import copy
 from importlib.util import find_spec
 from pydoc import locate
 
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ...models.decode_heads import ConvHead
+from ...registry import MODELS
 from .system import System
 
 #: Where a net's class is, and its options: three channels in, one map of logits out.

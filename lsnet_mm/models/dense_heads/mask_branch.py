@@ -1,9 +1,9 @@
 import torch
 from mmengine.model import BaseModule, bias_init_with_prob
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ..geometry import mask_to_box
 from .branch import conv_branch
 

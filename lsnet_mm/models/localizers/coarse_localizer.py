@@ -1,8 +1,8 @@
 import torch
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ..geometry import boxes_to_rois, mask_to_box
 from ..utils.probabilities import foreground_probabilities
 from .base import BaseLocalizer, as_in_inference

@@ -2,11 +2,11 @@ import copy
 
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ...utils.openmmlab import require_mmdet
 from ..geometry import boxes_to_rois
 from .base import BaseLocalizer, as_in_inference

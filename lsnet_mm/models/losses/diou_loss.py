@@ -1,6 +1,6 @@
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from .functional import diou_loss
 
 

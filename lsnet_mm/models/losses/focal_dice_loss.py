@@ -1,7 +1,7 @@
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from .functional import dice_loss, one_hot, soft_focal, softmax_focal
 
 

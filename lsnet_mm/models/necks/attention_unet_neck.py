@@ -1,6 +1,6 @@
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from .attention_gate import AttentionGate
 from .unet_neck import UNetNeck, UpBlock
 

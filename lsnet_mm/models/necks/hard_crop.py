@@ -1,7 +1,7 @@
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from .roi_recalibration import RoIRecalibration
 
 

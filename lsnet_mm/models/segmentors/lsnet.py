@@ -2,10 +2,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, TASK_UTILS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
+from ...registry import MODELS, TASK_UTILS
 from ..geometry import boxes_to_rois, scale_boxes
 from ..losses import soft_losses, soft_targets
 from ..utils.gradient import scale_gradient

@@ -1,9 +1,9 @@
 import torch
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...registry import MODELS
 from ..utils.gradient import scale_gradient
 from .lsnet import LSNet
 
