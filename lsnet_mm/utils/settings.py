@@ -124,10 +124,10 @@ def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[Path, int, str]]:
     # A function may be called after the assignment, wherever it stands.
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
     for k, statement in enumerate(tree.body):
-        used = read.union(*map(_used, (*tree.body[k + 1 :], *functions)))
+        used = read.union(*(_names(n, stored=False) for n in (*tree.body[k + 1 :], *functions)))
         single = isinstance(statement, ast.AnnAssign | ast.AugAssign)
         for target in [statement.target] if single else getattr(statement, 'targets', ()):
-            names = [n.id for n in ast.walk(target) if _is_stored(n)]
+            names = _names(target, stored=True)
             if not any(name in used or name.startswith('_') for name in names):
                 yield from ((path, statement.lineno, name) for name in names)
     # `_base_.x`, `_base_['x']`, `_base_.get('x')` or `{{ _base_.x }}`.
@@ -136,12 +136,9 @@ def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[Path, int, str]]:
         yield from _dead_names(path.parent / base, read.union(taken))
 
 
-def _used(tree: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not _is_stored(n)}
-
-
-def _is_stored(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+def _names(tree: ast.AST, stored: bool) -> list[str]:
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return [name.id for name in names if isinstance(name.ctx, ast.Store) == stored]
 
 
 def _is_read(root: str, content: dict) -> bool:

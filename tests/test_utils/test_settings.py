@@ -7,7 +7,7 @@ from pathlib import Path
 
 import mmseg
 import pytest
-from helpers import MY_MMSEG, ROOT, load_tool, migrated, refusal
+from helpers import ROOT, load_tool, refusal
 from mmengine.config import Config
 from mmengine.hooks.test_time_aug_hook import build_runner_with_tta
 from mmengine.runner import FlexibleRunner, Runner
@@ -155,7 +155,7 @@ def test_all_options_are_named(main_config):
 
 def test_options_that_are_read_pass(main_config):
     check_options(main_config, dict.fromkeys(READ - {*FALLBACKS} - NO_OPTIONS))
-    check_options(main_config, {'model.localizer.backbone.depth': 50, 'sync_bn': 'torch'})
+    check_options(main_config, {'model.localizer.backbone.depth': 50})
 
 
 @pytest.mark.parametrize('root', sorted(NO_OPTIONS))
@@ -272,12 +272,6 @@ def test_child_of_the_main_config(child):
     config = read_config(child(text, base=str(MAIN)), {'model.gamma': 0.5})
     assert config.model.roi_extractor.size == (128, 128)
     assert config.model.gamma == 0.5
-
-
-def test_the_documents_migration_passes(tmp_path):
-    (tmp_path / 'my_mmseg.py').write_text(MY_MMSEG)
-    (tmp_path / 'mine.py').write_text(migrated())
-    assert read_config(tmp_path / 'mine.py').model.type == 'LSNet'
 
 
 def test_our_own_configs_pass():
