@@ -12,3 +12,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def _in_repository_root(monkeypatch):
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope='module')
+def phantom_folder(tmp_path_factory):
+    """A working folder with a small data set in ``data/phantom``, where the configs expect it."""
+    from lsnet_mm.experiments.phantom import write_prepared
+
+    folder = tmp_path_factory.mktemp('phantom')
+    write_prepared(folder / 'data' / 'phantom', 6, (64, 64, 8))
+    return folder

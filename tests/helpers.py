@@ -1,5 +1,12 @@
-"""Small models and samples that several tests share."""
+"""Small models and samples, configs, and ways to run a tool, that several tests share."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
@@ -7,7 +14,82 @@ from mmseg.structures import SegDataSample
 
 import lsnet_mm.models  # noqa: F401  registers
 
+ROOT = Path(__file__).resolve().parents[1]
 GN = dict(type='GN', num_groups=4)
+#: What is read in loaders' own processes takes longer to start than to read.
+NO_WORKERS = tuple(f'{name}_dataloader.num_workers=0' for name in ('train', 'val', 'test'))
+#: A user's own config, of MMSegmentation's bases and classes alone.
+MY_MMSEG = """
+_base_ = [
+    'mmseg::_base_/models/fcn_unet_s5-d16.py',
+    'mmseg::_base_/schedules/schedule_20k.py',
+    'mmseg::_base_/default_runtime.py',
+]
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')
+]
+dataset = dict(
+    type='BaseSegDataset', data_root='data', data_prefix=dict(img_path='img', seg_map_path='ann'),
+    img_suffix='.png', metainfo=dict(classes=('background', 'disc'), palette=[[0] * 3, [255] * 3]))
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(pipeline=test_pipeline, **dataset))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mDice'])
+test_evaluator = val_evaluator
+data_preprocessor = dict(size=(64, 64))
+model = dict(data_preprocessor=data_preprocessor)
+"""
+
+
+def migrated():
+    """The ten lines of docs/migrating.md, on ``my_mmseg.py``."""
+    return (ROOT / 'docs' / 'migrating.md').read_text().split('```python\n')[1].split('```')[0]
+
+
+def load_tool(name):
+    """A script of ``tools/``, as a module."""
+    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_script(script, *args, cwd, fails=False, **env):
+    """What a script of ``tools/``, or of elsewhere by its path, prints; the Python is the tests'.
+
+    Args:
+        fails: It has to; else it must not.
+    """
+    python = () if str(script).endswith('.sh') else (sys.executable, '-W', 'ignore')
+    fixed = {'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+    result = subprocess.run(
+        [*python, str(ROOT / 'tools' / script), *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, **fixed, **env},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert bool(result.returncode) == fails, result.stdout[-4000:]
+    return result.stdout
+
+
+def refusal(capsys, function, *args):
+    """What a tool says when it does not like its arguments."""
+    with pytest.raises(SystemExit) as caught:
+        function(*args)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
 
 
 def segmentor(out_channels=1, num_classes=2, norm_cfg=GN):

@@ -77,5 +77,12 @@ def test_no_module_imports_itself_by_others():
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
+def test_components_are_written_into_our_registries():
+    texts = {name: path.read_text() for path, name in modules() if name != 'lsnet_mm.registry'}
+    writing = {name: text for name, text in texts.items() if '.register_module(' in text}
+    assert len(writing) > 30
+    assert not [name for name, text in writing.items() if 'from mmengine.registry' in text]
+
+
 def test_no_file_is_long():
     assert [str(path) for path, _ in modules() if len(path.read_text().splitlines()) > 300] == []

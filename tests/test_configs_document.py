@@ -3,19 +3,18 @@
 import re
 import subprocess
 import textwrap
-from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.utils.cli import build_parser
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 from lsnet_mm.utils.settings import READ, read_config
 
-ROOT = Path(__file__).parents[1]
 MAIN = ROOT / 'configs' / 'lsnet' / 'lsnet_r18_r34_unet_pancreas.py'
 TEXT = (ROOT / 'docs' / 'configs.md').read_text()
 LINES = dict(re.findall(r'^\| (.+?) \| `(\S+=.+)` \|$', TEXT, re.MULTILINE))

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, init_default_scope
 from lsnet_mm.experiments.reproduction.run import compose
 from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
 from lsnet_mm.models import FocalDiceLoss
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 
 #: What two-stage rows may differ in; besides, one-stage rows have another model and another loop.
 MAY_DIFFER = {

@@ -3,58 +3,21 @@
 import json
 import re
 import textwrap
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from helpers import MY_MMSEG, ROOT, migrated, run_script
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from test_tools import run_script
 
 from lsnet_mm.utils import allow_external_configs
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 from lsnet_mm.utils.settings import check_file
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs'
 COMBINATIONS = (ROOT / 'docs' / 'combinations.md').read_text()
-MY_MMSEG = """
-_base_ = [
-    'mmseg::_base_/models/fcn_unet_s5-d16.py',
-    'mmseg::_base_/schedules/schedule_20k.py',
-    'mmseg::_base_/default_runtime.py',
-]
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')
-]
-dataset = dict(
-    type='BaseSegDataset', data_root='data', data_prefix=dict(img_path='img', seg_map_path='ann'),
-    img_suffix='.png', metainfo=dict(classes=('background', 'disc'), palette=[[0] * 3, [255] * 3]))
-train_dataloader = dict(
-    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(pipeline=train_pipeline, **dataset))
-val_dataloader = dict(
-    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=test_pipeline, **dataset))
-test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mDice'])
-test_evaluator = val_evaluator
-data_preprocessor = dict(size=(64, 64))
-model = dict(data_preprocessor=data_preprocessor)
-"""
-
-
-def migrated():
-    """The config that the document shows."""
-    return (ROOT / 'docs' / 'migrating.md').read_text().split('```python\n')[1].split('```')[0]
 
 
 @pytest.fixture(scope='module')
@@ -123,14 +86,9 @@ def test_trains_and_tests(folder):
     """By iterations, with MMSegmentation's dataset, schedule, hooks and metric."""
     options = ['--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2']
     options += ['default_hooks.logger.interval=1', 'default_hooks.checkpoint.interval=2']
-    tool = ROOT / 'tools' / 'train.py'
-    train = run_script(tool, 'mine.py', '--from-scratch', *options, cwd=folder)
-    assert train.returncode == 0, train.stdout[-3000:]
+    run_script('train.py', 'mine.py', '--from-scratch', *options, cwd=folder)
     log = next(folder.rglob('scalars.json')).read_text().splitlines()
     keys = json.loads(log[0]).keys()
     assert any(key.startswith('localizer.') for key in keys)
     assert any(key.startswith('segmentor.aux') for key in keys)  # the auxiliary head trains, too
-    tool, checkpoint = ROOT / 'tools' / 'test.py', 'work_dirs/mine/iter_2.pth'
-    tested = run_script(tool, 'mine.py', checkpoint, cwd=folder)
-    assert tested.returncode == 0, tested.stdout[-3000:]
-    assert 'mDice' in tested.stdout
+    assert 'mDice' in run_script('test.py', 'mine.py', 'work_dirs/mine/iter_2.pth', cwd=folder)

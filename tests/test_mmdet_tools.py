@@ -1,23 +1,19 @@
 """Whole runs: L-Net under MMDetection's own scripts, and a detector under ours."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from helpers import NO_WORKERS, ROOT, run_script
 from mmengine.config import Config
 
 from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.preparation.coco import export_coco
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.slow]
-ROOT = Path(__file__).parents[1]
 LNET = ROOT / 'configs' / 'mmdet' / 'lnet_small_phantom_coco.py'
 FCOS = ROOT / 'configs' / 'detectors' / 'lsnet_fcos_small_phantom.py'
-LOADERS = tuple(f'{name}_dataloader.num_workers=0' for name in ('train', 'val', 'test'))
 
 
 @pytest.fixture(scope='module')
@@ -33,50 +29,34 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(folder, script, *args):
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', str(script), *map(str, args)],
-        cwd=folder,
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert result.returncode == 0, result.stdout[-4000:]
-    return result.stdout
-
-
 def test_lnet_learns_slices_by_heart_under_mmdetections_scripts(folder):
     """Trained by its train.py, scored by its test.py and COCO's metric, on the slices of training,
     which are the same in every epoch."""
     tools = Path(find_spec('mmdet').origin).parent / '.mim' / 'tools'
     data = 'train_dataloader.dataset.pipeline.3'
     options = (
-        *LOADERS,
+        *NO_WORKERS,
         *(f'{name}_dataloader.persistent_workers=False' for name in ('train', 'val', 'test')),
         *(f'{data}.max_translate_ratio=0', f'{data}.scaling_ratio_range=(1,1)'),
-        *('test_dataloader.dataset.ann_file=annotations/train.json',),
-        *('test_dataloader.dataset.data_prefix.img=train/',),
-        *('test_evaluator.ann_file=data/phantom_coco/annotations/train.json',),
+        'test_dataloader.dataset.ann_file=annotations/train.json',
+        'test_dataloader.dataset.data_prefix.img=train/',
+        'test_evaluator.ann_file=data/phantom_coco/annotations/train.json',
         *('train_cfg.max_epochs=60', 'train_cfg.val_interval=60'),
-        *('default_hooks.checkpoint.interval=60',),
+        'default_hooks.checkpoint.interval=60',
     )
-    run(folder, tools / 'train.py', LNET, '--work-dir', 'train', '--cfg-options', *options)
-    checkpoint = folder / 'train' / 'epoch_60.pth'
-    run(
-        folder, tools / 'test.py', LNET, checkpoint, '--work-dir', 'test', '--cfg-options', *options
-    )
+    for script, *args in (('train.py', LNET), ('test.py', LNET, folder / 'train/epoch_60.pth')):
+        work_dir = ('--work-dir', script.removesuffix('.py'))
+        run_script(tools / script, *args, *work_dir, '--cfg-options', *options, cwd=folder)
     (scores,) = (folder / 'test').glob('*/*.json')
     scores = json.loads(scores.read_text())
     assert scores['coco/bbox_mAP_50'] > 0.8 and scores['coco/bbox_mAP'] > 0.5, scores
 
 
 def test_our_scripts_train_and_test_a_detector(folder):
-    options = ('--cfg-options', *LOADERS, 'train_cfg.max_epochs=1', 'param_scheduler=[]')
-    run(folder, ROOT / 'tools' / 'train.py', FCOS, '--work-dir', 'fcos', *options)
+    options = ('--work-dir', 'fcos', '--cfg-options', *NO_WORKERS, 'train_cfg.max_epochs=1')
+    run_script('train.py', FCOS, *options, 'param_scheduler=[]', cwd=folder)
     log = next((folder / 'fcos').rglob('scalars.json')).read_text()
     assert 'localizer.loss_centerness' in log and 'segmentor.decode.loss_focal_dice' in log
-    checkpoint = folder / 'fcos' / 'epoch_1.pth'
-    run(folder, ROOT / 'tools' / 'test.py', FCOS, checkpoint, '--work-dir', 'fcos', *options)
+    run_script('test.py', FCOS, 'fcos/epoch_1.pth', *options, cwd=folder)
     result = json.loads((folder / 'fcos' / 'result.json').read_text())
     assert result['params'] > 0 and result['metrics']['slice_fg/dsc'] is not None

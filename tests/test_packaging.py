@@ -32,13 +32,9 @@ SOURCES = ('lsnet_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'model-
 def run(*command, cwd, **env):
     """Run a command; what it printed becomes the assertion's message when it fails."""
     result = subprocess.run(
-        [str(part) for part in command],
+        [*map(str, command)],
         cwd=cwd,
-        env={
-            **os.environ,
-            'OMP_NUM_THREADS': '1',
-            **{key: str(value) for key, value in env.items()},
-        },
+        env=os.environ | {'OMP_NUM_THREADS': '1'} | env,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,11 +49,10 @@ def wheel(tmp_path_factory):
     tree = tmp_path_factory.mktemp('tree')
     ignore = shutil.ignore_patterns('__pycache__', '.mim', '*.egg-info')
     for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tree / name, ignore=ignore)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
         else:
-            shutil.copy(source, tree / name)
+            shutil.copy(ROOT / name, tree / name)
     run(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', tree, cwd=tree)
     assert not (tree / 'lsnet_mm' / '.mim').exists(), 'the build wrote into the sources'
     return next(tree.glob('*.whl'))
@@ -131,21 +126,16 @@ def normal(name):
 
 def requirements(package, extras=()):
     """Names of all that a package brings along, as far as it is installed."""
-    found, waiting = set(), [(package, frozenset(extras))]
-    seen = set()
+    seen, waiting = set(), {(package, frozenset(extras))}
     while waiting:
-        one, wanted = waiting.pop()
-        if (one, wanted) in seen:
-            continue
-        seen.add((one, wanted))
-        found.add(normal(one))
+        name, wanted = one = waiting.pop()
+        seen.add(one)
         with contextlib.suppress(PackageNotFoundError):
-            for line in requires(one) or ():
-                need = Requirement(line)
+            for need in map(Requirement, requires(name) or ()):
                 given = [{'extra': extra} for extra in wanted or ('',)]
-                if need.marker is None or any(need.marker.evaluate(g) for g in given):
-                    waiting.append((need.name, frozenset(need.extras)))
-    return found
+                if need.marker is None or any(map(need.marker.evaluate, given)):
+                    waiting |= {(need.name, frozenset(need.extras))} - seen
+    return {normal(name) for name, _ in seen}
 
 
 def test_index_and_metafiles_name_every_config_once(installed):
@@ -189,7 +179,7 @@ def test_message_without_openmmlab(installed, tmp_path):
 
 def test_import_is_light(installed, tmp_path):
     code = 'import lsnet_mm, sys; print(lsnet_mm.__file__, "torch" in sys.modules)'
-    out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=installed)
+    out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=str(installed))
     assert out.split() == [str(installed / 'lsnet_mm' / '__init__.py'), 'False']
 
 
@@ -200,7 +190,7 @@ def test_configs_can_be_inherited_by_package_name(installed, tmp_path):
         'from mmengine.config import Config;'
         'print(Config.fromfile("mine.py").model.type)'
     )
-    out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=installed)
+    out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=str(installed))
     assert 'LSNet' in out.split()
 
 

@@ -10,7 +10,7 @@ from mmengine.registry import DATASETS
 from lsnet_mm.apis import load_model
 from lsnet_mm.experiments.reproduction.box_analysis import box_gradient, gradient_table
 from lsnet_mm.utils.files import write_atomic
-from lsnet_mm.utils.provenance import environment
+from lsnet_mm.utils.machine import environment
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ get_flops.py looks for one decode_head in the config.)"""
 import argparse
 
 import torch
-from mmengine.config import DictAction
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS
 from rich.console import Console
@@ -12,19 +11,12 @@ from rich.table import Table
 
 from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.evaluation.complexity import count_gflops, count_params
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.cli import config_parser
+from lsnet_mm.utils.config import train_from_scratch
 
 
 def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config',
-    )
+    parser = config_parser(__doc__)
     parser.add_argument(
         '--shape', type=int, nargs='+', default=[512, 512], help='of a slice: one number or two'
     )

@@ -5,7 +5,7 @@ import os.path as osp
 from mmengine.runner import Runner
 
 from lsnet_mm.engine.hooks import MaskWriter
-from lsnet_mm.utils.cli import build_parser, load_config
+from lsnet_mm.utils.cli import build_parser, start_run
 
 
 def parse_args(argv=None):
@@ -42,7 +42,7 @@ def apply_options(parser, args, cfg):
 
 def main():
     parser, args = parse_args()
-    cfg = load_config(parser, args)
+    cfg = start_run(parser, args)
     runner = Runner.from_cfg(apply_options(parser, args, cfg))
     if args.out:
         runner.register_hook(MaskWriter(args.out))

@@ -3,8 +3,8 @@
 import torch
 from mmengine.runner import Runner
 
-from lsnet_mm.utils.cli import build_parser, load_config
-from lsnet_mm.utils.pretrained import missing_for_pretrained, train_from_scratch
+from lsnet_mm.utils.cli import build_parser, start_run
+from lsnet_mm.utils.config import missing_for_pretrained, train_from_scratch
 
 
 def parse_args(argv=None):
@@ -50,7 +50,7 @@ def apply_options(parser, args, cfg):
 
 def main():
     parser, args = parse_args()
-    cfg = load_config(parser, args)
+    cfg = start_run(parser, args)
     Runner.from_cfg(apply_options(parser, args, cfg)).train()
 
 

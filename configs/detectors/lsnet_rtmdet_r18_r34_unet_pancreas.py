@@ -1,7 +1,7 @@
 # The paper's L-SNet with MMDetection's RTMDet-tiny in place of L-Net.
 _base_ = '../lsnet/lsnet_r18_r34_unet_pancreas.py'
 
-from lsnet_mm.utils.mmdet import detector_config  # noqa: E402
+from lsnet_mm.utils import detector_config  # noqa: E402
 
 model = dict(
     localizer=dict(

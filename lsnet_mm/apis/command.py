@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from rich.console import Console
+from rich.progress import Progress
 
 from ..utils import refuse_unsafe_checkpoints
-from ..utils.progress import progress_bar
 from ..volumes import Pool
 from .dicom_seg import MISSING
 from .load_model import model_identity
@@ -123,7 +124,7 @@ def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool) -> list[
         list[dict]: What :func:`segment_study` says of each, by name.
     """
     results = []
-    with progress_bar() as bar:
+    with Progress(console=Console(stderr=True)) as bar:
         whole = bar.add_task('studies', total=len(studies))
         alone = pool.workers == 1
         own = bar.add_task('slices', total=None, visible=alone)

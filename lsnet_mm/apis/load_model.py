@@ -15,8 +15,8 @@ from torch import nn
 from ..evaluation.computation import config_sha256
 from ..models.utils.compile_nets import check_compiler, compile_nets
 from ..utils import read_config, safe_torch_load
-from ..utils.device import find_device
-from ..utils.translation import translate
+from ..utils.config import translate
+from ..utils.machine import find_device
 from ..version import __version__
 
 

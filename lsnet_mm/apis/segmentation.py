@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..utils.allocator import keep_memory
 from ..utils.files import write_atomic
+from ..utils.machine import keep_memory
 from ..volumes import ORIENTATION, Volume, VolumeError, pack_nifti
 from .dicom_seg import pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer

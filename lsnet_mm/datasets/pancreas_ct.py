@@ -3,8 +3,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.registry import DATASETS
 
+from ..registry import DATASETS
 from ..volumes import open_nifti
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import ENDING, fold_cases, read_description, read_json

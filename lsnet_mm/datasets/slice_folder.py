@@ -2,8 +2,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.registry import DATASETS
-
+from ..registry import DATASETS
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import fold_cases, read_json
 

@@ -3,8 +3,9 @@ import random
 import numpy as np
 import torch
 from mmengine.dist import get_rank
-from mmengine.registry import FUNCTIONS
 from torch.multiprocessing import set_sharing_strategy
+
+from ..registry import FUNCTIONS
 
 
 @FUNCTIONS.register_module()

@@ -1,10 +1,10 @@
 from collections.abc import Sequence
 
 from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from ..models.utils.compile_nets import compile_nets
+from ..registry import LOOPS
 
 #: Of the paper's alternation, in its order.
 PHASES = ('loss_localizer', 'loss_segmentor')

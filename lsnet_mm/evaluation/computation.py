@@ -5,8 +5,8 @@ import json
 import re
 from collections.abc import Mapping
 
-from ..utils.config_parts import config_parts
-from ..utils.provenance import is_absolute
+from ..utils.config import config_parts
+from ..utils.files import is_absolute
 
 #: Raise it when a default or an algorithm changes what the same config computes: results of before
 #: then count as another config's.

@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from ..utils.files import write_atomic
-from ..utils.provenance import is_absolute
+from ..utils.files import is_absolute, write_atomic
 from .functional import PROTOCOLS
 
 SCHEMA = 'lsnet_mm.result/1'

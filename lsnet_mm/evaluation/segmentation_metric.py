@@ -4,10 +4,10 @@ from itertools import groupby
 
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.registry import METRICS
 from torch import Tensor
 
 from ..models.geometry import mask_to_box
+from ..registry import METRICS
 from .boxes import hull, union_box_iou
 from .functional import (
     HULL,

@@ -18,10 +18,8 @@ from mmengine.utils import import_modules_from_strings
 from torch import nn
 
 from ..utils.checkpoint import safe_torch_load
-from ..utils.config_parts import config_parts
-from ..utils.pretrained import train_from_scratch
-from ..utils.provenance import is_absolute
-from ..utils.translation import translate
+from ..utils.config import config_parts, train_from_scratch, translate
+from ..utils.files import is_absolute
 from ..version import __version__
 from . import ExportError
 

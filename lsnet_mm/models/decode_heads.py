@@ -1,7 +1,8 @@
 from mmengine.model import bias_init_with_prob
-from mmengine.registry import MODELS
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
+
+from ..registry import MODELS
 
 
 @MODELS.register_module()

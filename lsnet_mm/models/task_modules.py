@@ -1,7 +1,8 @@
 import torch
 from mmengine.logging import MessageHub
-from mmengine.registry import TASK_UTILS
 from torch import Tensor
+
+from ..registry import TASK_UTILS
 
 
 @TASK_UTILS.register_module()

@@ -13,8 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ..utils.allocator import keep_memory
 from ..utils.files import fingerprint, partial_name, write_atomic
+from ..utils.machine import keep_memory
 from ..volumes import ORIENTATION, Pool, Volume, VolumeError, pack_nifti
 from .labels import draw_contact_sheet
 

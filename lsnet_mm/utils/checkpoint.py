@@ -8,7 +8,8 @@ mmengine answers the refusal by loading again with `weights_only=False`.
 import functools
 import os
 import os.path as osp
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pickle import UnpicklingError
 
 import numpy as np
@@ -16,10 +17,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-_HISTORY_METHODS = ('min', 'max', 'current', 'mean')
 # What a damaged file, or one of another kind (TorchScript), makes of torch's reader.
 _UNREADABLE = (UnpicklingError, EOFError, RuntimeError, LookupError, ValueError, TypeError)
-_DTYPES = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32', 'float64')
 
 
 class UnsafeCheckpointError(RuntimeError):
@@ -36,11 +35,8 @@ def safe_torch_load(file, map_location='cpu'):
     Raises:
         UnsafeCheckpointError: The file holds anything else. None of it has been run.
     """
-    with torch.serialization.safe_globals(_allowlist()):
-        try:
-            return torch.load(file, map_location=map_location, weights_only=True)
-        except _UNREADABLE as error:
-            raise _refusal(file, error) from error
+    with _allowlist(file, _UNREADABLE):
+        return torch.load(file, map_location=map_location, weights_only=True)
 
 
 def refuse_unsafe_checkpoints() -> None:
@@ -54,19 +50,13 @@ def refuse_unsafe_checkpoints() -> None:
     os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
     for prefix, loader in list(CheckpointLoader._schemes.items()):
-        safe = _guarded(loader) if prefix else _load_from_local
+        safe = _guarded(loader) if prefix else load_from_local
         CheckpointLoader.register_scheme(prefixes=prefix, loader=safe, force=True)
 
 
-def _load_from_local(filename, map_location=None):
-    # mmengine prints the loader's name without its first ten letters: "local".
-    filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'checkpoint not found: {filename}')
-    return safe_torch_load(filename, map_location)
-
-
-_load_from_local.__name__ = 'load_from_local'
+def load_from_local(filename: str, map_location=None) -> object:
+    """:func:`safe_torch_load` in the place of mmengine's function of this name."""
+    return safe_torch_load(osp.expanduser(filename), map_location)
 
 
 def _guarded(loader: Callable) -> Callable:
@@ -74,21 +64,31 @@ def _guarded(loader: Callable) -> Callable:
 
     @functools.wraps(loader)
     def load(filename, *args, **kwargs):
-        with torch.serialization.safe_globals(_allowlist()):
-            try:
-                return loader(filename, *args, **kwargs)
-            except UnpicklingError as error:
-                raise _refusal(filename, error) from error
+        with _allowlist(filename, UnpicklingError):
+            return loader(filename, *args, **kwargs)
 
     return load
 
 
-def _refusal(file, error: Exception) -> UnsafeCheckpointError:
-    return UnsafeCheckpointError(
-        f'{file} does not load safely: it is damaged, or it holds more than weights and training '
-        f'state. Nothing in it was run. If you trust where it comes from, load it with '
-        f'--unsafe-checkpoint.\n{_reason(error)}'
-    )
+@contextmanager
+def _allowlist(file, refusals: type | tuple[type, ...]) -> Iterator[None]:
+    """Lets torch load what is in the list, and explains what it says to the rest.
+
+    Args:
+        file: For the explanation.
+        refusals: Errors that are torch's no.
+    """
+    with torch.serialization.safe_globals(_allowed()):
+        try:
+            yield
+        except refusals as error:
+            # What torch found, without its advice to switch the check off.
+            lines = [line for line in str(error).splitlines() if 'weights_only' not in line]
+            raise UnsafeCheckpointError(
+                f'{file} does not load safely: it is damaged, or it holds more than weights and '
+                'training state. Nothing in it was run. If you trust where it comes from, load it '
+                f'with --unsafe-checkpoint. torch says: {" ".join(lines)}'
+            ) from error
 
 
 def _history_method(owner, name):
@@ -96,30 +96,19 @@ def _history_method(owner, name):
 
     The builtin itself would hand a file every attribute of everything it can name.
     """
-    if owner is not HistoryBuffer or name not in _HISTORY_METHODS:
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise UnpicklingError(f'getattr of {name!r} from {owner!r} is not allowed')
     return getattr(owner, name)
 
 
-def _allowlist():
-    multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
-    # The same functions under the names that numpy 1 and numpy 2 write into a file.
+def _allowed() -> list:
+    # Under the names that numpy 1 and numpy 2 write into a file.
     numpy_functions = [
-        (getattr(multiarray, name), f'numpy.{core}.multiarray.{name}')
+        (function, f'numpy.{core}.multiarray.{function.__name__}')
         for core in ('core', '_core')
-        for name in ('_reconstruct', 'scalar')
+        for function in (np.empty(0).__reduce__()[0], np.float64().__reduce__()[0])
     ]
-    return [
-        HistoryBuffer,
-        (_history_method, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        *{type(np.dtype(name)) for name in _DTYPES},
-        *numpy_functions,
-    ]
-
-
-def _reason(error: Exception) -> str:
-    """What torch found, without its advice to switch the check off."""
-    lines = [line for line in str(error).splitlines() if line and 'weights_only' not in line]
-    return ' '.join(['torch says:', *lines]) if lines else ''
+    names = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32', 'float64')
+    dtypes = [type(np.dtype(name)) for name in names]
+    getter = (_history_method, 'builtins.getattr')
+    return [HistoryBuffer, getter, np.ndarray, np.dtype, *dtypes, *numpy_functions]

@@ -1,4 +1,4 @@
-"""What tools/train.py and tools/test.py share: MMSegmentation's arguments, read one way."""
+"""What the tools share: MMSegmentation's arguments, read one way."""
 
 import argparse
 import os
@@ -8,16 +8,15 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import init_dist
 
-from .allocator import keep_memory
 from .checkpoint import refuse_unsafe_checkpoints
+from .machine import keep_memory
 from .settings import read_config
 
 
-def build_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments that every tool takes."""
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that reads a config."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='where to write; default: ./work_dirs/<config name>')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -25,6 +24,13 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         metavar='KEY=VALUE',
         help='override settings of the config, such as train_cfg.max_epochs=2 or key="[a,b]"',
     )
+    return parser
+
+
+def build_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of training and testing."""
+    parser = config_parser(description)
+    parser.add_argument('--work-dir', help='where to write; default: ./work_dirs/<config name>')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -40,8 +46,8 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
-    """Read the config and apply the shared arguments to it and to this process."""
+def start_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
+    """Apply what :func:`build_parser` read to this process and to the config, which is returned."""
     try:
         cfg = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:

@@ -1,12 +1,12 @@
-"""Files and folders that are there whole or not at all, and whether they are still the same."""
+"""Files and folders: there whole or not at all, and whether they are still the same."""
 
 import hashlib
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import cv2
 import numpy as np
@@ -34,15 +34,14 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
         partial.write_bytes(content)
         os.replace(partial, path)
     except BaseException:
-        # What stands in the way may be no file; then the first error is the one to tell.
-        if partial.is_file() or partial.is_symlink():
+        with suppress(OSError):  # the first error is the one to tell
             partial.unlink()
         raise
     return path
 
 
 def partial_name(name: str) -> str:
-    """What a file is called until it is whole."""
+    """What a file or folder is called until it is whole."""
     return f'.{name}.partial'
 
 
@@ -65,14 +64,17 @@ def encode_png(image: np.ndarray) -> bytes:
 
     Args:
         image: (H, W, 3) uint8, BGR, or (H, W) uint8.
-
-    Raises:
-        OSError: If it cannot be encoded.
     """
-    encoded, png = cv2.imencode('.png', image)
-    if not encoded:
-        raise OSError(f'an image of {image.shape} {image.dtype} cannot be encoded as PNG')
-    return png.tobytes()
+    return cv2.imencode('.png', image)[1].tobytes()
+
+
+def is_absolute(text: str) -> bool:
+    """Whether a text is an absolute path, of POSIX, of Windows, of a home, or as a file URL."""
+    return (
+        PurePosixPath(text).is_absolute()
+        or PureWindowsPath(text).is_absolute()
+        or text.startswith(('~', 'file:'))
+    )
 
 
 @contextmanager
@@ -101,23 +103,18 @@ def replace_folder(
         FileExistsError: If ``out`` is a file, or is not empty and may not be replaced.
     """
     out = Path(out).resolve()
+    found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    foreign = [name for name in found if not any(fnmatch(name, known) for known in layout)]
     if out.exists() and not out.is_dir():
         raise FileExistsError(f'{out} is a file. Name a folder.')
-    found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if found and not overwrite:
         raise FileExistsError(f'{out} is not empty. Name another folder or pass --overwrite.')
-    foreign = [name for name in found if not any(fnmatch(name, known) for known in layout)]
-    if foreign:
+    if foreign or (found and marker and marker not in found):
+        why = f'holds more than a {kind} ({foreign[0]})' if foreign else f'has no {marker}'
         raise FileExistsError(
-            f'{out} holds more than a {kind} ({foreign[0]}) and is not overwritten. '
-            'Name another folder.'
+            f'{out} {why}, so it may be no {kind}, and is not overwritten. Name another folder.'
         )
-    if found and marker and marker not in found:
-        raise FileExistsError(
-            f'{out} has no {marker}, so it may be no {kind}, and is not overwritten. '
-            'Name another folder.'
-        )
-    partial = out.with_name(f'.{out.name}.partial')
+    partial = out.with_name(partial_name(out.name))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:

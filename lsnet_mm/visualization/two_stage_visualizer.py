@@ -2,10 +2,10 @@ import os
 
 import mmcv
 import numpy as np
-from mmengine.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmseg.visualization import SegLocalVisualizer
 
+from ..registry import VISUALIZERS
 from ..utils.files import write_atomic
 from .draw import SliceView, draw_panel
 

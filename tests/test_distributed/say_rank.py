@@ -6,10 +6,10 @@ from mmengine.dist import get_dist_info
 from torch import distributed
 
 from lsnet_mm.models.segmentors.lsnet import mean_over_ranks
-from lsnet_mm.utils.cli import build_parser, load_config
+from lsnet_mm.utils.cli import build_parser, start_run
 
 parser = build_parser(__doc__)
-load_config(parser, parser.parse_args())
+start_run(parser, parser.parse_args())
 rank, world_size = get_dist_info()
 local, mean = os.environ['LOCAL_RANK'], mean_over_ranks(10 * (rank + 1))
 print(f'rank {rank} of {world_size}, {local} here, mean {mean}', flush=True)

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from lsnet_mm.models import SaliencyTransform
-from lsnet_mm.utils.pretrained import train_from_scratch
+from lsnet_mm.utils.config import train_from_scratch
 
 ROOT = Path(__file__).parents[2]
 BOXES = ((20, 24, 50, 60), (40, 30, 80, 70))

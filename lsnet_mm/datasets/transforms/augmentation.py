@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
+
+from ...registry import TRANSFORMS
 
 MAX_CHANNELS = 4  # of one cv2.warpAffine with a border value, before OpenCV 5
 

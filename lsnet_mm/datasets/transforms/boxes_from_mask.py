@@ -1,9 +1,10 @@
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
+
+from ...registry import TRANSFORMS
 
 REFERENCE_WIDTH = 320  # the paper's input size, in pixels
 IGNORE = 255

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform, Resize
-from mmengine.registry import TRANSFORMS
 from PIL import Image
 
+from ...registry import TRANSFORMS
 from ...utils.resizing import resize_labels
 from ...volumes import open_nifti, read_slice
 

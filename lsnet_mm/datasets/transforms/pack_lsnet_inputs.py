@@ -1,7 +1,8 @@
 import torch
-from mmengine.registry import TRANSFORMS
 from mmengine.structures import InstanceData
 from mmseg.datasets.transforms import PackSegInputs
+
+from ...registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()

@@ -5,7 +5,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from rich.console import Console
 from torch import nn
 
@@ -13,8 +12,9 @@ from ...evaluation import TwoStageSegMetric, results
 from ...evaluation.complexity import count_gflops, count_params
 from ...evaluation.computation import config_sha256
 from ...evaluation.functional import PROTOCOLS, select_slices, slice_title
+from ...registry import HOOKS
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import environment
 from ...version import __version__
 from ...visualization import SliceView, draw_panel, input_image
 

@@ -8,8 +8,9 @@ import torch
 from mmengine.dist import all_reduce_params, get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from torch import nn
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 
+from ...registry import HOOKS
 from ...utils.files import encode_png, write_atomic
 from ...visualization import input_image
 

@@ -18,10 +18,8 @@ from mmengine.logging import MMLogger
 
 from ...apis.load_model import read_model_config
 from ...apis.volume_predictor import DTYPES
-from ...utils.allocator import keep_memory
-from ...utils.device import device_name
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import device_name, environment, keep_memory
 from . import measure
 from .peers import PEERS, peer_config
 from .report import markdown, plot_speed

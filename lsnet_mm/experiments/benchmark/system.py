@@ -26,7 +26,7 @@ from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import train_from_scratch
 from ...utils.resizing import resize_labels
 from .scene import Scene, predict_by_oracle
 

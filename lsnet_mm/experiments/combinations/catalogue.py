@@ -11,8 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 import lsnet_mm.models  # noqa: F401  registers
 
-from ...utils.config_parts import config_parts
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import config_parts, train_from_scratch
 from ..reproduction.run import ROOT
 
 STOCK = Path(mmseg.__file__).parent / '.mim' / 'configs'

@@ -27,10 +27,8 @@ import lsnet_mm.datasets  # noqa: F401  registers
 
 from ...engine.loops import PHASES
 from ...evaluation.complexity import count_gflops, count_params
-from ...utils.allocator import keep_memory
-from ...utils.device import device_name
 from ...utils.files import write_atomic
-from ...utils.provenance import environment
+from ...utils.machine import device_name, environment, keep_memory
 from ..phantom import make_case
 from .catalogue import COMBINATIONS, STOCK, stock_file, two_stage_model
 

@@ -14,7 +14,7 @@ import lsnet_mm
 
 from ...evaluation.computation import config_sha256
 from ...evaluation.results import TRAIN_SPLIT
-from ...utils.pretrained import train_from_scratch
+from ...utils.config import train_from_scratch
 from ...utils.settings import check_options, read_config
 from .tables import System
 

@@ -4,10 +4,11 @@ from importlib.resources import files
 import torch
 from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ...registry import MODELS
 
 #: Of each stage: blocks, kernel, stride of the first block, expansion, channels.
 STAGES = (

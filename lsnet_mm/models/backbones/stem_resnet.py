@@ -1,6 +1,7 @@
-from mmengine.registry import MODELS
 from mmseg.models.backbones import ResNet
 from torch import Tensor
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

@@ -3,11 +3,11 @@ import math
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule, bias_init_with_prob
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ..geometry import cell_centers, distances_to_boxes
 from .keypoint_coder import decode, encode
 from .mask_branch import MASK_CFG, MaskBranch, conv_branch

@@ -3,10 +3,10 @@ from itertools import pairwise
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, bias_init_with_prob
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ..geometry import mask_to_box
 
 IGNORED = 255

@@ -1,8 +1,8 @@
 import torch
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
+from ...registry import MODELS
 from ..geometry import mask_to_box
 from ..utils.probabilities import foreground_probabilities, mask_head
 from .base import BaseLocalizer, as_in_inference, propose_found

@@ -2,12 +2,12 @@ import copy
 
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...utils.mmdet import require_mmdet
+from ...registry import MODELS
+from ...utils.openmmlab import require_mmdet
 from .base import BaseLocalizer, as_in_inference, propose_found
 
 

@@ -1,7 +1,7 @@
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
+from ...registry import MODELS
 from .base import BaseLocalizer, as_in_inference
 
 

@@ -1,5 +1,6 @@
-from mmengine.registry import MODELS
 from torch import Tensor, nn
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

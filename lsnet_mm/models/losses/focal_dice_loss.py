@@ -1,7 +1,8 @@
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ...registry import MODELS
 
 #: What makes the Dice of nothing against nothing 1.
 SMOOTH = 1e-5

@@ -1,10 +1,10 @@
 import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from .unet_neck import UNetNeck, UpBlock
 
 

@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from .unet_neck import check_features
 
 

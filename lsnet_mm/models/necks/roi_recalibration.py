@@ -1,8 +1,8 @@
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ..geometry import (
     boxes_to_theta,
     expand_boxes,

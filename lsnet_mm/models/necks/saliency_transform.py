@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

@@ -3,9 +3,10 @@ from collections.abc import Sequence
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
+
+from ...registry import MODELS
 
 
 class UpBlock(BaseModule):

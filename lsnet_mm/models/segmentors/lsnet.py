@@ -3,10 +3,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, TASK_UTILS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
+from ...registry import MODELS, TASK_UTILS
 from ..geometry import boxes_to_rois, scale_boxes
 from .ground_truth import crop_ground_truth, soft_ground_truth, soft_losses, soft_targets
 from .two_stage import TwoStageSegmentor

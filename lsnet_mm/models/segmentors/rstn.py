@@ -1,9 +1,9 @@
 import torch
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...registry import MODELS
 from ..utils.probabilities import foreground_probabilities
 from .lsnet import LSNet, scale_gradient
 

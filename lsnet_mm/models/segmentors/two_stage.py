@@ -1,11 +1,11 @@
 import torch
-from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...registry import MODELS
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
 from ..utils.probabilities import flip_background, foreground_probabilities, label_map, mask_head
 

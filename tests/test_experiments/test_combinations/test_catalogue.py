@@ -18,7 +18,7 @@ from lsnet_mm.experiments.combinations.catalogue import (
     two_stage_model,
 )
 from lsnet_mm.experiments.combinations.command import phantom_batch, try_out
-from lsnet_mm.utils.pretrained import pretrained_parts
+from lsnet_mm.utils.config import pretrained_parts
 
 SIZE = 64
 OPS = {'mmdet', 'mmcv._ext'}

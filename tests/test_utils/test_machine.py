@@ -1,9 +1,38 @@
+"""Memory that is kept, and what a result says of where it comes from."""
+
+import platform
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from lsnet_mm.utils.provenance import _git_state, environment, is_absolute
+from lsnet_mm.utils.files import is_absolute
+from lsnet_mm.utils.machine import _git_state, environment
+
+COUNT = """
+import resource
+import numpy as np
+{}
+def fill():
+    return np.ones(40_000_000, np.uint8)
+fill()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    fill()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library')
+def test_keep_memory():
+    """Freed memory is kept for the next array: pages are asked for once."""
+
+    def faults(first_line):
+        return int(subprocess.check_output([sys.executable, '-c', COUNT.format(first_line)]))
+
+    kept = faults('from lsnet_mm.utils.machine import keep_memory; keep_memory()')
+    assert 10 * kept < faults('')
 
 
 def test_is_absolute():

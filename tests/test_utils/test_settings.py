@@ -7,24 +7,15 @@ from pathlib import Path
 
 import mmseg
 import pytest
+from helpers import ROOT, load_tool, refusal
 from mmengine.config import Config
 from mmengine.hooks.test_time_aug_hook import build_runner_with_tta
 from mmengine.runner import FlexibleRunner, Runner
-from test_inheritance import MY_MMSEG, migrated
-from test_tools import load_tool, refusal
 
 from lsnet_mm.apis.load_model import read_model_config
-from lsnet_mm.utils.cli import load_config as load_options
-from lsnet_mm.utils.settings import (
-    FALLBACKS,
-    NO_OPTIONS,
-    READ,
-    check_file,
-    check_options,
-    read_config,
-)
+from lsnet_mm.utils import allow_external_configs, read_config
+from lsnet_mm.utils.settings import FALLBACKS, NO_OPTIONS, READ, check_file, check_options
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs'
 MAIN = CONFIGS / 'lsnet' / 'lsnet_r18_r34_unet_pancreas.py'
 OWN = sorted(p for p in CONFIGS.glob('*/*.py') if p.parent.name != '_base_')
@@ -53,6 +44,9 @@ train_dataloader = dict(batch_size=8, dataset=dict(data_root='data', pipeline=[f
 """
 
 
+NOTHING = 'This config has nothing that looks like it.'
+
+
 @pytest.fixture
 def child(tmp_path):
     """Writes a config that inherits ``BASE``."""
@@ -74,7 +68,7 @@ def refused(function, *args):
     with pytest.raises(ValueError, match='changes nothing') as caught:
         function(*args)
     *sentences, more = str(caught.value).splitlines()
-    assert more.startswith('docs/configs.md has the commonest changes.')
+    assert 'docs/configs.md' in more
     return '\n'.join(sentences)
 
 
@@ -101,81 +95,74 @@ def test_what_tools_read_is_known():
 @pytest.mark.parametrize(
     'option, value, works',
     [
-        ('localizer.backbone.depth', 50, 'model.localizer.backbone.depth.'),
+        ('localizer.backbone.depth', 50, 'model.localizer.backbone.depth'),
         # The config need not have it.
-        ('localizer.backbone.frozen_stages', 1, 'model.localizer.backbone.frozen_stages.'),
+        ('localizer.backbone.frozen_stages', 1, 'model.localizer.backbone.frozen_stages'),
         (
             'data_root',
             'mine',
             'train_dataloader.dataset.data_root, val_dataloader.dataset.data_root, '
-            'test_dataloader.dataset.data_root.',
+            'test_dataloader.dataset.data_root',
         ),
-        ('lr', 0.1, 'optim_wrapper.optimizer.lr.'),
-        ('vis_backends', [], 'visualizer.vis_backends.'),
-        ('modle.gamma', 0.2, 'model.gamma.'),
+        ('lr', 0.1, 'optim_wrapper.optimizer.lr'),
+        ('vis_backends', [], 'visualizer.vis_backends'),
+        ('modle.gamma', 0.2, 'model.gamma'),
     ],
 )
 def test_option_names_the_path_that_works(main_config, option, value, works):
-    said = refused(check_options, main_config, {option: value})
+    """The sentence is the feature."""
     root = option.split('.')[0]
-    start = f'{option} changes nothing: nothing reads {root!r} in a config.'
-    assert said == f'{start} Set instead: {works}'
+    assert refused(check_options, main_config, {option: value}) == (
+        f'{option} changes nothing: nothing reads {root!r} in a config. Set instead: {works}.'
+    )
+
+
+ALIKE = """
+model = dict(_delete_=True, roi_size=_base_.size, size=1, size_divisor=(2, 2), b=dict(lr=1), lr=2)
+pipeline = [dict(type='Resize', scale=_base_.size)]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+nets = [dict(depth=k) for k in range(7)]
+val_dataloader = dict(nets=nets)
+n = 18
+empty = {}
+val_cfg = {}
+"""
 
 
 @pytest.mark.parametrize(
-    'option, works',
+    'option, value, says',
     [
-        # Where the value is that the dead name has.
-        ('pipeline.0.scale', 'train_dataloader.dataset.pipeline.0.scale.'),
+        ('pipeline.0.scale', [64, 64], 'train_dataloader.dataset.pipeline.0.scale.'),
         # No such name: the same last word and two numbers, and where else these are.
-        ('image_size', 'model.roi_size, train_dataloader.dataset.pipeline.0.scale.'),
+        ('image_size', [64, 64], 'model.roi_size, train_dataloader.dataset.pipeline.0.scale.'),
+        ('lr', 3, 'Set instead: model.lr, model.b.lr.'),  # short paths come first, and few of many
+        ('depth', 1, 'val_dataloader.nets.3.depth, val_dataloader.nets.4.depth and 2 more.'),
+        # Not for a type or a None, which are anywhere, nor a number that happens to be the same.
+        *((name, 'B', NOTHING) for name in ('a.0.type', 'nonsense', 'n.x', 'empty')),
+        ('my_backbone', None, NOTHING),
+        ('n', 3, NOTHING),
     ],
 )
-def test_a_path_with_other_words(child, option, works):
-    text = (
-        'model = dict(_delete_=True, roi_size=_base_.size, size=1, size_divisor=(2, 2))\n'
-        "pipeline = [dict(type='Resize', scale=_base_.size)]\n"
-        'train_dataloader = dict(dataset=dict(pipeline=pipeline))'
-    )
-    said = refused(check_options, Config.fromfile(child(text)), {option: [64, 64]})
-    assert said.endswith(f' Set instead: {works}')
+def test_a_path_with_other_words(child, option, value, says):
+    said = refused(check_options, Config.fromfile(child(ALIKE)), {option: value})
+    assert said.endswith(says)
 
 
-@pytest.mark.parametrize(
-    'option', [{'a.0.type': 'B'}, {'my_backbone': None}, {'n': 3}, {'n.x': 3}, {'empty': 'x'}]
-)
-def test_no_path_is_guessed_by_chance(child, option):
-    """Not for a type or a None, which are anywhere, nor a number that happens to be the same."""
-    text = 'n = 18\nempty = {}\nval_cfg = {}'
-    said = refused(check_options, Config.fromfile(child(text)), option)
-    assert said.endswith('This config has nothing that looks like it.')
-
-
-def test_short_paths_come_first(child):
-    config = Config.fromfile(child('model = dict(_delete_=True, a=dict(b=dict(lr=1)), lr=2)'))
-    said = refused(check_options, config, {'lr': 3})
-    assert said.endswith('Set instead: model.lr, model.a.b.lr.')
-
-
-def test_all_options_are_named_and_few_paths(child):
-    model = ', '.join(f'net{k}=dict(depth={k})' for k in range(7))
-    config = Config.fromfile(child(f'model = dict(_delete_=True, {model})'))
-    said = refused(check_options, config, {'depth': 1, 'model.net1.depth': 2, 'nonsense': None})
-    first, second = said.splitlines()
-    assert first.endswith('model.net3.depth, model.net4.depth and 2 more.')
-    assert second.endswith("'nonsense' in a config. This config has nothing that looks like it.")
+def test_all_options_are_named(main_config):
+    said = refused(check_options, main_config, {'depth': 1, 'model.gamma': 2, 'nonsense': None})
+    assert [line.split()[0] for line in said.splitlines()] == ['depth', 'nonsense']
 
 
 def test_options_that_are_read_pass(main_config):
     check_options(main_config, dict.fromkeys(READ - {*FALLBACKS} - NO_OPTIONS))
-    check_options(main_config, {'model.localizer.backbone.depth': 50, 'sync_bn': 'torch'})
+    check_options(main_config, {'model.localizer.backbone.depth': 50})
 
 
 @pytest.mark.parametrize('root', sorted(NO_OPTIONS))
 def test_options_that_come_too_late_or_belong_to_other_scripts(main_config, root):
     said = refused(check_options, main_config, {f'{root}.x': 1})
     where = '--launcher' if root == 'launcher' else f'{root!r} in a config file'
-    assert said.startswith(f'{root}.x changes nothing as an option: set {where}.')
+    assert said.startswith(f'{root}.x ') and said.endswith(f'set {where}.')
 
 
 def test_read_only_where_nothing_is_nearer(child):
@@ -198,18 +185,16 @@ def test_read_only_where_nothing_is_nearer(child):
         'size = (64, 64)\ndel size',
         'size: tuple = (64, 64)\nmodel = dict(size=size)',
         'size = (64,)\nsize += (64,)\nmodel = dict(size=size)',
-        'size: tuple',
         '_size = 3\n__note__ = 4',
         'h, w = _base_.size\nmodel = dict(height=h)',
         "root = 'x'\ntrain_dataloader = dict(dataset=dict(data_root=f'{root}/y'))",
         'n = 3\nmodel = dict(depths=[n for _ in range(n)])',
         'def net():\n    return dict(depth=n)\nn = 3\nmodel = dict(backbone=net())',
         'n = 3\nmodel = (lambda: dict(depth=n))()',
-        'import math\nclass A: pass',
+        'import math\nclass A: pass\nfor k in range(2): pass',
         # Another name for a part of what is read.
         'net = _base_.model.backbone\nnet.depth = 34',
         'steps = [dict()]\nfirst = steps[0]\nfirst["a"] = 1\nmodel = dict(steps=steps)',
-        'loader = _base_["train_dataloader"]\nloader.update(batch_size=2)',
         'work_dir = "here"\ncompile = True\nmodel = dict(size=1)',
         '_base_.model.backbone.depth = 34',
     ],
@@ -219,15 +204,14 @@ def test_names_that_are_used_pass(child, text):
 
 
 @pytest.mark.parametrize(
-    'text, line, name, works',
+    'text, line, name, says',
     [
         ('size = (64, 64)', 2, 'size', 'Set instead: model.size.'),
-        ('model = dict(size=1)\nmine = model', 3, 'mine', 'This config has nothing that looks'),
-        # Changing it is not using it.
-        ('n: int = 3', 2, 'n', 'This config has nothing that looks like it.'),
+        ('model = dict(size=1)\nmine = model', 3, 'mine', NOTHING),
+        ('n: int = 3', 2, 'n', NOTHING),
+        ('n = 3\nn += 1', 2, 'n', NOTHING),  # changing it is not using it
+        ('n = 1\nn = [n]', 3, 'n', NOTHING),
         ('size = n = 1\nmodel = dict(n=n)', 2, 'size', 'Set instead: model.size.'),
-        ('n = 1\nn = [n]', 3, 'n', 'This config has nothing that looks like it.'),
-        ('n = 1\nx = n', 3, 'x', 'This config has nothing that looks like it.'),
         ('batch_size, n = 2, 3', 2, 'batch_size', 'Set instead: train_dataloader.batch_size.'),
         ("norm_cfg = dict(type='SyncBN')", 2, 'norm_cfg', 'model.backbone.norm_cfg.'),
         ("flip = dict(type='A')", 2, 'flip', 'train_dataloader.dataset.pipeline.0.'),
@@ -236,23 +220,21 @@ def test_names_that_are_used_pass(child, text):
         ('train_cfg = dict(size=_base_.size)\nsize = 3', 3, 'size', 'model.size, train_cfg.size.'),
     ],
 )
-def test_names_that_are_not_used_are_refused(child, text, line, name, works):
+def test_names_that_are_not_used_are_refused(child, text, line, name, says):
     path = child(text)
     said = refused(check_file, path)
-    start = f'{path}, line {line}: {name} changes nothing: nothing reads it in a config, and'
-    assert f'{start} this file does not use it. ' in said
-    assert works in said
+    assert said.startswith(f'{path}, line {line}: {name} changes nothing')
+    assert says in said
 
 
 @pytest.mark.parametrize('use', ['_base_.n', '_base_["n"]', "_base_.get('n')", "'{{ _base_.n }}'"])
 def test_a_name_for_files_that_inherit_it(child, use):
     middle = child('n = 3', 'n.py')
-    assert f'{middle}, line 2: n changes nothing' in refused(check_file, middle)
+    assert refused(check_file, middle).startswith(f'{middle}, line 2: n ')
     check_file(child(f'model = dict(backbone=dict(depth={use}))', base=['./n.py']))
     # To name its file is no use of it.
     said = refused(check_file, child('model = dict(n=1)', base='./n.py'))
-    assert f'{middle}, line 2: n changes nothing' in said
-    assert said.endswith('Set instead: model.n.')
+    assert said.startswith(f'{middle}, line 2: n ') and said.endswith('Set instead: model.n.')
 
 
 def test_bases_of_a_link_are_beside_it(child, tmp_path):
@@ -261,7 +243,7 @@ def test_bases_of_a_link_are_beside_it(child, tmp_path):
     (tmp_path / 'link.py').symlink_to(tmp_path / 'far' / 'child.py')
     child('n = 3\nmine = 4', 'n.py')
     said = refused(read_config, tmp_path / 'link.py')
-    assert said.startswith(f'{tmp_path / "n.py"}, line 3: mine changes nothing')
+    assert said.startswith(f'{tmp_path / "n.py"}, line 3: mine ')
 
 
 def test_files_without_a_base_and_files_of_others_pass(child, tmp_path):
@@ -273,11 +255,12 @@ def test_files_without_a_base_and_files_of_others_pass(child, tmp_path):
 
 
 def test_child_of_the_main_config(child):
-    said = refused(read_config, child('image_size = (256, 256)', base=str(MAIN)))
-    assert 'child.py, line 2: image_size changes nothing' in said
-    assert (
-        'Set instead: model.roi_extractor.size, train_dataloader.dataset.pipeline.3.scale' in said
-    )
+    path = child('image_size = (256, 256)', base=str(MAIN))
+    said = refused(read_config, path)
+    assert said.startswith(f'{path}, line 2: image_size ')
+    works = 'model.roi_extractor.size, train_dataloader.dataset.pipeline.3.scale'
+    assert f'Set instead: {works}' in said
+    refused(read_model_config, path)
     text = (
         'crop_size = (128, 128)\n'
         "norm_cfg = dict(type='GN', num_groups=4)\n"
@@ -291,12 +274,6 @@ def test_child_of_the_main_config(child):
     assert config.model.gamma == 0.5
 
 
-def test_the_documents_migration_passes(tmp_path):
-    (tmp_path / 'my_mmseg.py').write_text(MY_MMSEG)
-    (tmp_path / 'mine.py').write_text(migrated())
-    assert read_config(tmp_path / 'mine.py').model.type == 'LSNet'
-
-
 def test_our_own_configs_pass():
     assert len(OWN) > 35
     for path in OWN:
@@ -305,6 +282,7 @@ def test_our_own_configs_pass():
 
 def test_configs_of_mmsegmentation():
     """As if they were a user's own: nothing is refused that does what its author meant."""
+    allow_external_configs()
     paths, dead = sorted((MMSEG / 'configs').rglob('*.py')), set()
     assert len(paths) > 700
     for path in paths:
@@ -318,34 +296,20 @@ def test_configs_of_mmsegmentation():
     assert dead <= MMSEG_DEAD
 
 
-def test_tools_refuse(monkeypatch, capsys, tmp_path):
-    option = ['--cfg-options', 'localizer.backbone.depth=50']
-    wanted = 'localizer.backbone.depth changes nothing: nothing reads'
-    monkeypatch.setattr(sys, 'argv', ['train.py', str(MAIN), *option])
-    assert f'error: {wanted}' in refusal(capsys, load_tool('train').main)
+def test_tools_refuse(child, monkeypatch, capsys, tmp_path):
     (tmp_path / 'a.pth').touch()
-    monkeypatch.setattr(sys, 'argv', ['test.py', str(MAIN), str(tmp_path / 'a.pth'), *option])
-    assert f'error: {wanted}' in refusal(capsys, load_tool('test').main)
-    coco = [str(MAIN), str(tmp_path / 'out'), *option]
-    assert f'error: {wanted}' in refusal(capsys, load_tool('export_coco').main, coco)
-    assert f'error: {wanted}' in refusal(capsys, load_tool('get_flops').main, [str(MAIN), *option])
-    export = [
-        str(MAIN),
-        str(tmp_path / 'a.pth'),
-        '--unsafe-checkpoint',
-        '-o',
-        str(tmp_path / 'out'),
-    ]
-    assert f'error: {wanted}' in refusal(capsys, load_tool('export').main, [*export, *option])
-
-
-def test_tools_refuse_a_file_with_them(child, capsys):
-    parser, args = load_tool('train').parse_args([str(child('image_size = 3', base=str(MAIN)))])
-    said = refusal(capsys, load_options, parser, args)
-    assert 'child.py, line 2: image_size changes nothing' in said
-
-
-def test_loading_a_model_refuses(child):
-    refused(read_model_config, child('image_size = (256, 256)', base=str(MAIN)))
-    with pytest.raises(FileNotFoundError, match='config not found: nowhere.py'):
-        read_model_config('nowhere.py')
+    path, checkpoint, out = str(MAIN), str(tmp_path / 'a.pth'), str(tmp_path / 'out')
+    for name, *args in (
+        ('train', path),
+        ('test', path, checkpoint),
+        ('export_coco', path, out),
+        ('get_flops', path),
+        ('export', path, checkpoint, '--unsafe-checkpoint', '-o', out),
+    ):
+        args += ['--cfg-options', 'localizer.backbone.depth=50']
+        monkeypatch.setattr(sys, 'argv', [f'{name}.py', *args])
+        said = refusal(capsys, load_tool(name).main, *([] if name in ('train', 'test') else [args]))
+        assert 'error: localizer.backbone.depth changes nothing' in said, name
+    file = child('image_size = 3', base=path)
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(file)])
+    assert f'error: {file}, line 2: image_size ' in refusal(capsys, load_tool('train').main)

@@ -1,19 +1,36 @@
-"""Configs and inference checkpoints of earlier versions, with refinement rounds in a wrapper."""
-
-from pathlib import Path
+"""Parts of configs: pretrained weights, and the words of earlier versions."""
 
 import pytest
 import torch
 from exporting import build, lsnet_config
+from helpers import ROOT
 from mmengine.config import Config
 
 from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.export import inference_checkpoint
-from lsnet_mm.utils.settings import read_config
-from lsnet_mm.utils.translation import translate
+from lsnet_mm.utils import read_config
+from lsnet_mm.utils.config import (
+    missing_for_pretrained,
+    pretrained_parts,
+    train_from_scratch,
+    translate,
+)
 
-PHANTOM = Path(__file__).parents[1] / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
+CONFIGS = ROOT / 'configs' / 'lsnet'
+PHANTOM = CONFIGS / 'lsnet_small_phantom.py'
 PREPROCESSOR = dict(type='SegDataPreProcessor', mean=[0.0], std=[1.0])
+
+
+def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
+    model = read_config(CONFIGS / 'lsnet_r18_r34_unet_pancreas.py').model
+    model.segmentor.pretrained = 'torchvision://resnet50'
+    assert len(list(pretrained_parts(model))) == 3
+    monkeypatch.setattr('lsnet_mm.utils.config.find_spec', lambda name: None)
+    message = missing_for_pretrained(model)
+    weights = ', '.join(f'torchvision://resnet{depth}' for depth in (18, 34, 50))
+    assert message.startswith(f'{weights} needs torchvision') and '--from-scratch' in message
+    train_from_scratch(model)
+    assert not list(pretrained_parts(model)) and missing_for_pretrained(model) is None
 
 
 def wrapped(**wrapper):
@@ -26,10 +43,9 @@ def wrapped(**wrapper):
 
 def test_rounds_become_a_setting():
     config = wrapped()
-    translate(config)
-    assert config.model == lsnet_config().model
-    translate(config)
-    assert config.model == lsnet_config().model
+    for _ in range(2):
+        translate(config)
+        assert config.model == lsnet_config().model
 
 
 def test_defaults_and_a_preprocessor_of_the_wrapper():
@@ -41,20 +57,16 @@ def test_defaults_and_a_preprocessor_of_the_wrapper():
 
 
 @pytest.mark.parametrize('name', ['MultiRound', 'mmseg.MultiRound'])
-def test_a_config_object_of_before_builds(name):
-    config = wrapped(type=name)
-    assert read_model_config(config).model == lsnet_config().model
-
-
-OLD_CHILD = (
-    "_base_ = '{}'\nmodel = dict(model=dict(gamma=0.5, test_cfg=dict(oracle=False)), rounds=3)"
-)
+def test_a_config_of_before_as_an_object_and_as_a_file(tmp_path, name):
+    wrapped(type=name).dump(tmp_path / 'old.py')
+    assert read_model_config(wrapped(type=name)).model == lsnet_config().model
+    assert read_config(tmp_path / 'old.py').model == lsnet_config().model
 
 
 def test_a_child_of_a_config_that_had_the_wrapper(tmp_path):
-    path = tmp_path / 'child.py'
-    path.write_text(OLD_CHILD.format(PHANTOM))
-    config = read_config(path)
+    model = 'dict(model=dict(gamma=0.5, test_cfg=dict(oracle=False)), rounds=3)'
+    (tmp_path / 'child.py').write_text(f"_base_ = '{PHANTOM}'\nmodel = {model}")
+    config = read_config(tmp_path / 'child.py')
     assert (config.model.gamma, config.model.type) == (0.5, 'LSNet')
     assert config.model.test_cfg == dict(oracle=False, rounds=3, agreement=0.95)
 
@@ -65,38 +77,26 @@ def test_options_with_the_paths_of_before():
     assert config.to_dict() == expected.to_dict()
 
 
-def test_other_configs_stay_as_they_are():
+@pytest.mark.parametrize('old', [dict(), dict(channels=3)])
+def test_channels_of_a_grey_slice_go_and_all_else_stays(old):
     config = lsnet_config()
+    config.test_dataloader.dataset.pipeline[0].update(old)
     translate(config)
     assert config.to_dict() == lsnet_config().to_dict()
 
 
-def test_channels_of_a_grey_slice():
-    config = lsnet_config()
-    expected = config.to_dict()
-    config.test_dataloader.dataset.pipeline[0].channels = 3
-    translate(config)
-    assert config.to_dict() == expected
-
-
-def test_a_config_file(tmp_path):
-    wrapped().dump(tmp_path / 'old.py')
-    assert read_config(tmp_path / 'old.py').model == lsnet_config().model
-
-
 def test_an_inference_checkpoint(tmp_path):
     """The wrapper saved its weights under the model's own names."""
-    model = build(lsnet_config())
+    weights = build(lsnet_config()).state_dict()
     text = Config(dict(custom_imports=dict(imports='lsnet_mm.models'), model=wrapped().model))
     meta = dict(cfg=text.pretty_text, lsnet_mm_version='0.1.0')
-    content = dict(meta=meta, state_dict=model.state_dict())
-    torch.save(content, tmp_path / 'old.pth')
+    torch.save(dict(meta=meta, state_dict=weights), tmp_path / 'old.pth')
     config = inference_checkpoint.read_config(tmp_path / 'old.pth')
     expected = lsnet_config().model
     expected.roi_extractor.reference_width = None
     assert config.model == expected
     again = build(config)
-    again.load_state_dict(content['state_dict'])
+    again.load_state_dict(weights)
     assert again.test_cfg['rounds'] == 3
 
 

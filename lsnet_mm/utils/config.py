@@ -1,11 +1,51 @@
-"""What configs of earlier versions say, in the words of this one."""
+"""Parts of configs: which there are, which name pretrained weights, what old ones are called."""
+
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
 
 from mmengine.config import Config
 
-from .config_parts import config_parts
-
 _IN_PIXELS = ('', '0.1.0')
 _ROUNDS = dict(rounds=1, agreement=0.95)  # the wrapper's own defaults
+
+
+def config_parts(node: object) -> Iterator[dict]:
+    """All dicts in a (nested) config, outer ones first; what a caller takes out is not entered."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for child in node:
+            yield from config_parts(child)
+
+
+def pretrained_parts(cfg: dict) -> Iterator[tuple[dict, str]]:
+    """The parts of a (nested) config that name weights, and under which key they do."""
+    for part in config_parts(cfg):
+        init_cfg = part.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            yield part, 'init_cfg'
+        if isinstance(part.get('pretrained'), str):
+            yield part, 'pretrained'
+
+
+def train_from_scratch(model_cfg: dict) -> None:
+    """Removes pretrained weights from a model's config: parts start from random weights."""
+    for part, key in pretrained_parts(model_cfg):
+        part[key] = None
+
+
+def missing_for_pretrained(model_cfg: dict) -> str | None:
+    """What is missing to load the weights, as a message; None if nothing is."""
+    texts = ' '.join(str(part[key]) for part, key in pretrained_parts(model_cfg))
+    wanted = sorted({*re.findall(r'torchvision://\w+', texts)})
+    if not wanted or find_spec('torchvision'):
+        return None
+    return (
+        f'{", ".join(wanted)} needs torchvision, which is not installed. '
+        "Either pip install 'lsnet_mm[pretrained]', or train with --from-scratch."
+    )
 
 
 def translate(config: Config | dict, version: str | None = None) -> None:
