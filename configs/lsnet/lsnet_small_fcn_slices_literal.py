@@ -1,6 +1,6 @@
 # The narrowest reading of the paper, at the size of lsnet_small_fcn_slices.py: a target that stays
 # where the box moves, Dice of p + t on the heatmap, a peak for each part of the organ, S-Net
-# trained on L-Net's own boxes alone, 15 of 320 pixels of margin in total, no voting.
+# trained on L-Net's own boxes alone, no voting. The margin is that of its rivals.
 _base_ = [
     '../_base_/models/lsnet_small_fcn.py',
     '../_base_/datasets/slices_256.py',
@@ -11,7 +11,7 @@ _base_ = [
 model = dict(
     localizer=dict(head=dict(loss_cls=dict(squared=False))),
     localizer_size=(160, 160),
-    roi_extractor=dict(size=(160, 160)),
+    roi_extractor=dict(size=(160, 160), margin=15),
     moving_target=False,
 )
 train_dataloader = dict(

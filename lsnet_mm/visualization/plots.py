@@ -25,13 +25,14 @@ GREY = '#8A8A8A'
 BAR = '#A9CDE4'
 
 
-def plot_bars(values: Mapping[str, Sequence[float]]) -> bytes:
-    """Draw one horizontal bar a system: the mean DSC over its seeds, and each seed as a dot.
+def plot_bars(values: Mapping[str, Sequence[float]], label: str = 'DSC (%)') -> bytes:
+    """Draw one horizontal bar a system: the mean over its seeds, and each seed as a dot.
 
     Error bars are the sample standard deviation over seeds; a single seed has none.
 
     Args:
-        values: By label, one DSC in percent a seed; the first label is on top.
+        values: By system, one value a seed; the first system is on top.
+        label: What the values are.
 
     Returns:
         bytes: A PNG, :data:`lsnet_mm.visualization.plots.WIDTH` pixels wide.
@@ -39,7 +40,7 @@ def plot_bars(values: Mapping[str, Sequence[float]]) -> bytes:
     Raises:
         ValueError: If there is nothing to draw, or a value that is not finite.
     """
-    figure, axes = _new_rows(values, 'DSC (%)')
+    figure, axes = _new_rows(values, label)
     for y, seeds in enumerate(values.values()):
         mean = float(np.mean(seeds))
         text, end = f'{mean:.1f}', max(mean, *seeds)

@@ -1,5 +1,5 @@
 # The L-SNet of lsnet_small_unet.py with both nets on EfficientNet-Lite0 from ImageNet.
-_base_ = './lsnet_small_unet.py'
+_base_ = './lsnet_r18_r34_unet.py'
 
 model = dict(
     data_preprocessor=dict(mean=[127, 127, 127], std=[128, 128, 128]),
@@ -14,7 +14,8 @@ model = dict(
                 'models/efficientnet-lite0-57934424.pth',
             ),
         ),
-        neck=dict(in_channels=(24, 40, 112, 320)),
+        neck=dict(in_channels=(24, 40, 112, 320), channels=(64, 32, 32)),
+        head=dict(in_channels=32, feat_channels=32),
     ),
     segmentor=dict(
         backbone=dict(
@@ -26,6 +27,6 @@ model = dict(
                 'models/efficientnet-lite0-57934424.pth',
             ),
         ),
-        neck=dict(in_channels=(16, 24, 40, 112, 320)),
+        neck=dict(in_channels=(16, 24, 40, 112, 320), channels=(64, 32, 16, 16, 16)),
     ),
 )

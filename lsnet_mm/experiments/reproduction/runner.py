@@ -52,10 +52,12 @@ def carry_out(
 
     def work(job: Sequence[Run]) -> None:
         device = free.popleft()  # there are as many as threads
-        for run in job:
-            if not stop.is_set():
-                _take_steps(run, device, resume, stop)
-        free.append(device)
+        try:
+            for run in job:
+                if not stop.is_set():
+                    _take_steps(run, device, resume, stop)
+        finally:
+            free.append(device)
 
     with ThreadPoolExecutor(len(devices)) as pool:
         try:

@@ -103,7 +103,12 @@ def _systems(scale: int) -> dict[str, System]:
     s = {key: System.of(configs[scale]) for key, configs in _CONFIGS.items()}
     mask = {'type': 'FocalDiceLoss'}
     if scale:
-        for key in ('lsnet', 'lsnet_fcn'):  # the margin of their baselines
+        for key in (
+            'lsnet',
+            'lsnet_fcn',
+            'literal',
+            'literal_fcn',
+        ):  # the margin of their baselines
             s[key] = s[key].trained('margin15', {'model.roi_extractor.margin': 15})
         mask['batch_dice'] = True  # volumes have empty slices, folders of slices none
     for key, (config, encoders) in _ENCODERS.items():
