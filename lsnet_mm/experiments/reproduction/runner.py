@@ -51,13 +51,17 @@ def carry_out(
             jobs.setdefault(run.source.work_dir, []).append(run)
 
     def work(job: Sequence[Run]) -> None:
+        if stop.is_set():
+            return
         device = free.popleft()  # there are as many as threads
         try:
             for run in job:
                 if not stop.is_set():
                     _take_steps(run, device, resume, stop)
-        finally:
-            free.append(device)
+        except BaseException:
+            stop.set()  # at once: the next job is about to get this thread
+            raise
+        free.append(device)
 
     with ThreadPoolExecutor(len(devices)) as pool:
         try:
