@@ -84,7 +84,7 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     'more, message',
     [
         (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_small_unet_slices_gamma0'),
-        (['--table', '6'], "invalid choice: '6'"),
+        (['--table', '7'], "invalid choice: '7'"),
         (['--jobs', '0'], '--jobs must be at least 1, got 0'),
     ],
 )

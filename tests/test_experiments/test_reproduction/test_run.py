@@ -76,7 +76,7 @@ def test_every_row_runs_on_all_data(scale, data):
         own = compose(system).test_dataloader.dataset.data_root
         # The paper to the letter is in the pipeline too, and that is of one kind of data.
         if 'literal' in system.name and own != root:
-            with pytest.raises(ValueError, match=system.name):
+            with pytest.raises(ValueError, match=system.config):
                 compose(system, data)
             continue
         config = compose(system, data)
