@@ -4,6 +4,7 @@ import copy
 
 import torch
 from helpers import batch, lsnet
+from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
@@ -12,6 +13,7 @@ import lsnet_mm.engine  # noqa: F401  registers
 BOX = (20, 24, 50, 60)
 # Adam turns rounding noise in a gradient near zero into a whole step; sums compare under SGD.
 SGD = dict(optimizer=dict(type='SGD', lr=0.1))
+SILENT = dict(checkpoint=None, logger=None, runtime_info=None, timer=None)
 
 
 class Slices(Dataset):
@@ -29,7 +31,36 @@ class Slices(Dataset):
         return dict(inputs=self.inputs[i].clone(), data_samples=copy.deepcopy(self.samples[i]))
 
 
-def run(tmp_path, model, boxes=(BOX,) * 4, batch_size=2, wrapper=None, runner=None, **loop):
+class Constant(BaseMetric):
+    """A score that never changes."""
+
+    default_prefix = 'constant'
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return dict(score=1.0)
+
+
+def with_val(*hooks, boxes=(BOX,) * 2, size=(64, 64)):
+    """Arguments of a runner that validates on images, with hooks."""
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    data = dict(batch_size=2, num_workers=0, sampler=sampler, dataset=Slices(boxes, size))
+    val = dict(val_dataloader=data, val_cfg=dict(), val_evaluator=[Constant()])
+    return val | dict(custom_hooks=list(hooks))
+
+
+def run(
+    tmp_path,
+    model,
+    boxes=(BOX,) * 4,
+    batch_size=2,
+    wrapper=None,
+    runner=None,
+    size=(64, 64),
+    **loop,
+):
     """Trains a model in mmengine's runner; returns that and the modes that ran.
 
     ``runner`` holds more of its arguments, ``loop`` those of the loop.
@@ -51,12 +82,12 @@ def run(tmp_path, model, boxes=(BOX,) * 4, batch_size=2, wrapper=None, runner=No
             batch_size=batch_size,
             num_workers=0,
             sampler=dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=False),
-            dataset=Slices(boxes),
+            dataset=Slices(boxes, size),
         ),
         train_cfg=loop,
         optim_wrapper=wrapper,
         custom_hooks=hooks,
-        default_hooks=dict(checkpoint=None, logger=None, runtime_info=None, timer=None),
+        default_hooks=SILENT,
         default_scope='mmseg',
         experiment_name=f'loop_{tmp_path.name}_{id(model)}',
         randomness=dict(seed=0),

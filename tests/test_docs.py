@@ -1,12 +1,11 @@
 """Tables in the documents are what the result files say, and what they link to is there."""
 
-import importlib.util
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
+from helpers import ROOT, load_tool
 
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
@@ -16,7 +15,6 @@ from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
 from lsnet_mm.experiments.reproduction.run import DATA, compose, composed_sha256
 from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
 
-ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
 PAPER_TABLE = re.compile(
     r'<!-- table (\d)(, short|, where|, boxes)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
@@ -24,25 +22,15 @@ PAPER_TABLE = re.compile(
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
+summarize = load_tool('summarize').table
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 
 
-def summarize():
-    spec = importlib.util.spec_from_file_location('summarize', ROOT / 'tools' / 'summarize.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
-def test_tables_come_from_result_files(path):
-    for folder, table in TABLE.findall(path.read_text()):
-        assert table == summarize().table(ROOT / folder), f'{path.name}: {folder} is out of date'
-
-
-@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
-def test_tables_of_the_paper_come_from_result_files(path):
-    for number, kind, data, scale, text in PAPER_TABLE.findall(path.read_text()):
+def tables(text):
+    """Of each table in a document: what it is, its text, and what the files say."""
+    for folder, table in TABLE.findall(text):
+        yield folder, table, summarize(ROOT / folder)
+    for number, kind, data, scale, found in PAPER_TABLE.findall(text):
         table = TABLES[scale][int(number)]
         table = table.short() if kind == ', short' else table
         records = read_records(table, data, ROOT / 'results')
@@ -52,24 +40,19 @@ def test_tables_of_the_paper_come_from_result_files(path):
             expected = boxes(records)
         else:
             expected = markdown(table, records)
-        assert text == expected, f'{path.name}: table {number} is out of date'
-
-
-@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
-def test_tables_of_benchmarks_come_from_their_files(path):
-    for name, title, table in BENCHMARK.findall(path.read_text()):
+        yield f'table {number}', found, expected
+    for name, title, table in BENCHMARK.findall(text):
         folder = ROOT / 'results' / 'benchmark' / name
-        results = json.loads((folder / 'benchmark.json').read_text())
-        text = benchmark_tables(results)
-        assert text == (folder / 'benchmark.md').read_text(), f'{name}: .md is not of its .json'
-        expected = text.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
-        assert table == expected, f'{path.name}: {name}, {title} is out of date'
+        report = benchmark_tables(json.loads((folder / 'benchmark.json').read_text()))
+        yield f'{name}, the .md', (folder / 'benchmark.md').read_text(), report
+        yield name, table, report.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
+    for name, table in GRADIENT.findall(text):
+        yield name, table, gradient_table(json.loads((ROOT / name).read_text()))
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
-def test_gradients_of_boxes_come_from_their_file(path):
-    for name, table in GRADIENT.findall(path.read_text()):
-        expected = gradient_table(json.loads((ROOT / name).read_text()))
+def test_tables_come_from_result_files(path):
+    for name, table, expected in tables(path.read_text()):
         assert table == expected, f'{path.name}: {name} is out of date'
 
 
@@ -105,35 +88,34 @@ def test_results_are_those_of_the_configs():
 
 def test_no_result_names_a_missing_folder(tmp_path):
     with pytest.raises(SystemExit, match='no result.json below'):
-        summarize().table(tmp_path)
+        summarize(tmp_path)
+
+
+def put_run(folder, data='slices', **metrics):
+    """A committed run under another name, with other scores; a score of None is not there."""
+    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
+    shutil.copytree(run, folder)
+    result = json.loads((run / 'result.json').read_text())
+    result['data']['name'] = data
+    scores = result['metrics'] | metrics
+    result['metrics'] = {key: score for key, score in scores.items() if score is not None}
+    (folder / 'result.json').write_text(json.dumps(result))
 
 
 def test_scores_of_training_slices_are_no_run_of_their_own(tmp_path):
-    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
-    shutil.copytree(run, tmp_path / 'seed0')
-    shutil.copytree(run, tmp_path / 'seed0' / 'train_split')
-    assert summarize().table(tmp_path).count('| unet_small_slices | slices/val | 1 |') == 1
+    put_run(tmp_path / 'seed0')
+    put_run(tmp_path / 'seed0' / 'train_split')
+    assert summarize(tmp_path).count('| unet_small_slices | slices/val | 1 |') == 1
 
 
 def test_runs_of_a_config_are_one_row_of_means(tmp_path):
-    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
+    """For each data set."""
     for name, dsc in (('fold0_seed0', 40.0), ('fold1_seed0', 60.0)):
-        shutil.copytree(run, tmp_path / name)
-        result = json.loads((run / 'result.json').read_text())
-        result['metrics'] |= {'slice_fg/dsc': dsc, 'slice_empty/found': 25.0}
-        result['metrics'].pop('box/miou', None)
-        (tmp_path / name / 'result.json').write_text(json.dumps(result))
-    cells = summarize().table(tmp_path).splitlines()[2].split(' | ')
+        scores = {'slice_fg/dsc': dsc, 'slice_empty/found': 25.0, 'box/miou': None}
+        put_run(tmp_path / name, **scores)
+    put_run(tmp_path / 'other', 'elsewhere')
+    (ours,) = [line for line in summarize(tmp_path).splitlines() if '| slices/val | 2 |' in line]
+    cells = ours.split(' | ')
     assert cells[:4] == ['| unet_small_slices', 'slices/val', '2', '50.0']
     assert cells[8:10] == ['-', '25.0']
-
-
-def test_runs_on_other_data_are_a_row_of_their_own(tmp_path):
-    run = ROOT / 'results' / 'slices' / 'unet_small_slices' / 'fold0_seed0'
-    for name in ('slices', 'elsewhere'):
-        shutil.copytree(run, tmp_path / name)
-        result = json.loads((run / 'result.json').read_text())
-        result['data']['name'] = name
-        (tmp_path / name / 'result.json').write_text(json.dumps(result))
-    text = summarize().table(tmp_path)
-    assert '| elsewhere/val | 1 |' in text and '| slices/val | 1 |' in text
+    assert '| elsewhere/val | 1 |' in summarize(tmp_path)

@@ -183,17 +183,6 @@ def test_import_is_light(installed, tmp_path):
     assert out.split() == [str(installed / 'lsnet_mm' / '__init__.py'), 'False']
 
 
-def test_configs_can_be_inherited_by_package_name(installed, tmp_path):
-    (tmp_path / 'mine.py').write_text("_base_ = 'lsnet_mm::lsnet/lsnet_small_phantom.py'\n")
-    code = (
-        'from lsnet_mm.utils import allow_external_configs; allow_external_configs();'
-        'from mmengine.config import Config;'
-        'print(Config.fromfile("mine.py").model.type)'
-    )
-    out = run(sys.executable, '-c', code, cwd=tmp_path, PYTHONPATH=str(installed))
-    assert 'LSNet' in out.split()
-
-
 MINE = """
 _base_ = 'lsnet_mm::lsnet/lsnet_small_phantom.py'
 segmentor = dict(

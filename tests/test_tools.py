@@ -1,7 +1,6 @@
-"""The command line: stock arguments, clear refusals, and a run from training to a drawn test."""
+"""The command line: stock arguments, clear refusals, and what trains by it."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,8 @@ from mmseg.structures import SegDataSample
 from lsnet_mm.engine.hooks import MaskWriter
 
 CONFIG = ROOT / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
-STOCK_TRAIN = Path(mmseg.__file__).parent / '.mim' / 'tools' / 'train.py'
+MMSEG = Path(mmseg.__file__).parent / '.mim' / 'tools'
+STOCK_TRAIN = MMSEG / 'train.py'
 QUICK = (
     *NO_WORKERS,
     *(f'{name}_dataloader.dataset.indices=4' for name in ('train', 'val', 'test')),
@@ -42,8 +42,6 @@ def test_what_is_missing_is_named(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['train.py', 'nowhere.py'])
     assert 'nowhere.py' in refusal(capsys, load_tool('train').main)
     assert 'nowhere.pth' in refusal(capsys, load_tool('test').parse_args, ['c.py', 'nowhere.pth'])
-    arguments = ['config.py', '--launcher', 'horse']
-    assert "'horse'" in refusal(capsys, load_tool('train').parse_args, arguments)
 
 
 @pytest.mark.parametrize(
@@ -112,46 +110,13 @@ def test_dist_scripts_say_how_to_call_them(script):
     assert result.returncode == 2 and 'usage:' in result.stderr
 
 
-@pytest.fixture(scope='module')
-def trained(phantom_folder):
-    """A working folder after an epoch with MMSegmentation's script, which knows nothing of us.
-
-    tools/train.py takes over from its checkpoint; without it, tools/train.py trains here too.
-    """
-    script = STOCK_TRAIN if STOCK_TRAIN.is_file() else 'train.py'
-    options = ('train_cfg.max_epochs=1', 'param_scheduler=[]', *QUICK)
-    run_script(script, CONFIG, '--cfg-options', *options, cwd=phantom_folder)
-    return phantom_folder
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not STOCK_TRAIN.is_file(), reason='mmseg is installed without its tools')
-def test_stock_mmseg_script_trains_our_config(trained):
-    assert (trained / 'work_dirs' / CONFIG.stem / 'epoch_1.pth').is_file()
-
-
-@pytest.mark.slow
-def test_resume_goes_on_in_a_distributed_run(trained):
-    """One process is enough to pass through launcher, process group and model wrapper."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    options = ('train_cfg.max_epochs=2', 'find_unused_parameters=True', 'param_scheduler=[]')
-    arguments = (CONFIG, 1, '--resume', '--cfg-options', *options, *QUICK)
-    printed = run_script('dist_train.sh', *arguments, cwd=trained, PORT=port)
-    assert 'resumed epoch: 1' in printed
-    assert (trained / 'work_dirs' / CONFIG.stem / 'epoch_2.pth').is_file()
-
-
-@pytest.mark.slow
-def test_test_scores_and_draws(trained):
-    run = trained / 'work_dirs' / CONFIG.stem
-    checkpoint = (run / 'last_checkpoint').read_text().strip()
-    options = ('--show-dir', 'pictures', '--out', 'masks', '--cfg-options', *QUICK)
-    run_script('test.py', CONFIG, checkpoint, *options, cwd=trained)
-    assert (run / 'result.json').is_file()
-    assert len(list((trained / 'masks').glob('*.png'))) == 4
-    assert len(list((trained / 'pictures').rglob('*.png'))) == 4
+def test_stock_mmseg_script_trains_our_config(phantom_folder):
+    """It knows nothing of us."""
+    options = ('train_cfg.max_epochs=1', 'param_scheduler=[]', *QUICK)
+    run_script(STOCK_TRAIN, CONFIG, '--cfg-options', *options, cwd=phantom_folder)
+    assert (phantom_folder / 'work_dirs' / CONFIG.stem / 'epoch_1.pth').is_file()
 
 
 @pytest.mark.slow
@@ -178,3 +143,32 @@ def test_the_documents_lines_train_by_iterations(phantom_folder):
     printed = run_script('train.py', path, '--cfg-options', *quick, *QUICK, cwd=phantom_folder)
     assert (phantom_folder / 'work_dirs' / 'mine' / 'iter_2.pth').is_file()
     assert 'Iter(train) [2/2]' in printed
+
+
+def test_browse_dataset(phantom_folder):
+    """It takes three channels for granted; of neighbours the visualizer shows the middle one."""
+    dataset = 'train_dataloader.dataset'
+    options = ('--cfg-options', f'{dataset}.indices=2', f'{dataset}.pipeline.0.neighbours=1')
+    arguments = (CONFIG, '--not-show', '--output-dir', 'seen', *options)
+    run_script(MMSEG / 'misc' / 'browse_dataset.py', *arguments, cwd=phantom_folder)
+    pictures = [p for p in (phantom_folder / 'seen').rglob('*') if p.suffix in ('.png', '.jpg')]
+    assert pictures and all(p.stat().st_size > 1000 for p in pictures)
+
+
+@pytest.mark.parametrize(
+    'name, counts',
+    [
+        ('unet/unet_small_slices', ()),
+        ('rstn/rstn_small_unet_slices', ()),
+        # Those of the paper's nets.
+        ('lsnet/lsnet_r18_r34_unet_pancreas', ('14,503,173', '24,436,369', '38,939,542')),
+    ],
+)
+def test_get_flops_is_ours(capsys, name, counts):
+    """MMSegmentation's wants ``cfg.model.decode_head``."""
+    main = load_tool('get_flops').main
+    config = str(ROOT / 'configs' / f'{name}.py')
+    main([config, '--shape', '64'])
+    printed = capsys.readouterr().out
+    assert 'GFLOPs' in printed and all(count in printed for count in counts)
+    assert '--shape' in refusal(capsys, main, [config, '--shape', '1', '2', '3'])

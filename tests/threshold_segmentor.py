@@ -24,6 +24,10 @@ class ThresholdSegmentor(BaseModel):
         self.threshold = nn.Parameter(torch.tensor(GREY))
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
+        if mode == 'loss':
+            return dict(loss=1 + 0 * self.threshold)
+        if mode == 'tensor':
+            return inputs
         assert mode == 'predict' and not self.training
         for image, sample in zip(inputs, data_samples, strict=True):
             grey = image[image.shape[0] // 2]

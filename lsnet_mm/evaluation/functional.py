@@ -41,9 +41,16 @@ LOW_IOU = 0.1
 def counts(
     pred: Tensor, target: Tensor, label: int = 1, ignore_index: int = 255
 ) -> tuple[int, int, int]:
-    """``tp, fp, fn`` of one class, in pixels, of labels of the same shape.
+    """Count the true positive, false positive and false negative pixels of one class.
 
-    What the ground truth labels ``ignore_index`` is left out of all counts.
+    Args:
+        pred: Predicted labels, any shape.
+        target: Ground truth labels, the same shape; ``ignore_index`` is left out of all counts.
+        label: The class that counts as positive.
+        ignore_index: The label of pixels without ground truth.
+
+    Returns:
+        tuple: ``tp, fp, fn`` in pixels.
 
     Raises:
         ValueError: If the shapes differ.

@@ -1,7 +1,4 @@
-"""Surface scores of one case in millimetres, by MONAI.
-
-Masks are (H, W, D), bool, and the spacing is the voxel size in mm along H, W and D.
-"""
+"""Surface scores of one case in millimetres, by MONAI."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +11,18 @@ NSD_TOLERANCE = 2.0
 
 
 def hd95(pred: Tensor, target: Tensor, spacing: Sequence[float]) -> float:
-    """The 95th percentile of the symmetric Hausdorff distance, in mm.
+    """The 95th percentile of the symmetric Hausdorff distance.
 
     Empty against empty is 0. Where only one of them is empty no distance exists; it is then the
     diagonal of the volume, the worst possible, so that a missed case cannot improve a mean.
+
+    Args:
+        pred: (H, W, D), bool.
+        target: (H, W, D), bool.
+        spacing: Voxel size in mm along H, W and D.
+
+    Returns:
+        float: In mm.
     """
     if not pred.any() or not target.any():
         diagonal = math.hypot(*(n * s for n, s in zip(target.shape, spacing, strict=True)))
@@ -28,10 +33,18 @@ def hd95(pred: Tensor, target: Tensor, spacing: Sequence[float]) -> float:
 def nsd(
     pred: Tensor, target: Tensor, spacing: Sequence[float], tolerance: float = NSD_TOLERANCE
 ) -> float:
-    """Normalised surface Dice: how much of both surfaces, in percent, is within a tolerance, in mm,
-    of the other.
+    """Normalised surface Dice: the share of both surfaces within a tolerance of the other.
 
     Empty against empty is 100; where only one of them is empty it is 0.
+
+    Args:
+        pred: (H, W, D), bool.
+        target: (H, W, D), bool.
+        spacing: Voxel size in mm along H, W and D.
+        tolerance: In mm.
+
+    Returns:
+        float: In percent.
     """
     if not pred.any() or not target.any():
         return 0.0 if pred.any() or target.any() else 100.0

@@ -47,8 +47,15 @@ class RoIMixing:
         return torch.cat((center - size / 2, center + size / 2), dim=1)
 
     def __call__(self, rois: Tensor, gt_boxes: list[Tensor]) -> Tensor:
-        """RoIs (K, 5), some replaced by one of their images' objects (n_i, 4), in the same pixels;
-        gradients reach the RoIs that were kept."""
+        """Mixes the RoIs of a batch.
+
+        Args:
+            rois: (K, 5).
+            gt_boxes: The (n_i, 4) objects of each image, in the RoIs' pixels.
+
+        Returns:
+            Tensor: (K, 5); gradients reach the RoIs that were kept.
+        """
         owners = [gt_boxes[int(i)] for i in rois[:, 0]]
         if not owners:
             return rois

@@ -6,7 +6,7 @@ import sys
 import torch
 from gradients import SCENARIOS, as_runner_wraps, gradients
 from torch import distributed
-from training import LOOPS, ask_for_sync_bn, train, validate_and_save
+from training import LOOPS, train, validate_and_save
 
 KINDS = ('epoch', 'iter')
 
@@ -18,7 +18,6 @@ def main(out):
     found = {name: gradients(name, share, as_runner_wraps) for name in SCENARIOS}
     found['trained'] = {name: train(name, out, ranks=2)[0] for name in LOOPS}
     found['statistics'] = {kind: validate_and_save(out, kind) for kind in KINDS}
-    found['sync_bn'] = ask_for_sync_bn(out, 'pytorch')
     torch.save(found, f'{out}/rank{rank}.pth')
     distributed.destroy_process_group()
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from training import LOOPS, ask_for_sync_bn, train
+from training import LOOPS, train
 
 
 @pytest.mark.parametrize('name', LOOPS)
@@ -13,19 +13,6 @@ def test_end_weights_are_those_of_one_process(ranks, name, tmp_path):
     for key, value in alone.items():
         assert float((two[key] - value).abs().max()) < 1e-3 * moved
         assert two[key].equal(other[key])
-
-
-def test_sync_bn_is_asked_for_by_config(ranks):
-    """mmengine converts; torch's own layer needs a GPU and says so."""
-    for found in ranks:
-        norms, error = found['sync_bn']
-        assert norms == {'SyncBatchNorm'}
-        assert 'SyncBatchNorm layers only work with GPU modules' in error
-
-
-def test_one_process_keeps_plain_batchnorm(tmp_path):
-    norms, error = ask_for_sync_bn(tmp_path, 'none')
-    assert norms == {'BatchNorm2d'} and error is None
 
 
 @pytest.mark.parametrize('kind', ['epoch', 'iter'])

@@ -1,4 +1,4 @@
-"""A real mmengine Runner with a model of one pixel-wise convolution."""
+"""A real mmengine Runner with a model that thresholds the image."""
 
 import getpass
 import itertools
@@ -11,11 +11,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from threshold_segmentor import ThresholdSegmentor
 
 import lsnet_mm.engine
 import lsnet_mm.evaluation
@@ -27,7 +27,8 @@ NUMBER = itertools.count()
 
 
 class Squares(BaseDataset):
-    """A bright square a slice, two cases; the last slice of each is empty."""
+    """A square a slice, two cases, of which the second is too dark to be found; the last slice of
+    each is empty."""
 
     name, split = 'squares', 'val'
 
@@ -45,29 +46,8 @@ class Squares(BaseDataset):
         sample = SegDataSample(gt_sem_seg=PixelData(data=mask))
         meta = {'spacing': (1.0, 1.0, 1.0), 'ori_shape': (SIZE, SIZE)}
         sample.set_metainfo({'case': info['case'], 'slice_index': info['slice_index'], **meta})
-        return {'inputs': mask.float() * 200, 'data_samples': sample}
-
-
-class Threshold(BaseModel):
-    """Segments perfectly, but for the second case, where it finds nothing."""
-
-    def __init__(self):
-        preprocessor = {'type': 'mmseg.SegDataPreProcessor', 'size': (SIZE, SIZE)}
-        super().__init__(data_preprocessor=preprocessor)
-        self.conv = torch.nn.Conv2d(1, 1, 1)
-
-    def forward(self, inputs, data_samples=None, mode='tensor'):
-        if mode == 'loss':
-            return {'loss': self.conv(inputs / 200).square().mean()}
-        if mode == 'tensor':
-            return self.conv(inputs)
-        for image, sample in zip(inputs, data_samples, strict=True):
-            found = image > 100 if sample.case == 'a' else image > 1e9
-            sample.pred_sem_seg = PixelData(data=found.long())
-            boxes = torch.tensor([[8.0, 8, 20, 14]])[: int(found.any())]
-            sample.pred_instances = InstanceData(bboxes=boxes, scores=torch.ones(len(boxes)))
-            sample.pred_heatmap = PixelData(data=torch.zeros(1, 8, 8))
-        return data_samples
+        grey = {'a': 200, 'b': 100}[info['case']]
+        return {'inputs': mask.float() * grey, 'data_samples': sample}
 
 
 def runner(work_dir, **kwargs):
@@ -80,7 +60,7 @@ def runner(work_dir, **kwargs):
     )
     metric = dict(type='TwoStageSegMetric', surface=True)
     options = dict(
-        model=Threshold(),
+        model=ThresholdSegmentor(dict(type='SegDataPreProcessor', size=(SIZE, SIZE))),
         work_dir=str(work_dir),
         train_dataloader=train,
         val_dataloader=test,
@@ -99,7 +79,7 @@ def runner(work_dir, **kwargs):
         log_level='ERROR',
         # mmengine hands out its loggers and visualizers again by this name.
         experiment_name=f'run_{next(NUMBER)}',
-        cfg=Config(dict(model=dict(type='Threshold'))),
+        cfg=Config(dict(model=dict(type='ThresholdSegmentor'))),
     )
     return Runner(**options | hooks() | kwargs)
 
@@ -131,7 +111,7 @@ def test_the_run_folder(trained, tmp_path, capsys):
     assert len(rows) == 8 and result['seed'] == 5
     assert result['data'] == dict(name='squares', split='val', fold=None, sha256='0' * 64)
     assert result['metrics']['case/dsc'] == result['metrics']['box/miss'] == 50
-    assert (result['params'], result['localizer']) == (2, None)
+    assert (result['params'], result['localizer']) == (1, None)
     assert result['train']['epochs'] == 2 and result['train']['minutes'] >= 0
     curve = json.loads((folder / 'curve.json').read_text())
     assert [point['epoch'] for point in curve['train']] == [1, 2]

@@ -3,19 +3,17 @@
 Accumulation, clipping and the iteration-based twin are in ``test_alternating_loop.py``.
 """
 
-import copy
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from alternation import BOX, SGD, Slices, difference, run, twins
+from alternation import BOX, SGD, difference, run, twins, with_val
 from helpers import localizer, lsnet, segmentor
 from mmengine.config import Config
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 
 from lsnet_mm.models.utils.compile_nets import compile_nets
@@ -23,25 +21,6 @@ from lsnet_mm.models.utils.compile_nets import compile_nets
 ROOT = Path(__file__).parents[2]
 BN = dict(type='BN')
 BOTH = ('loss_localizer', 'loss_segmentor')
-
-
-class Constant(BaseMetric):
-    """A score that never changes."""
-
-    default_prefix = 'constant'
-
-    def process(self, data_batch, data_samples):
-        self.results.append(0)
-
-    def compute_metrics(self, results):
-        return dict(score=1.0)
-
-
-def with_val(*hooks):
-    sampler = dict(type='DefaultSampler', shuffle=False)
-    data = dict(batch_size=2, num_workers=0, sampler=sampler, dataset=Slices((BOX,) * 2))
-    val = dict(val_dataloader=data, val_cfg=dict(), val_evaluator=[Constant()])
-    return val | dict(custom_hooks=list(hooks))
 
 
 def with_hooks(*hooks):
@@ -217,24 +196,6 @@ def test_channels_last_on_named_devices(devices, applies):
     runner = SimpleNamespace(model=model, optim_wrapper=Config(dict(optimizer=dict(fused=True))))
     hook.before_run(runner)  # that of a test, which leaves the optimizer's config alone
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == applies
-
-
-def test_the_paper_schedule_steps_adam_in_one_pass():
-    """And to the same weights as the plain one, up to rounding."""
-    wrapper = Config.fromfile(ROOT / 'configs/_base_/schedules/paper_60e.py').optim_wrapper
-    assert wrapper.optimizer.fused is True
-    nets = []
-    for fused in (True, False):
-        torch.manual_seed(0)
-        nets.append(torch.nn.Conv2d(8, 20, 3))
-        own = copy.deepcopy(wrapper)
-        own.optimizer.fused = fused
-        optim_wrapper = build_optim_wrapper(nets[-1], own)
-        for _ in range(5):
-            maps = torch.randn(2, 8, 9, 9).contiguous(memory_format=torch.channels_last)
-            optim_wrapper.update_params(nets[-1](maps).square().mean())
-    for a, b in zip(*(net.parameters() for net in nets), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,6 @@ def test_proposals():
     assert len(model.localizer.propose(inputs[1:2], samples[1:2])) == 0
 
 
-def test_an_empty_mask_stays_empty():
-    inputs, samples = batch()
-    model = coarse_to_fine().eval()
-    paint(model.localizer, torch.zeros(2, 96, 96, dtype=torch.bool))
-    for sample in model(inputs, samples, mode='predict'):
-        assert not sample.pred_sem_seg.data.any() and len(sample.pred_instances) == 0
-
-
 def test_the_second_stage_does_not_move_the_first():
     inputs, samples = batch()
     model = coarse_to_fine().train()

@@ -1,8 +1,6 @@
 """Any detector as the first stage: boxes go in and come out in the pixels of the images, and no
 gradient comes back through them."""
 
-import copy
-
 import pytest
 import torch
 from detectors import DETECTORS, FCOS
@@ -15,7 +13,6 @@ from helpers import (
 )
 from mmengine.structures import InstanceData
 
-from lsnet_mm.evaluation.boxes import union_box_iou
 from lsnet_mm.export import ExportError
 from lsnet_mm.export.graphs import graphs_of
 
@@ -119,15 +116,8 @@ def test_learns_where_objects_are(name):
     model = with_detector(DETECTORS[name])
     model.localizer_size = (90, 100)
     model.init_weights()
-    predicted = learn_by_heart(model, inputs, samples, lr=5e-3, steps=60)
-    iou = [
-        union_box_iou(sample.pred_instances.bboxes, torch.tensor([box]))
-        for sample, box in zip(predicted, FOUR, strict=True)
-    ]
-    assert min(iou) > 0.4 and sum(iou) / 4 > 0.6, iou
-    for sample in predicted:
-        found, truth = sample.pred_sem_seg.data, sample.gt_sem_seg.data
-        assert 2 * (found * truth).sum() / (found.sum() + truth.sum()) > 0.85
+    iou, dice = learn_by_heart(model, inputs, samples, lr=5e-3, steps=60)
+    assert min(iou) > 0.4 and sum(iou) / 4 > 0.6 and min(dice) > 0.85, (iou, dice)
 
 
 def test_a_batch_without_an_object():
@@ -148,9 +138,3 @@ def test_a_data_preprocessor_is_refused():
     detector = FCOS | dict(data_preprocessor=dict(type='DetDataPreprocessor', mean=[1, 2, 3]))
     with pytest.raises(ValueError, match="LSNet's normalises the images. Remove it"):
         with_detector(detector)
-
-
-def test_the_config_stays_as_it_was():
-    before = copy.deepcopy(FCOS)
-    with_detector(FCOS)
-    assert before == FCOS

@@ -74,20 +74,6 @@ def test_losses_and_boxes_are_equal(nets):
     check_boxes(nets, *batch(BOXES), at_least=4)
 
 
-def test_boxes_come_back_in_pixels_of_the_original(nets):
-    inputs, samples = batch(BOXES)
-    detector = nets[1].eval()
-    scaled = det_samples(samples)
-    for sample in scaled:
-        sample.set_metainfo(dict(scale_factor=(0.5, 2.0)))
-    with torch.no_grad():
-        plain = detector.predict(inputs, det_samples(samples))
-        rescaled = detector.predict(inputs, scaled)
-    factor = torch.tensor([2.0, 0.5, 2.0, 0.5])
-    for a, b in zip(plain, rescaled, strict=True):
-        assert torch.allclose(a.pred_instances.bboxes * factor, b.pred_instances.bboxes)
-
-
 @pytest.mark.parametrize('nets', [dict(loss_mask=dict(type='FocalDiceLoss'))], indirect=True)
 @pytest.mark.parametrize('kind', ['bitmap', 'polygon'])
 def test_a_mask_beside_the_boxes(nets, kind):
@@ -109,10 +95,3 @@ def test_a_mask_beside_the_boxes(nets, kind):
     for head in (nets[0].head, nets[1].bbox_head):
         torch.nn.init.constant_(head.mask.logits[-1].bias, 1.0)
     check_boxes(nets, inputs, samples, at_least=2)
-
-
-@pytest.mark.parametrize('nets', [dict(loss_mask=dict(type='FocalDiceLoss'))], indirect=True)
-def test_a_mask_needs_masks(nets):
-    inputs, samples = batch(BOXES)
-    with pytest.raises(ValueError, match='loss_mask needs the masks .* with_mask=True'):
-        nets[1].loss(inputs, det_samples(samples))

@@ -127,13 +127,6 @@ def test_soft_masks_are_those_of_scipy(channels):
             assert np.allclose(found[known], expected[known] / part[known].numpy(), atol=1e-6)
 
 
-def test_labels_beyond_the_classes_are_refused():
-    model, (_, samples) = brightness_model(3), scene()
-    samples[0].gt_sem_seg.data[0, 0, 0] = 3
-    with pytest.raises(RuntimeError, match='smaller than num_classes'):
-        soft_ground_truth(model.roi_extractor, samples, ROIS, 3)
-
-
 # Which losses see what
 
 

@@ -5,8 +5,6 @@ import torch
 from helpers import batch, lsnet
 from mmengine.structures import InstanceData
 
-from lsnet_mm.models.segmentors.two_stage import dice
-
 BOX = (20, 24, 60, 70)
 PART = (18, 24, 30, 70)
 
@@ -82,10 +80,3 @@ def test_ground_truth_boxes_are_segmented_once():
 def test_unknown_settings_are_refused():
     with pytest.raises(ValueError, match=r"LSNet got test_cfg with \['round'\]: it knows .*rounds"):
         lsnet(test_cfg=dict(round=3))
-
-
-def test_dice():
-    a = torch.tensor([[1, 1, 0, 0]])
-    assert dice(a, a) == 1 and dice(a, 1 - a) == 0
-    assert abs(dice(a, torch.tensor([[1, 0, 0, 0]])) - 2 / 3) < 1e-6
-    assert dice(a * 0, a * 0) == 1

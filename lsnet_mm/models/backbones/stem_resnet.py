@@ -13,8 +13,11 @@ class StemResNet(ResNet):
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The stem of images (N, C, H, W), at H/2, and the stages of ``out_indices``, at H/4 to
-        H/32."""
+        """Features of images (N, C, H, W).
+
+        Returns:
+            tuple: The stem at H/2 and the stages of ``out_indices``, at H/4 to H/32.
+        """
         stem = self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x)))
         outs = [stem]
         x = self.maxpool(stem)

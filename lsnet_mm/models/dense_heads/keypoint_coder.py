@@ -90,8 +90,11 @@ def centerness(distances: Tensor) -> Tensor:
     The heatmap's flat top is wider than many an organ. A cell outside the object has to put a box
     around itself all the same, since distances are positive: it lies at the rim of that box.
 
-    Of distances (4, ...) ``l, r, t, b``, nearly 0 from a cell outside its box, it is (...) in
-    (0, 1], 1 at the centre.
+    Args:
+        distances: (4, ...) ``l, r, t, b``; nearly 0 comes of a cell outside its box.
+
+    Returns:
+        Tensor: (...) in (0, 1], 1 at the centre.
     """
     pairs = distances.clamp(min=1e-3).unflatten(0, (2, 2))
     return (pairs.amin(dim=1) / pairs.amax(dim=1)).prod(dim=0).sqrt()
@@ -100,7 +103,8 @@ def centerness(distances: Tensor) -> Tensor:
 def center_cell(cells: Tensor, weights: Tensor, width: int) -> Tensor:
     """The cell at a component's centroid, or its peak where the centroid lies outside it.
 
-    Cells (m,) are flat indices into a map of ``width`` cells a row, weights their probabilities.
+    Cells (m,) are flat indices into a map of ``width`` cells a row, weights (m,) their
+    probabilities; the result is a flat index too.
     """
     y, x = (axis.float().mean().round().long() for axis in (cells // width, cells % width))
     centroid = y * width + x

@@ -109,8 +109,12 @@ class KPBBRHead(BaseModule):
         return self.mask(feat)
 
     def forward(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Heatmap logits (N, 1, h, w) of ``(F',)``, one map (N, C, h, w), distances (N, 4, h, w)
-        in input pixels and, if the head has a mask, its logits (N, 1, h, w)."""
+        """All branches, of ``(F',)``, one map (N, C, h, w).
+
+        Returns:
+            tuple: Heatmap logits (N, 1, h, w), distances (N, 4, h, w) in input pixels and, if the
+            head has a mask, its logits (N, 1, h, w).
+        """
         outs = self.forward_keypoints(x[0]), self.forward_distances(x[0])
         return outs if self.mask is None else (*outs, self.forward_masks(x[0]))
 
@@ -133,8 +137,16 @@ class KPBBRHead(BaseModule):
     def loss_by_feat(
         self, heatmaps: Tensor, distances: Tensor, batch_gt_instances: list[InstanceData]
     ) -> dict:
-        """``L_L`` (Eq. 5): ``loss_cls`` of logits (N, 1, h, w), and ``loss_bbox``, the mean over
-        the positive cells of distances (N, 4, h, w); 0 without an object."""
+        """``L_L`` (Eq. 5): heatmap loss, and the DIoU loss averaged over the positive cells.
+
+        Args:
+            heatmaps: (N, 1, h, w) logits.
+            distances: (N, 4, h, w), in input pixels.
+            batch_gt_instances: The objects of each image.
+
+        Returns:
+            dict: ``loss_cls`` and ``loss_bbox``; the latter is 0 without an object.
+        """
         targets, boxes, positive = self.get_targets(batch_gt_instances, heatmaps)
         points = cell_centers(heatmaps.shape[-2:], self.stride, distances)
         decoded = distances_to_boxes(points, distances.flatten(2).transpose(1, 2))
@@ -151,8 +163,12 @@ class KPBBRHead(BaseModule):
     def get_targets(
         self, batch_gt_instances: list[InstanceData], heatmaps: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets for heatmaps of a shape: heatmaps (N, 1, h, w), boxes (N, h * w, 4) and
-        positives (N, h * w)."""
+        """Targets of a batch, of the shape and on the device of heatmaps (N, 1, h, w).
+
+        Returns:
+            tuple: Heatmaps (N, 1, h, w) in [0, 1], boxes (N, h * w, 4) in input pixels and
+            positives (N, h * w), boolean.
+        """
         size = heatmaps.shape[-2:]
         objects = (gt.bboxes.to(heatmaps.device, torch.float32) for gt in batch_gt_instances)
         encoded = [encode(boxes, size, self.stride, self.delta, self.beta) for boxes in objects]
@@ -177,7 +193,10 @@ class KPBBRHead(BaseModule):
 
         The cell is one of the most probable at random; the gradient goes through its distances.
 
-        Maps are those of :meth:`forward`; masks pull the RoIs half way to them.
+        Args:
+            heatmaps, distances: As :meth:`forward` gives them.
+            samples: With ``gt_instances``.
+            masks: As there, too; the RoIs are moved half way to them.
 
         Returns:
             Tensor: (K, 5) RoIs in input pixels, K the number of images with an object.
@@ -208,8 +227,10 @@ class KPBBRHead(BaseModule):
         batch_img_metas: list[dict] | None = None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Boxes of ``(F',)`` whose KP branch has run, and gave logits (N, 1, h, w); the others run
-        where it found something."""
+        """Boxes of ``(F',)`` whose KP branch has run, and gave logits (N, 1, h, w).
+
+        The other branches run where it found something; the rest is as in :meth:`predict_by_feat`.
+        """
         found = heatmaps.float().sigmoid().flatten(1).amax(dim=1) > self.test_cfg['score_thr']
         distances = heatmaps.new_zeros((len(heatmaps), 4, *heatmaps.shape[-2:]), dtype=torch.float)
         masks = None if self.mask is None else torch.zeros_like(distances[:, :1])

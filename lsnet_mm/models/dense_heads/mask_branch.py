@@ -57,14 +57,24 @@ class MaskBranch(BaseModule):
         return self.logits(feat)
 
     def loss(self, masks: Tensor, batch_data_samples: list) -> Tensor:
-        """The loss of logits (N, 1, h, w) against :func:`mask_targets` of the samples; a scalar."""
+        """The loss of logits (N, 1, h, w) against :func:`mask_targets` of the samples; a scalar.
+
+        Raises:
+            ValueError: If samples have no masks.
+        """
         target, weight = mask_targets(batch_data_samples, masks)
         return self.loss_mask(masks, target, weight=weight)
 
     def pull(self, rois: Tensor, masks: Tensor, mask_thr: float) -> Tensor:
-        """Training RoIs (K, 5) half way to the :func:`hulls` of their images' masks (N, 1, h, w).
+        """Training RoIs half way to the :func:`hulls` of their images' masks.
 
-        A gradient goes through the RoIs; where a mask is empty, the RoI stays as it was.
+        Args:
+            rois: (K, 5) in input pixels; a gradient goes through them.
+            masks: (N, 1, h, w) logits.
+            mask_thr: Cells above it are of the mask.
+
+        Returns:
+            Tensor: (K, 5); where a mask is empty, the RoI as it was.
         """
         index = rois[:, 0].long()
         boxes, found = hulls(masks, self.stride, mask_thr)
@@ -74,9 +84,12 @@ class MaskBranch(BaseModule):
     def agree(
         self, boxes: Tensor, scores: Tensor, mask: Tensor, mask_thr: float, veto_thr: float
     ) -> tuple[Tensor, Tensor]:
-        """What an image's boxes (n, 4), best first, and its mask's logits (h, w) say together.
+        """What an image's boxes and its mask say together: one box, or none.
 
         Args:
+            boxes: (n, 4) in input pixels, best first.
+            scores: (n,).
+            mask: (h, w) logits.
             mask_thr: Cells above it are of the mask. If none is, the box around all boxes stays.
             veto_thr: Without a cell above it there is no box; 0 takes that right away.
 

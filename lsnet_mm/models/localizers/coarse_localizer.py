@@ -60,8 +60,11 @@ class CoarseLocalizer(BaseLocalizer):
         return results
 
     def coarse_masks(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Boolean masks (N, H, W) of images (N, C, H, W), and probabilities of any foreground
-        (N, H, W), with the statistics of inference also in training."""
+        """Foreground of images (N, C, H, W), with the statistics of inference also in training.
+
+        Returns:
+            tuple: Masks (N, H, W), boolean, and probabilities of any foreground (N, H, W).
+        """
         with as_in_inference(self.segmentor):
             logits = self(inputs).float()
         probs = foreground_probabilities(logits)[:, 0]

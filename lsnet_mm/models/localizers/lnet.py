@@ -61,7 +61,11 @@ class LNet(BaseLocalizer):
 
 
 def check_stride(image: tuple[int, int], feature: tuple[int, int], stride: int) -> None:
-    """Raises a ValueError where a map has not a cell for each ``stride`` pixels of an image."""
+    """Whether a map has a cell for each ``stride`` pixels of an image; sizes are (height, width).
+
+    Raises:
+        ValueError: If it has not, with what to change.
+    """
     ratios = [cells * stride / pixels for cells, pixels in zip(feature, image, strict=True)]
     # A backbone may pad, so that there are a few cells more; what is wrong is so by a factor of 2.
     if not all(0.75 < ratio < 1.5 for ratio in ratios):

@@ -24,10 +24,17 @@ class DIoULoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, pred: Tensor, target: Tensor, avg_factor: float | None = None) -> Tensor:
-        """Loss of paired boxes (n, 4) ``x1, y1, x2, y2``; ``n`` may be 0, which gives 0.
+        """Loss of paired boxes.
 
-        A scalar, or (n,) under ``'none'``; ``avg_factor`` divides in place of ``n`` under
-        ``'mean'``.
+        Args:
+            pred, target: (n, 4) boxes ``x1, y1, x2, y2``, absolute; ``n`` may be 0, which gives 0.
+            avg_factor: Divisor in place of ``n`` under ``'mean'``.
+
+        Returns:
+            Tensor: A scalar, or (n,) under ``'none'``.
+
+        Raises:
+            ValueError: If the shapes are others.
         """
         if pred.shape != target.shape or pred.size(-1) != 4:
             raise ValueError(

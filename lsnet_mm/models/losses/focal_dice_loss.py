@@ -107,16 +107,22 @@ class FocalDiceLoss(nn.Module):
 def soft_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
     """``|y - p|^gamma * BCE(p, y)``: focal loss of each element, for targets in [0, 1].
 
-    With hard targets it is the focal loss of Lin et al. without its class weight.
+    Logits and target have the same shape, any, and so has the loss. With hard targets it is the
+    focal loss of Lin et al. without its class weight.
     """
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
     return (target - logits.sigmoid()).abs().pow(gamma) * bce
 
 
 def softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """``-sum |y - p|^gamma * y log p``, (N, 1, H, W): focal loss over exclusive classes.
+    """``-sum |y - p|^gamma * y log p``: focal loss over exclusive classes.
 
-    The target (N, C, H, W) is one-hot or has a sum of 1 over the classes.
+    Args:
+        logits: (N, C, H, W).
+        target: (N, C, H, W), one-hot or with a sum of 1 over the classes.
+
+    Returns:
+        Tensor: (N, 1, H, W).
     """
     log_p = logits.log_softmax(dim=1)
     focus = (target - log_p.exp()).abs().pow(gamma)

@@ -42,8 +42,12 @@ class AttentionGate(BaseModule):
         self.close = nn.Sequential(*close)
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:
-        """The skip connection ``x`` (N, skip_channels, H, W), gated by ``g``
-        (N, gate_channels, h, w), usually at half the resolution."""
+        """Gated skip connection, of the shape of ``x``.
+
+        Args:
+            x: (N, skip_channels, H, W).
+            g: (N, gate_channels, h, w), usually at half the resolution.
+        """
         return self.close(self.attention(x, g) * x)
 
     def attention(self, x: Tensor, g: Tensor) -> Tensor:

@@ -46,8 +46,14 @@ class FCNNeck(BaseModule):
         self.fuse = ConvModule(channels, channels, 3, padding=1, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
-        """One map (N, channels, H_0 * scale_factor, W_0 * scale_factor) of features
-        (N, C_i, H_i, W_i), finest first."""
+        """Fuses features (N, C_i, H_i, W_i), finest first.
+
+        Returns:
+            tuple: One map, (N, channels, H_0 * scale_factor, W_0 * scale_factor).
+
+        Raises:
+            ValueError: If the features have other channels than ``in_channels``.
+        """
         check_features(self, inputs, self.in_channels)
         *finer, x = [score(x) for score, x in zip(self.scores, inputs, strict=True)]
         for skip in reversed(finer):

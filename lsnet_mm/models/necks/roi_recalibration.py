@@ -50,11 +50,15 @@ class RoIRecalibration(nn.Module):
         return expand_boxes(rois[:, 1:], self.margin * scale)
 
     def crop(self, images: Tensor, rois: Tensor, mode: str = 'bilinear') -> Tensor:
-        """(K, C, h, w) crops of images (N, C, H, W); a blur goes before what would lose pixels.
+        """Samples each RoI from its image; one that is larger than the crop with a blur.
 
         Args:
+            images: (N, C, H, W).
             rois: (K, 5) image index and box, in pixels of ``images``; gradients reach the box.
             mode: ``'bilinear'``, or ``'nearest'`` for label maps.
+
+        Returns:
+            Tensor: (K, C, h, w).
         """
         size = images.shape[-2:]
         theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
@@ -77,8 +81,12 @@ class RoIRecalibration(nn.Module):
         Args:
             probs: (K, C, h, w) probabilities, never logits.
             rois: (K, 5), in pixels of an image of ``size``.
-            size: Height and width of the N = ``num_images`` images that were cropped.
-            out_size: Those of the result (N, C, H, W), which spans the same field, if others.
+            size: Height and width of the images that were cropped.
+            num_images: Number of images, N.
+            out_size: Height and width of the result, which spans the same field; ``size`` if None.
+
+        Returns:
+            Tensor: (N, C, H, W).
         """
         out_size = tuple(out_size or size)
         theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
@@ -149,7 +157,7 @@ def sample_shrunk(images: Tensor, theta: Tensor, out_size: tuple[int, int]) -> T
 
     Without it a crop of a large RoI is noisy, and so is its gradient. The points are spread over
     what a pixel covers beyond one of the image's, so that nothing changes where nothing shrinks.
-    Images are (K, C, H, W), ``theta`` is (K, 2, 3).
+    Of images (K, C, H, W) by ``theta`` (K, 2, 3) come crops (K, C, h, w) of ``out_size``.
     """
     size = images.shape[-2:]
     reach = REACH * (steps(theta, size, out_size) - 1).clamp(min=0)

@@ -46,8 +46,12 @@ class SaliencyTransform(BaseModule):
         nn.init.ones_(self.layers[-1].bias)
 
     def forward(self, images: Tensor, probs: Tensor) -> Tensor:
-        """Images (N, C, H, W), weighted by maps (N, 1, h, w), which linear interpolation brings
-        to their size."""
+        """Weighted images (N, C, H, W).
+
+        Args:
+            images: (N, C, H, W).
+            probs: (N, 1, h, w), brought to the size of the images by linear interpolation.
+        """
         if probs.shape[-2:] != images.shape[-2:]:
             probs = F.interpolate(probs, images.shape[-2:], mode='bilinear', align_corners=False)
         return images * self.layers(probs.to(images))

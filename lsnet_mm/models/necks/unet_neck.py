@@ -75,7 +75,14 @@ class UNetNeck(BaseModule):
         return UpBlock(*sizes, **conv)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
-        """One map (N, channels[-1], H', W') of features (N, C_i, H_i, W_i), finest first."""
+        """Decodes features (N, C_i, H_i, W_i), finest first.
+
+        Returns:
+            tuple: One map, (N, channels[-1], H', W').
+
+        Raises:
+            ValueError: If the features have other channels than ``in_channels``.
+        """
         check_features(self, inputs, self.in_channels)
         *skips, x = inputs
         for block in self.blocks:
@@ -84,7 +91,11 @@ class UNetNeck(BaseModule):
 
 
 def check_features(owner: object, inputs: Sequence[Tensor], in_channels: Sequence[int]) -> None:
-    """Refuses features that do not fit a neck, before a convolution fails on them."""
+    """Refuses features that do not fit a neck, before a convolution fails on them.
+
+    Raises:
+        ValueError: With the channels that came and those that the config announces.
+    """
     name, got = type(owner).__name__, [x.size(1) for x in inputs]
     if len(got) == 1 and len(in_channels) > 1:
         raise ValueError(

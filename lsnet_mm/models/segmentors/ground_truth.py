@@ -13,7 +13,12 @@ from ..losses.focal_dice_loss import one_hot
 
 
 def crop_ground_truth(extractor: nn.Module, samples: list, rois: Tensor) -> list[SegDataSample]:
-    """What the crops of RoIs (K, 5) are trained on.
+    """What an RoI extractor's crops are trained on.
+
+    Args:
+        extractor: ``RoIRecalibration`` or ``HardCrop``.
+        samples: Of the images.
+        rois: (K, 5) in pixels of the images, without a gradient.
 
     Returns:
         list: K samples with the masks of their images, and what other maps of classes these have,
@@ -36,11 +41,12 @@ def soft_ground_truth(
     """The masks as an RoI extractor samples images: between pixels, and moving with the box.
 
     Args:
-        extractor: Gradients reach the box of the RoIs as far as they go through it.
+        extractor: ``RoIRecalibration`` or ``HardCrop``.
         samples: Of the images.
-        rois: (K, 5) in pixels of the images.
+        rois: (K, 5) in pixels of the images; gradients reach the box as far as the extractor's do.
         channels: C of the logits; 1 is foreground alone.
-        ignore_index: Label of pixels without a class. They are left out of every mean.
+        ignore_index: Label of pixels without a class. They are left out of every mean, never
+            averaged in.
 
     Returns:
         tuple: Targets (K, C, h, w), and the weight of each pixel (K, 1, h, w): what part of it was
@@ -72,8 +78,11 @@ def soft_targets(
     stop all of that, so only the losses see floats. Other labels, such as those that PIDNet
     leaves near edges, have no soft form and stay.
 
-    Labels are (K, h, w) integers, the target (K, C, h, w); the weight (K, 1, h, w) multiplies the
-    head's own.
+    Args:
+        losses: Those that take soft targets, see :func:`soft_losses`.
+        labels: (K, h, w) integers, of the crops.
+        target: (K, C, h, w), in [0, 1].
+        weight: (K, 1, h, w), which multiplies the head's own.
     """
 
     def exchange(loss: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
