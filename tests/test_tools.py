@@ -155,6 +155,19 @@ def test_browse_dataset(phantom_folder):
     assert pictures and all(p.stat().st_size > 1000 for p in pictures)
 
 
+def test_stock_tools_of_analysis(phantom_folder):
+    """On our config, and on the losses that our loop logs."""
+    printed = run_script(MMSEG / 'misc' / 'print_config.py', CONFIG, cwd=phantom_folder)
+    assert "type='KPBBRHead'" in printed and "type='AlternatingTrainLoop'" in printed
+    pytest.importorskip('seaborn')
+    key = 'segmentor.decode.loss_focal_dice'
+    lines = (f'{{"loss": 1, "{key}": {step}, "epoch": 1, "step": {step}}}' for step in (1, 2, 3))
+    (phantom_folder / 'log.json').write_text('\n'.join(lines))
+    arguments = ('log.json', '--keys', 'loss', key, '--out', 'loss.png')
+    run_script(MMSEG / 'analysis_tools' / 'analyze_logs.py', *arguments, cwd=phantom_folder)
+    assert (phantom_folder / 'loss.png').stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     'name, counts',
     [
