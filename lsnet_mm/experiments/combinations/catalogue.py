@@ -23,7 +23,6 @@ RESNET = dict(type='ResNet', depth=18)
 UNET = dict(type='UNetNeck')
 # All stages of a plain transformer are at a sixteenth.
 PLAIN = dict(embed_dims=192, num_layers=4, num_heads=3, out_indices=FOUR)
-BEIT = dict(PLAIN, img_size=(128, 128), init_values=0.1)  # it takes images of this size alone
 
 # L-Nets by name. A string is a file of configs/_base_/models with the whole of it; else it is a
 # backbone, anything that gives several scales, or a list of a backbone and the necks that follow.
@@ -42,8 +41,6 @@ LOCALIZERS = dict(
     resnet18_d8=dict(RESNET, strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4)),
     # A neck of the library's in between: the features become equally wide.
     resnet18_fpn=[RESNET, dict(type='FPN', out_channels=64, num_outs=4), UNET],
-    resnext50=dict(type='ResNeXt', depth=50, groups=32, base_width=4),
-    resnest50=dict(type='ResNeSt', depth=50, stem_channels=64, radix=2, avg_down_stride=True),
     # From an eighth on: a third step, without a skip, leads to a quarter.
     stdc1=dict(),
     mscan_t=dict(drop_path_rate=0.0),
@@ -54,19 +51,11 @@ LOCALIZERS = dict(
         dict(type='MultiLevelNeck', out_channels=192, scales=[4, 2, 1, 0.5]),
         UNET,
     ],
-    beit=[
-        dict(BEIT, type='BEiT'),
-        dict(type='Feature2Pyramid', embed_dim=192, norm_cfg=dict(type='BN')),
-        UNET,
-    ],
     # From MMPreTrain, MMDetection and timm.
     convnext=dict(
         type='mmpretrain.ConvNeXt', arch='atto', out_indices=FOUR, gap_before_final_norm=False
     ),
     pvt=dict(type='mmdet.PyramidVisionTransformerV2', embed_dims=32, num_layers=[2, 2, 2, 2]),
-    darknet=dict(
-        type='mmdet.CSPDarknet', widen_factor=0.5, deepen_factor=0.33, out_indices=(1, 2, 3, 4)
-    ),
     efficientnet=dict(
         type='TIMMBackbone',
         model_name='efficientnet_b0',
@@ -76,12 +65,14 @@ LOCALIZERS = dict(
 )
 
 
-def _s_net(config: str, localizer: str = 'resnet18', *needs: str, **more: object) -> dict:
-    return dict(config=config, localizer=localizer, needs=needs, **more)
+def _s_net(
+    config: str, localizer: str = 'resnet18', *needs: str, same_backbone: bool = False
+) -> dict:
+    return dict(config=config, localizer=localizer, needs=needs, same_backbone=same_backbone)
 
 
 # One of each family of heads and backbones: the S-Net's config, as MMSegmentation calls it, one of
-# LOCALIZERS, modules that must be installed, and more arguments of `two_stage_model`.
+# LOCALIZERS, modules that must be installed, and whether it gets the L-Net's backbone.
 COMBINATIONS = dict(
     # Heads on ResNet.
     fcn=_s_net('fcn_r18-d8_4xb2-80k_cityscapes-512x1024', 'resnet18_fcn'),
@@ -91,28 +82,16 @@ COMBINATIONS = dict(
     upernet=_s_net(UPERNET),
     semantic_fpn=_s_net('fpn_r50_4xb4-160k_ade20k-512x512', 'resnet18_fpn'),
     danet=_s_net('danet_r50-d8_4xb4-160k_ade20k-512x512'),
-    encnet=_s_net('encnet_r50-d8_4xb4-160k_ade20k-512x512'),
     knet=_s_net('knet-s3_r50-d8_fcn_8xb2-adamw-80k_ade20k-512x512'),
     pointrend=_s_net('pointrend_r50_4xb4-160k_ade20k-512x512', 'resnet18', OPS),
     mask2former=_s_net('mask2former_r50_8xb2-160k_ade20k-512x512', 'resnet18', OPS, 'mmdet'),
     # Other convolutional families.
-    pspnet_resnext=_s_net(
-        'pspnet_r50-d8_4xb4-160k_ade20k-512x512',
-        'resnext50',
-        changes=dict(backbone=dict(type='ResNeXt', groups=32, base_width=4)),
-    ),
-    pspnet_resnest=_s_net(
-        'resnest_s101-d8_pspnet_4xb4-160k_ade20k-512x512',
-        'resnest50',
-        changes=dict(backbone=dict(depth=50, stem_channels=64)),
-    ),
     ocrnet_hrnet=_s_net('ocrnet_hr18s_4xb4-160k_ade20k-512x512', 'hrnet18'),
     deeplabv3plus_mobilenet=_s_net(
         'mobilenet-v2-d8_deeplabv3plus_4xb4-160k_ade20k-512x512', 'mobilenet_v2'
     ),
     unet_fcn=_s_net('unet-s5-d16_fcn_4xb4-ce-1.0-dice-3.0-40k_hrf-256x256'),
     bisenetv2=_s_net('bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024'),
-    fast_scnn=_s_net('fast_scnn_8xb4-160k_cityscapes-512x1024'),
     stdc=_s_net('stdc1_4xb12-80k_cityscapes-512x1024', 'stdc1'),
     # Its boundary loss needs GenerateEdge in the training pipeline, as in its own config.
     pidnet=_s_net('pidnet-s_2xb6-120k_1024x1024-cityscapes'),
@@ -126,23 +105,11 @@ COMBINATIONS = dict(
     fpn_twins=_s_net('twins_pcpvt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512', 'pcpvt_s'),
     upernet_vit=_s_net('vit_deit-s16_mln_upernet_8xb2-160k_ade20k-512x512', 'vit'),
     segmenter=_s_net('segmenter_vit-t_mask_8xb1-160k_ade20k-512x512', 'vit'),
-    upernet_beit=_s_net(
-        'beit-base_upernet_8xb2-160k_ade20k-640x640',
-        'beit',
-        changes=dict(
-            backbone=BEIT,
-            neck=dict(embed_dim=192),
-            decode_head=dict(in_channels=[192] * 4, channels=192),
-            auxiliary_head=dict(in_channels=192),
-        ),
-        size=128,
-    ),
     # Backbones of MMPreTrain, MMDetection and timm, in both nets.
     upernet_convnext=_s_net(
         'convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512', 'convnext', 'mmpretrain'
     ),
     upernet_pvt=_s_net(UPERNET, 'pvt', OPS, 'mmdet', same_backbone=True),
-    upernet_darknet=_s_net(UPERNET, 'darknet', OPS, 'mmdet', same_backbone=True),
     upernet_efficientnet=_s_net(UPERNET, 'efficientnet', 'timm', same_backbone=True),
 )
 
@@ -152,9 +119,7 @@ def two_stage_model(
     localizer: str,
     crop_size: int,
     num_classes: int,
-    changes: dict | None = None,
     same_backbone: bool = False,
-    size: int | None = None,
 ) -> ConfigDict:
     """The config of an ``LSNet`` of two nets, from random weights.
 
@@ -165,17 +130,13 @@ def two_stage_model(
         localizer: Of the L-Net, a key of ``LOCALIZERS``.
         crop_size: Height and width in pixels of the crops.
         num_classes: Of the S-Net, with background.
-        changes: To the model of ``config``, as in a config that inherits it.
         same_backbone: S-Net gets L-Net's backbone, and its heads the channels of that.
-        size: What both nets must see instead, if they do not take any.
     """
     model = Config.fromfile(ROOT / 'configs/_base_/models/lsnet_r18_r34_unet.py').model
     model.pop('test_cfg')  # scores beside the prediction
-    model.segmentor = stock_model(config, changes)
+    model.segmentor = stock_model(config)
     model.localizer = localizer_config(localizer, model.segmentor)
     model.localizer.head.test_cfg = dict(score_thr=-1.0)
-    model.localizer_size = size and (size, size)
-    crop_size = size or crop_size
     model.roi_extractor.update(size=(crop_size, crop_size), margin=crop_size // 20)
     model.segmentor.pop('data_preprocessor', None)  # one serves both nets
     if same_backbone:
@@ -208,10 +169,10 @@ def localizer_config(name: str, other: dict) -> ConfigDict:
 def fit_channels(backbone: dict, *necks: dict) -> list[int]:
     """Channels of the maps that a backbone gives; necks that follow it get theirs, in place."""
     init_default_scope('mmseg')
-    features = torch.zeros(1, 3, *backbone.get('img_size', (64, 64)))
+    features = torch.zeros(1, 3, 64, 64)
     channels = []
     for part in (backbone, *necks):
-        if channels and 'embed_dim' not in part:  # of Feature2Pyramid, and given
+        if channels:
             part['in_channels'] = channels[-1]
         module = revert_sync_batchnorm(MODELS.build(part))
         module.eval()  # gives no module in MMSegmentation's ResNet
@@ -231,12 +192,10 @@ def stock_file(config: str) -> Path:
     raise FileNotFoundError(f'{config} is no config of MMSegmentation {mmseg.__version__}.')
 
 
-def stock_model(config: str, changes: dict | None = None) -> ConfigDict:
-    """The model of one of MMSegmentation's configs, from random weights, with ``changes``."""
+def stock_model(config: str) -> ConfigDict:
+    """The model of one of MMSegmentation's configs, from random weights."""
     # A config may import packages that are not installed; building then says which is missing.
     cfg = Config.fromfile(stock_file(config), import_custom_modules=False)
-    # A copy: mmengine takes `_delete_` out of what it merges.
-    cfg.merge_from_dict(dict(model=deepcopy(changes or {})))
     train_from_scratch(cfg.model)
     return cfg.model
 

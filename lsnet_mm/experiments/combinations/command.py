@@ -5,13 +5,11 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -26,22 +24,22 @@ from rich.progress import track
 import lsnet_mm.datasets  # noqa: F401  registers
 
 from ...engine.loops import PHASES
-from ...evaluation.complexity import count_gflops, count_params
+from ...evaluation.complexity import count_params
 from ...utils.files import write_atomic
-from ...utils.machine import device_name, environment, keep_memory
+from ...utils.machine import environment
 from ..phantom import make_case
 from .catalogue import COMBINATIONS, STOCK, stock_file, two_stage_model
 
+SIZE = 160  # height and width of images and crops, in pixels
 NUMBER, ORGANS = 2, 2  # images in the batch, classes besides the background
+OUT, DOCS = Path('results/combinations.json'), Path('docs/combinations.md')
 PIPELINE = (
     dict(type='HUWindow'),
     dict(type='BoxesFromMask', merge_distance=80),
     dict(type='GenerateEdge', edge_width=4),  # for PIDNet
     dict(type='PackLSNetInputs'),
 )
-NET = ('backbone', 'pixels', 'params (M)', 'GFLOPs')
-HEADER = ('S-Net', *NET, 'L-Net', *NET, 'step (s)', 'prediction (s)', 'result')
-WORDS = ('S-Net', 'L-Net', 'backbone', 'result')  # to the left, numbers to the right
+HEADER = ('S-Net', 'backbone', 'params (M)', 'L-Net', 'backbone', 'params (M)', 'result')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,97 +50,72 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         description='Train a step of every combination of combinations/catalogue.py and predict; '
-        'write what came of it, with size, cost and time.'
+        'write what came of it into docs/ and results/ of the current folder.'
     )
-    add = parser.add_argument
-    add('--rows', nargs='+', metavar='NAME', help='only these; printed, not written')
-    add('--size', type=int, default=160, help='height and width of images and crops (160)')
-    add('--repeats', type=int, default=3, help='times are medians of so many (3)')
-    add('--device', type=device_name, default='cpu', help='(cpu)')
-    add('--out', type=Path, default='results/combinations.json', help='JSON file')
-    add('--docs', type=Path, default='docs/combinations.md', help='with a table to fill in')
+    parser.add_argument(
+        '--rows', nargs='+', metavar='NAME', help='only these; printed, not written'
+    )
     args = parser.parse_args(argv)
     if unknown := set(args.rows or ()) - COMBINATIONS.keys():
         parser.error(f'--rows: {", ".join(sorted(unknown))} not in combinations/catalogue.py')
-    keep_memory()
     # MMSegmentation warns of arguments in its own configs, mmengine lists all it initialises.
     warnings.simplefilter('ignore')
     MMLogger.get_instance('check_combinations', log_level=logging.WARNING)
     names = [name for name in COMBINATIONS if name in (args.rows or COMBINATIONS)]
-    rows = [row(name, args.size, args.repeats, args.device) for name in track(names)]
-    settings = dict(size=args.size, number=NUMBER, organs=ORGANS, repeats=args.repeats)
-    settings['threads'] = torch.get_num_threads()
-    results = dict(env=environment(args.device), settings=settings, rows=rows)
+    rows = [row(name) for name in track(names)]
+    settings = dict(size=SIZE, number=NUMBER, organs=ORGANS)
+    results = dict(env=environment('cpu'), settings=settings, rows=rows)
     print(report(results))
     if not args.rows:
-        write_atomic(args.out, (json.dumps(results, indent=1) + '\n').encode())
+        write_atomic(OUT, (json.dumps(results, indent=1) + '\n').encode())
         marked = re.compile(r'(<!-- combinations -->\n).*?(<!-- end -->)', re.DOTALL)
-        filled = marked.sub(lambda m: m[1] + report(results) + m[2], args.docs.read_text())
-        write_atomic(args.docs, filled.encode())
+        filled = marked.sub(lambda m: m[1] + report(results) + m[2], DOCS.read_text())
+        write_atomic(DOCS, filled.encode())
     return int(any(row['status'] == 'failed' for row in rows))
 
 
-def row(name: str, size: int, repeats: int, device: str) -> dict:
+def row(name: str) -> dict:
     """What came of a combination, for the JSON file; what goes wrong is a result too."""
     entry = dict(COMBINATIONS[name])
-    needs, of_both = entry.pop('needs'), ('backbone', 'decode_head', 'auxiliary_head')
+    needs, of_both = entry.pop('needs'), ('auxiliary_head', 'backbone', 'decode_head')
     found = dict(
         name=name,
         localizer=entry['localizer'],
         segmentor=stock_file(entry['config']).relative_to(STOCK).as_posix(),
-        changed=sorted(of_both if 'same_backbone' in entry else entry.get('changes', ())),
-        sizes=dict.fromkeys(('localizer', 'segmentor'), entry.get('size', size)),
+        changed=[*of_both] if entry['same_backbone'] else [],
     )
     if missing := [module for module in needs if find_spec(module) is None]:
         return found | dict(status='not run', reason=f'{", ".join(missing)} not installed')
     try:
-        model = two_stage_model(crop_size=size, num_classes=ORGANS + 1, **entry)
-        return found | dict(status='ok') | try_out(model, size, ORGANS, repeats, device)
+        model = two_stage_model(crop_size=SIZE, num_classes=ORGANS + 1, **entry)
+        return found | dict(status='ok') | try_out(model, SIZE, ORGANS)
     except Exception as error:  # whatever a library raises, the others go on
         reason = ' '.join(f'{type(error).__name__}: {error}'.split())
         return found | dict(status='failed', reason=reason[:200])
 
 
-def try_out(model: dict, size: int, organs: int, repeats: int = 1, device: str = 'cpu') -> dict:
-    """Trains steps of the alternation on slices of a phantom, and predicts.
+def try_out(model: dict, size: int, organs: int) -> dict:
+    """Trains a step of the alternation on slices of a phantom, and predicts.
 
     Args:
         model: Config of an ``LSNet``; its weights are the same random ones each time.
         size: Height and width in pixels of the images, 32 at least.
         organs: Classes besides the background, 1 or 2.
-        repeats: Times are medians of so many, after a first one.
-        device: Such as ``cpu``.
 
     Returns:
-        dict: Of either net ``backbones``, ``params`` and ``gflops``; ``losses`` of the first step
-        by phase; ``seconds`` of a step and of a prediction.
+        dict: Of either net ``backbones`` and ``params``; ``losses`` of the step by phase.
 
     Raises:
         ValueError: If a loss is not finite, a backbone gets no gradient or an output is amiss.
     """
     init_default_scope('mmseg')
-    batch, image = phantom_batch(size, organs), torch.zeros(1, 3, size, size, device=device)
+    batch = phantom_batch(size, organs)
     torch.manual_seed(0)
     model = MODELS.build(model)
     model.init_weights()
     # As MMSegmentation's tools do on a CPU; defaults of its classes are SyncBN, too.
-    model = revert_sync_batchnorm(model).to(device)
+    model = revert_sync_batchnorm(model)
     optim_wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-4))
-
-    def step() -> dict:  # as ``AlternatingTrainLoop`` makes it
-        model.train()
-        logs = {}
-        for phase in PHASES:
-            data = model.data_preprocessor(deepcopy(batch), True)
-            loss, log = model.parse_losses(model(**data, mode=phase))
-            optim_wrapper.update_params(loss)
-            logs[phase] = {key: float(value) for key, value in log.items()}
-        return logs
-
-    @torch.no_grad()
-    def predict() -> list:
-        return model.eval()(**model.data_preprocessor(deepcopy(batch), False), mode='predict')
-
     nets = dict(localizer=model.localizer, segmentor=model.segmentor)
     # What the gradient reaches last; some backbones freeze their stem.
     first = {
@@ -150,45 +123,37 @@ def try_out(model: dict, size: int, organs: int, repeats: int = 1, device: str =
         for key, net in nets.items()
     }
     before = {key: weights.detach().clone() for key, weights in first.items()}
-    losses, step_seconds = _timed(step, repeats)
+    losses = {}
+    model.train()
+    for phase in PHASES:  # as ``AlternatingTrainLoop`` makes it
+        data = model.data_preprocessor(deepcopy(batch), True)
+        loss, log = model.parse_losses(model(**data, mode=phase))
+        optim_wrapper.update_params(loss)
+        losses[phase] = {key: float(value) for key, value in log.items()}
     if not all(isfinite(value) for phase in losses.values() for value in phase.values()):
         raise ValueError(f'a loss is not finite: {losses}')
     for key, weights in first.items():
         if torch.equal(weights, before[key]):
             raise ValueError(f'no gradient reaches the backbone of the {key}')
-    samples, predict_seconds = _timed(predict, repeats)
+    with torch.no_grad():
+        data = model.eval().data_preprocessor(batch, False)
+        samples = model(**data, mode='predict')
+        crop = model(data['inputs'][:1], mode='tensor')[1].shape[2:]
     for sample in samples:
         mask = sample.pred_sem_seg.data
         if mask.shape != (1, size, size) or not 0 <= mask.min() <= mask.max() <= organs:
             raise ValueError(f'a mask of {tuple(mask.shape)} with labels {mask.unique().tolist()}')
         if sample.pred_instances.bboxes.shape != (1, 4):
             raise ValueError(f'{len(sample.pred_instances)} boxes in an image, where one is asked')
-    with torch.no_grad():
-        crop = model(image, mode='tensor')[1].shape[2:]
     if crop != tuple(model.roi_extractor.size):
         raise ValueError(f'logits of {tuple(crop)} for a crop of {model.roi_extractor.size}')
-    own = count_gflops(model, image, model.localizer)
     backbones = {key: net.backbone for key, net in nets.items()}
     return dict(
         # timm's wrapper has the model's own class in it.
         backbones={k: type(getattr(b, 'timm_model', b)).__name__ for k, b in backbones.items()},
         params={key: count_params(net) for key, net in nets.items()},
-        gflops=dict(localizer=own, segmentor=count_gflops(model, image) - own),
         losses=losses,
-        seconds=dict(step=step_seconds, predict=predict_seconds),
     )
-
-
-def _timed(run: Callable, repeats: int) -> tuple:
-    """What the first run gives, and the median of seconds of the others."""
-    result, seconds = run(), []
-    for _ in range(repeats):
-        start = perf_counter()
-        run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(perf_counter() - start)
-    return result, median(seconds)
 
 
 def phantom_batch(size: int, organs: int) -> dict:
@@ -219,25 +184,22 @@ def report(results: dict) -> str:
     done = [row for row in rows if row['status'] == 'ok']
     backbones = {name for row in done for name in row['backbones'].values()}
     versions = ', '.join(f'{name} {env[name]}' for name in ('torch', 'mmengine', 'mmseg'))
-    ruler = ['---' if name in WORDS else '---:' for name in HEADER]
+    ruler = ['---:' if name.startswith('params') else '---' for name in HEADER]
     table = '\n'.join(f'| {" | ".join(row)} |' for row in [HEADER, ruler, *map(_cells, rows)])
     return (
         f'{len(done)} of {len(rows)} combinations trained and predicted, with {len(backbones)} '
         f'classes of backbones. Images are {how["size"]} pixels wide and high, '
-        f'{how["number"]} images a batch, {how["organs"] + 1} classes; medians of '
-        f'{how["repeats"]} on {env["device"]} ({how["threads"]} threads), {versions}.'
+        f'{how["number"]} images a batch, {how["organs"] + 1} classes; {versions}.'
         f'\n\n{table}\n'
     )
 
 
 def _cells(row: dict) -> list[str]:
-    nets = {net: ['-'] * 4 for net in ('segmentor', 'localizer')}
-    seconds, result = ['-'] * 2, f'{row["status"]}: {row.get("reason")}'.replace('|', '/')
+    nets = {net: ['-'] * 2 for net in ('segmentor', 'localizer')}
+    result = f'{row["status"]}: {row.get("reason")}'.replace('|', '/')
     if row['status'] == 'ok':
-        for net in nets:
-            size = f'{row["params"][net] / 1e6:.1f}', f'{row["gflops"][net]:.2f}'
-            nets[net] = [row['backbones'][net], str(row['sizes'][net]), *size]
-        seconds = [f'{row["seconds"][key]:.2f}' for key in ('step', 'predict')]
         result = 'trains, predicts'
+        for net in nets:
+            nets[net] = [row['backbones'][net], f'{row["params"][net] / 1e6:.1f}']
     name = row['name'] + (' *' if row['changed'] else '')
-    return [name, *nets['segmentor'], row['localizer'], *nets['localizer'], *seconds, result]
+    return [name, *nets['segmentor'], row['localizer'], *nets['localizer'], result]
