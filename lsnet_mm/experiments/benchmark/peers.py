@@ -35,10 +35,27 @@ def peer_config(name: str, baseline: Config) -> Config:
     return cfg
 
 
-def build_net(net: str, **options) -> nn.Module:
-    """A net by its class's full name; options that are names in torch are what these name."""
+def build_net(net: str, multiple: int = 1, **options) -> nn.Module:
+    """A net by its class's full name, which refuses images of other sides than it can take.
+
+    Args:
+        net: Such as ``monai.networks.nets.BasicUNet``.
+        multiple: What the sides of an image have to be multiples of.
+        **options: Of the class; those that are names in torch are what these name.
+    """
+
+    def check_size(module: nn.Module, args: tuple[Tensor]) -> None:
+        height, width = args[0].shape[-2:]
+        if height % multiple or width % multiple:
+            raise ValueError(
+                f'{net} takes images whose sides are multiples of {multiple}, not {height}x{width}.'
+                " Let the Resize of the config's pipelines make such, as that to 320x320 does."
+            )
+
     named = {k: resolve_name(v) for k, v in options.items() if str(v).startswith('torch.')}
-    return resolve_name(net)(**options | named)
+    built = resolve_name(net)(**options | named)
+    built.register_forward_pre_hook(check_size)
+    return built
 
 
 class LogitsHead(ConvHead):

@@ -45,3 +45,11 @@ def test_a_peer_is_a_model_by_its_config_alone(name):
     init_default_scope('mmseg')
     logits = MODELS.build(cfg.model)(torch.rand(2, 3, 128, 128), mode='tensor')
     assert logits.shape == (2, 1, 128, 128)
+
+
+def test_images_of_a_size_that_a_net_cannot_take(monkeypatch):
+    monkeypatch.setattr('torch.nn.Stub', lambda **_: nn.Identity(), raising=False)
+    net = peers.build_net('torch.nn.Stub', multiple=64)
+    assert net(torch.zeros(1, 3, 64, 128)).shape[-1] == 128
+    with pytest.raises(ValueError, match='multiples of 64, not 160x128'):
+        net(torch.zeros(1, 3, 160, 128))

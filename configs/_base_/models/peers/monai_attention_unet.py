@@ -3,6 +3,7 @@ _base_ = './logits.py'
 model = dict(
     backbone=dict(
         net='monai.networks.nets.AttentionUnet',
+        multiple=16,
         spatial_dims=2,
         in_channels=3,
         out_channels=1,

@@ -3,6 +3,7 @@ _base_ = './logits.py'
 model = dict(
     backbone=dict(
         net='dynamic_network_architectures.architectures.unet.PlainConvUNet',
+        multiple=64,
         input_channels=3,
         n_stages=7,
         features_per_stage=(32, 64, 128, 256, 512, 512, 512),
