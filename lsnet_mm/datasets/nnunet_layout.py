@@ -55,25 +55,21 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _classes(path: Path, labels: object) -> tuple[str, ...]:
-    fix = 'Prepare the data with tools/prepare_nnunet.py'
-    if not isinstance(labels, dict) or len(labels) < 2:
-        problem = f'must name background and at least one class, such as {EXAMPLE}'
-    elif all(isinstance(value, str) for value in labels.values()):
-        problem = f'must map names to values, such as {EXAMPLE}, not values to names'
-    else:
-        fix = 'Change the label files, and here their names'
-        values = list(labels.values())
-        if not all(type(value) is int for value in values):
-            problem = 'must have one whole number each; regions of several are not supported'
-        elif 'ignore' in labels:
-            problem = 'must not hold ignore, which is not supported'
-        elif labels.get('background', 0) != 0:
-            problem = 'must hold background as 0'
-        elif sorted(values) != list(range(len(values))):
-            problem = 'must be numbered 0, 1, 2 and so on without gaps'
-        else:
-            return 'background', *sorted(labels, key=labels.get)[1:]  # 0 whatever its name
-    raise ValueError(f"{path}: 'labels' {problem}; got {labels}. {fix}.")
+    values = list(labels.values()) if isinstance(labels, dict) else []
+    numbers = len(values) > 1 and all(type(value) is int for value in values)
+    if (
+        not numbers
+        or sorted(values) != list(range(len(values)))
+        or labels.get('background', 0) != 0
+        or 'ignore' in labels
+    ):
+        raise ValueError(
+            f"{path}: 'labels' must map names to the numbers 0, 1, 2 and so on, background to 0, "
+            f'such as {EXAMPLE}; regions of several numbers and ignore are not supported; got '
+            f'{labels}. Prepare the data with tools/prepare_nnunet.py, or change the label files '
+            'and here their names.'
+        )
+    return 'background', *sorted(labels, key=labels.get)[1:]  # 0 whatever its name
 
 
 def fold_cases(

@@ -67,7 +67,7 @@ def config_sha256(config: Mapping, training: bool = False) -> str:
     default = [hook for hook in named.values() if hook is not None]
     default.sort(key=lambda hook: str(_name(hook['type'], '')).split('.')[-1])
     hooks = [*default, *(config.get('custom_hooks') or ())]
-    hooks = [h for h in hooks if not _watches(h, scope)]
+    hooks = [hook for hook in hooks if _name(hook['type'], scope) not in _WATCHING]
     scored = any('monitor' in p for p in config_parts([hooks, config.get('param_scheduler')]))
     roots = _TRAINING + (_VALIDATION if scored or not training else ())
     kept = {key: config[key] for key in roots + (() if training else _TEST) if config.get(key)}
@@ -78,10 +78,6 @@ def config_sha256(config: Mapping, training: bool = False) -> str:
     computed = {'computation': COMPUTATION} | _plain(kept, scope, training and not scored)
     text = json.dumps(computed, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _watches(hook: object, scope: str) -> bool:
-    return isinstance(hook, Mapping) and _name(hook.get('type'), scope) in _WATCHING
 
 
 def _plain(node: object, scope: str, training: bool, key: str = '') -> object:

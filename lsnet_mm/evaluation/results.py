@@ -12,6 +12,7 @@ A subfolder ``train_split`` holds the same of the slices of training, where thes
 
 import csv
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -26,8 +27,6 @@ from .functional import PROTOCOLS
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'
 
-_INTEGERS = {'slice', 'class', 'area', 'tp', 'fp', 'fn', 'n_boxes', 'rounds'}
-_INTEGERS |= {'oracle_tp', 'oracle_fp', 'oracle_fn'}
 #: What mmengine logs beside metrics.
 _CLOCKS = frozenset({'step', 'epoch', 'iter', 'lr', 'base_lr', 'time', 'data_time', 'memory'})
 
@@ -38,10 +37,10 @@ def write_result(folder: str | Path, result: Mapping[str, object]) -> Path:
     Raises:
         ValueError: If a text in it is an absolute path: results are published.
     """
-    document = finite({'schema': SCHEMA, **result})
-    if leaks := [text for text in _texts(document) if is_absolute(text)]:
+    text = json.dumps(finite({'schema': SCHEMA, **result}), indent=2, allow_nan=False) + '\n'
+    texts = map(json.loads, re.findall(r'"(?:[^"\\]|\\.)*"', text))  # keys, too
+    if leaks := [one for one in texts if is_absolute(one)]:
         raise ValueError(f'result.json must not hold absolute paths, got {leaks}')
-    text = json.dumps(document, indent=2, allow_nan=False) + '\n'
     return write_atomic(Path(folder) / 'result.json', text.encode())
 
 
@@ -127,7 +126,11 @@ def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
     if result.get('schema') != SCHEMA:
         raise ValueError(f'expected schema {SCHEMA}, {folder.name} has {result.get("schema")}')
     with (folder / 'slices.csv').open(newline='') as file:
-        return result, [_typed(row) for row in csv.DictReader(file)]
+        return result, [
+            # Python writes numbers as JSON has them: a whole float ends in .0
+            {k: text if k == 'case' else json.loads(text or 'null') for k, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
 
 def metric_table(result: dict) -> Table:
@@ -155,20 +158,3 @@ def metric_table(result: dict) -> Table:
 def finite(node: object) -> object:
     """Dicts, lists and tuples with null for all numbers that JSON has not; tuples become lists."""
     return json.loads(json.dumps(node), parse_constant=lambda name: None)
-
-
-def _typed(row: dict[str, str]) -> dict[str, object]:
-    def value(key: str, text: str) -> object:
-        if key == 'case' or not text:
-            return text or None
-        return int(text) if key in _INTEGERS else float(text)
-
-    return {key: value(key, text) for key, text in row.items()}
-
-
-def _texts(node: object) -> list[str]:
-    if isinstance(node, dict):
-        node = [*node, *node.values()]
-    if isinstance(node, list):
-        return [text for part in node for text in _texts(part)]
-    return [node] if isinstance(node, str) else []

@@ -9,16 +9,7 @@ from torch import Tensor
 from ..models.geometry import mask_to_box
 from ..registry import METRICS
 from .boxes import hull, union_box_iou
-from .functional import (
-    HULL,
-    PROTOCOLS,
-    TRUTH,
-    aggregate,
-    box_scores,
-    counts,
-    failure_rates,
-    nanmean,
-)
+from .functional import HULL, TRUTH, aggregate, box_scores, counts, failure_rates, nanmean
 from .surface import check_volume, hd95, nsd
 
 
@@ -41,24 +32,13 @@ class TwoStageSegMetric(BaseMetric):
 
     Args:
         surface: Score surfaces too. Needs MONAI, contiguous slices and a known voxel spacing.
-        protocols: Names out of ``PROTOCOLS``.
         ignore_index: The label of pixels left out of all counts.
-        collect_device: See ``BaseMetric``.
-        collect_dir: See ``BaseMetric``.
+        **kwargs: Of ``BaseMetric``: ``collect_device`` and ``collect_dir``.
     """
 
-    def __init__(
-        self,
-        surface: bool = False,
-        protocols: Sequence[str] = tuple(PROTOCOLS),
-        ignore_index: int = 255,
-        collect_device: str = 'cpu',
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
-        aggregate([], protocols=protocols)  # an unknown one should not wait for the first epoch
+    def __init__(self, surface: bool = False, ignore_index: int = 255, **kwargs) -> None:
+        super().__init__(**kwargs)
         self.surface = surface
-        self.protocols = tuple(protocols)
         self.ignore_index = ignore_index
         self.rows: list[dict] = []
 
@@ -84,14 +64,14 @@ class TwoStageSegMetric(BaseMetric):
         items = [unique[key] for key in sorted(unique)]
         self.rows = [row for item in items for row in item['rows']]
 
-        metrics = aggregate(self.rows, protocols=self.protocols)
+        metrics = aggregate(self.rows)
         if self.surface:
             metrics.update(_surface_scores(items))
         if _all_or_none(self.rows, 'n_boxes', 'pred_instances'):
             metrics.update(box_scores(self.rows))
         metrics.update(failure_rates(self.rows))
         if _all_or_none(self.rows, 'oracle_tp', 'oracle_sem_seg'):
-            oracle = aggregate(self.rows, 'oracle_', self.protocols)
+            oracle = aggregate(self.rows, 'oracle_')
             metrics.update({f'oracle/{key}': value for key, value in oracle.items()})
         return metrics
 

@@ -1,6 +1,7 @@
 """Is a difference between two systems one? Paired by slice, with an interval over patients."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,8 @@ from scipy.stats import bootstrap, permutation_test
 from .functional import Row, _by, _units, scores
 
 _PROTOCOLS = ('slice_fg', 'case')
+#: Of the interval, whose ends cut off as much on either side.
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,10 @@ class PairedDifference:
 
     Attributes:
         mean: The difference of the two systems' scores.
-        low: Lower end of the interval; NaN if there is a single patient.
+        low: Lower end of the 95 % interval; NaN if there is a single patient.
         high: Upper end.
         patients: How many were resampled.
         seeds: Runs of the first system and of the second.
-        level: Of the interval, such as 0.95.
         p: Two-sided, of the permutation test that changes the signs of whole patients.
     """
 
@@ -32,13 +34,7 @@ class PairedDifference:
     high: float
     patients: int
     seeds: tuple[int, int]
-    level: float
     p: float
-
-    @property
-    def significant(self) -> bool:
-        """Whether the interval excludes 0; never, without an interval."""
-        return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
         return f'{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]'
@@ -50,9 +46,8 @@ def paired_difference(
     protocol: str = 'slice_fg',
     samples: int = 10_000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> PairedDifference:
-    """The DSC of ``a`` minus that of ``b``, with a BCa bootstrap interval over patients.
+    """The DSC of ``a`` minus that of ``b``, with a 95 % BCa bootstrap interval over patients.
 
     Each slice (or case) has one score for each system: the mean over its seeds. Patients are drawn
     with replacement, and their slices come along: slices of a patient resemble each other, and as
@@ -77,20 +72,17 @@ def paired_difference(
         protocol: ``slice_fg`` or ``case``.
         samples: Number of resamples, and the most flips.
         seed: Of the resampling.
-        level: Of the interval, in (0, 1).
 
     Raises:
-        ValueError: If a run or a system has nothing to score, if the runs differ in their slices
-            or in the areas of these, or if an argument is out of range.
+        ValueError: If a system has nothing to score, the runs differ in their slices or in the
+            areas of these, or the protocol is another.
     """
-    if samples < 1 or not 0 < level < 1:
-        raise ValueError(f'expected samples >= 1 and level in (0, 1), got {samples} and {level}')
     label, case, _, difference = paired_units(a, b, protocol)
     sums, counts = _by_patient(label, case, difference)
     mean = float(_statistic(sums.sum(0), counts.sum(0)))
-    low, high = _interval(sums, counts, samples, seed, level)
+    low, high = _interval(sums, counts, samples, seed)
     p = _sign_flip_p(sums, counts, samples, seed)
-    return PairedDifference(mean, low, high, len(sums), (len(a), len(b)), level, p)
+    return PairedDifference(mean, low, high, len(sums), (len(a), len(b)), p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -127,8 +119,6 @@ def by_area(
     Returns:
         dict: By bin, the mean difference in points (NaN without slices) and the number of slices.
     """
-    if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
-        raise ValueError(f'expected two or more ascending edges, got {list(edges)}')
     _, _, area, difference = paired_units(a, b, 'slice_fg')
     out = {}
     for low, high in pairwise(edges):
@@ -137,9 +127,7 @@ def by_area(
     return out
 
 
-def _interval(
-    sums: np.ndarray, counts: np.ndarray, samples: int, seed: int, level: float
-) -> tuple[float, float]:
+def _interval(sums: np.ndarray, counts: np.ndarray, samples: int, seed: int) -> tuple[float, float]:
     """Of :func:`scipy.stats.bootstrap`, with the numbers of patients as its observations."""
     if len(sums) < 2:
         return float('nan'), float('nan')  # one patient says nothing about others
@@ -147,13 +135,13 @@ def _interval(
     def statistic(patients, axis):
         return _statistic(sums[patients].sum(-2), counts[patients].sum(-2))
 
-    options = dict(n_resamples=samples, confidence_level=level, method='BCa', rng=seed)
+    options = dict(n_resamples=samples, confidence_level=LEVEL, method='BCa', rng=seed)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)  # of NaN, which is looked for below
         found = bootstrap((np.arange(len(sums)),), statistic, **options)
     low, high = found.confidence_interval
     if not np.isfinite([low, high]).all():  # as where all patients differ by the same
-        tails = [(1 - level) / 2, (1 + level) / 2]
+        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
         low, high = np.quantile(found.bootstrap_distribution, tails)
     return float(low), float(high)
 
@@ -223,26 +211,18 @@ def _check_same_slices(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -
     if not a or not b:
         raise ValueError(f'both systems need a run, got {len(a)} of a and {len(b)} of b')
     runs = {f'{name}[{i}]': rows for name, of in (('a', a), ('b', b)) for i, rows in enumerate(of)}
-    areas = {name: _areas(name, rows) for name, rows in runs.items()}
-    first = areas['a[0]']
-    for name, own in areas.items():
-        if other := sorted({key for key, _ in own.items() ^ first.items()}, key=str):
+    areas = {}
+    for name, rows in runs.items():
+        times = Counter((row['case'], row['slice'], row.get('class')) for row in rows)
+        for key, count in times.most_common(1):
+            if count > 1:
+                raise ValueError(f'{name} has (case, slice, class) {key} twice')
+        areas[name] = set(zip(times, (row['area'] for row in rows), strict=True))
+        if other := sorted({key for key, _ in areas[name] ^ areas['a[0]']}, key=str):
             raise ValueError(
                 'runs must have the same slices, with the same area of ground truth; a[0] and '
                 f'{name} differ in {len(other)} (case, slice, class): '
                 + ', '.join(map(str, other[:3] + ['...'] * (len(other) > 3)))
             )
-    if not any(first.values()):
+    if not any(area for _, area in areas['a[0]']):
         raise ValueError('no slice has foreground')
-
-
-def _areas(name: str, rows: Sequence[Row]) -> dict[tuple, int]:
-    if not rows:
-        raise ValueError(f'{name} has no rows')
-    areas = {}
-    for row in rows:
-        key = row['case'], row['slice'], row.get('class')
-        if key in areas:
-            raise ValueError(f'{name} has (case, slice, class) {key} twice')
-        areas[key] = row['area']
-    return areas

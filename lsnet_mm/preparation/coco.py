@@ -69,9 +69,10 @@ def export_coco(
             # L-Net knows objects, of whichever class.
             category = dict(id=1, name=' or '.join(dataset.metainfo['classes'][1:]))
             content = dict(info=info, images=images, annotations=annotations, categories=[category])
-            _write_json(root / 'annotations' / f'{split}.json', content)
+            (root / 'annotations').mkdir(exist_ok=True)
+            (root / 'annotations' / f'{split}.json').write_text(json.dumps(content) + '\n')
             about[split] = dict(info, images=len(images), annotations=len(annotations))
-        _write_json(root / MARKER, about)
+        (root / MARKER).write_text(json.dumps(about) + '\n')
     return about
 
 
@@ -156,7 +157,3 @@ def _grey(img: np.ndarray) -> np.ndarray:
             "Put dict(type='HUWindow') into the config's test pipeline."
         )
     return np.round(grey).astype(np.uint8)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    write_atomic(path, (json.dumps(content) + '\n').encode())

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +124,9 @@ def prepare(source: Source, out: Path, pool: Pool) -> dict:
     """
     earlier = _open_folder(out)
     calls = [(case, out, earlier.get(case.name)) for case in source.cases]
-    bar = track(
-        pool.unordered(convert_case, calls), 'preparing', len(calls), console=Console(stderr=True)
-    )
+    results, bar = pool.unordered(convert_case, calls), Console(stderr=True)
     records = []
-    for (case, *_), record in bar:
+    for (case, *_), record in track(results, 'preparing', len(calls), console=bar):
         if isinstance(record, BaseException):  # the process died, and could not say why
             error = 'its process died. Run it again with fewer workers: memory may be short.'
             record = {'case': case.name, 'error': error}
@@ -137,14 +136,13 @@ def prepare(source: Source, out: Path, pool: Pool) -> dict:
     for name in {*earlier, *(case.name for case in source.cases)} - done.keys():
         discard(out, name)
     origin, folds = source.folds(list(done))
-    notes = list(source.notes)
-    report = {'name': source.name, 'notes': notes, 'cases': records, 'folds': origin}
+    report = {'name': source.name, 'notes': [*source.notes], 'cases': records, 'folds': origin}
     _write_json(out / REPORT, report)
     if done:
         slices = [
             (name, one['sheet_slice'], prepared_files(out, name)) for name, one in done.items()
         ]
-        _write_if_new(out / SHEET, draw_contact_sheet(slices))
+        write_atomic(out / SHEET, draw_contact_sheet(slices))
         _write_json(out / FOLDS, folds)
         description = {
             'name': source.name,
@@ -205,10 +203,8 @@ def prepared_files(out: Path, name: str) -> tuple[Path, Path]:
 def discard(out: Path, name: str) -> None:
     """Remove what is prepared of a case."""
     for path in (*prepared_files(out, name), out / PROGRESS / f'{name}.json'):
-        try:
+        with suppress(OSError):  # it was no file of ours, or stays: the report says so
             path.unlink(missing_ok=True)
-        except OSError:  # it was no file of ours, or cannot be removed: the report says so
-            continue
 
 
 def contiguous_folds(cases: Iterable[str], folds: int) -> Folds:
@@ -240,14 +236,12 @@ def _open_folder(out: Path) -> dict[str, dict]:
 
 def _describe(image: Volume, label: Volume) -> dict:
     areas = np.array([np.count_nonzero(part) for part in np.moveaxis(label.voxels, 2, 0)])
-    # A slice at a time, which the processor's cache still holds for the second look at it.
-    low, high = zip(*((one.min(), one.max()) for one in image.voxels.T), strict=True)
     volume = np.prod(image.spacing) / 1000
     return {
         'shape': list(image.voxels.shape),
         'spacing': [round(size, 4) for size in image.spacing],
         'orientation': image.orientation,
-        'hu': [int(min(low)), int(max(high))],
+        'hu': [int(image.voxels.min()), int(image.voxels.max())],
         'label_slices': int(np.count_nonzero(areas)),
         'label_ml': round(float(areas.sum() * volume), 1),
         'sheet_slice': int(areas.argmax()),
@@ -262,10 +256,4 @@ def _read_json(path: Path) -> dict:
 
 
 def _write_json(path: Path, content: dict | list) -> None:
-    _write_if_new(path, (json.dumps(content, indent=2) + '\n').encode())
-
-
-def _write_if_new(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and only if that changes it."""
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, content)
+    write_atomic(path, (json.dumps(content, indent=2) + '\n').encode())

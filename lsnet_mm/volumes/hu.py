@@ -89,28 +89,23 @@ def _read_slice(path: Path) -> np.ndarray:
         warnings.simplefilter('ignore')  # they quote values of the header
         try:
             data = pydicom.dcmread(path)
-            values = _decode(data, where)
+            if 'PixelData' not in data:
+                raise VolumeError(where, 'the file has no pixel data', RELOAD)
+            values = data.pixel_array
             slope = float(data.get('RescaleSlope') or 1)
             intercept = float(data.get('RescaleIntercept') or 0)
         except VolumeError:
             raise
         except (OSError, ValueError, EOFError) as error:
             raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
+        except (RuntimeError, AttributeError) as error:
+            syntax = data.file_meta.get('TransferSyntaxUID')
+            reason = f'its encoding, {syntax.name if syntax else "unknown"}, cannot be decoded'
+            fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
+            raise VolumeError(where, reason, fix) from error
     if (slope, intercept) != (1, 0):
         values = np.rint(values * slope + intercept)
     if values.dtype != np.int16 and (values.min() < INT16.min or values.max() > INT16.max):
         reason = f'values from {values.min():.0f} to {values.max():.0f} are no HU'
         raise VolumeError(where, reason, 'Check its RescaleSlope and Intercept')
     return values
-
-
-def _decode(data: pydicom.Dataset, where: str) -> np.ndarray:
-    if 'PixelData' not in data:
-        raise VolumeError(where, 'the file has no pixel data', RELOAD)
-    try:
-        return data.pixel_array
-    except (RuntimeError, AttributeError) as error:
-        syntax = data.file_meta.get('TransferSyntaxUID')
-        reason = f'its encoding, {syntax.name if syntax else "unknown"}, cannot be decoded'
-        fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
-        raise VolumeError(where, reason, fix) from error

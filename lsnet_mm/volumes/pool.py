@@ -12,7 +12,8 @@ class Pool:
 
     Each worker is an executor of its own. A worker that is killed, as by a system that runs out of
     memory, takes its executor with it, and of several workers Python does not say whose call it
-    was. A call whose process was killed is made once more, in a new one.
+    was. A call whose process was killed is made once more, when all others are done and no other
+    process is left: alone it may have the memory.
 
     Args:
         workers: Number of processes.
@@ -32,9 +33,7 @@ class Pool:
 
     def __exit__(self, kind, *_) -> None:
         self._callers.shutdown(cancel_futures=kind is not None)
-        while not self._idle.empty():
-            if executor := self._idle.get():
-                executor.shutdown()
+        self._dismiss()
 
     def unordered(self, function: Callable, calls: Iterable[tuple]) -> Iterator[tuple]:
         """Call a function with each tuple of arguments.
@@ -48,19 +47,34 @@ class Pool:
                 yield arguments, function(*arguments)
             return
         futures = {self._callers.submit(self._call, function, *call): call for call in calls}
+        killed = []
         for future in as_completed(futures):
-            yield futures[future], future.exception() or future.result()
+            if isinstance(future.exception(), BrokenProcessPool):
+                killed.append(futures[future])
+            else:
+                yield futures[future], future.exception() or future.result()
+        if killed:
+            self._dismiss()
+        for call in killed:
+            with _start() as alone:
+                future = alone.submit(function, *call)
+                yield call, future.exception() or future.result()
 
     def _call(self, function: Callable, *arguments):
         executor = self._idle.get() or _start()
         try:
             return executor.submit(function, *arguments).result()
         except BrokenProcessPool:
-            executor.shutdown()
-            executor = _start()
-            return executor.submit(function, *arguments).result()
+            executor = None
+            raise
         finally:
             self._idle.put(executor)
+
+    def _dismiss(self) -> None:
+        for _ in range(self.workers):
+            if executor := self._idle.get():
+                executor.shutdown()
+            self._idle.put(None)
 
 
 def _start() -> ProcessPoolExecutor:

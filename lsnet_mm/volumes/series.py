@@ -2,10 +2,9 @@
 order, and where they are. What is no straight and whole stack of slices is refused.
 """
 
-import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +80,11 @@ def find_series(folder: Path) -> tuple[list[Series], list[BrokenFile]]:
     """
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
     broken: list[BrokenFile] = []
-    for found in map(read_header, _files(folder)):
+    for path in sorted(folder.rglob('*')):
+        hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
+        if hidden or path.is_dir() or path.name.endswith(('.nii', '.nii.gz')):
+            continue
+        found = read_header(path)
         if isinstance(found, SliceHeader):
             groups.setdefault((found.patient, found.series), []).append(found)
         elif found is not None:
@@ -128,17 +131,16 @@ def sort_slices(series: Series) -> list[SliceHeader]:
             orientations or spacings, a slice twice, a gap, uneven spacing, or a tilt.
     """
     headers = series.headers
-    where = f'a series of {len(headers)} files'
-    _check_kinds(headers)
+    for header in headers:
+        _check_kind(header)
     if len(headers) < 2:
-        raise VolumeError(where, 'one slice is no volume', RELOAD)
+        raise VolumeError('a series of 1 files', 'one slice is no volume', RELOAD)
     _check_equal(headers)
     normal = np.cross(headers[0].orientation[:3], headers[0].orientation[3:])
     headers = sorted(headers, key=lambda header: np.dot(header.position, normal))
     positions = np.array([header.position for header in headers])
-    steps = np.diff(positions @ normal)
-    _check_tilt(where, headers, positions - positions[0], normal)
-    _check_steps(headers, steps)
+    _check_tilt(headers, positions - positions[0], normal)
+    _check_steps(headers, np.diff(positions @ normal))
     return headers
 
 
@@ -213,26 +215,17 @@ def _numbers(data: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ..
     return None if '' in values else tuple(map(float, values))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        for name in sorted(names):
-            if not name.startswith('.') and not name.endswith(('.nii', '.nii.gz')):
-                yield Path(parent, name)
-
-
-def _check_kinds(headers: Iterable[SliceHeader]) -> None:
-    for header in headers:
-        where = public_name(header.path)
-        if header.kind != 'CT slice':
-            raise VolumeError(where, f'it is a {header.kind}, no CT slice', 'Choose a CT series')
-        if header.frames != 1 or header.samples != 1:
-            reason = f'it holds {header.frames} frames of {header.samples} channels'
-            raise VolumeError(where, reason, 'Export the series as one grey slice a file')
-        for attribute, keyword in PLACE.items():
-            if getattr(header, attribute) is None:
-                reason = f'it has no {keyword}, so its place is unknown'
-                raise VolumeError(where, reason, 'Remove it if it is no slice of the volume')
+def _check_kind(header: SliceHeader) -> None:
+    where = public_name(header.path)
+    if header.kind != 'CT slice':
+        raise VolumeError(where, f'it is a {header.kind}, no CT slice', 'Choose a CT series')
+    if header.frames != 1 or header.samples != 1:
+        reason = f'it holds {header.frames} frames of {header.samples} channels'
+        raise VolumeError(where, reason, 'Export the series as one grey slice a file')
+    for attribute, keyword in PLACE.items():
+        if getattr(header, attribute) is None:
+            reason = f'it has no {keyword}, so its place is unknown'
+            raise VolumeError(where, reason, 'Remove it if it is no slice of the volume')
 
 
 def _check_equal(headers: Iterable[SliceHeader]) -> None:
@@ -248,7 +241,7 @@ def _check_equal(headers: Iterable[SliceHeader]) -> None:
                 raise VolumeError(public_name(header.path), reason, fix)
 
 
-def _check_tilt(where: str, headers, steps: np.ndarray, normal: np.ndarray) -> None:
+def _check_tilt(headers: list[SliceHeader], steps: np.ndarray, normal: np.ndarray) -> None:
     """Slices, by their (slices, 3) mm from the first one, follow each other along the normal."""
     heights = steps @ normal
     sideways = np.linalg.norm(steps - np.outer(heights, normal), axis=1)
@@ -256,6 +249,7 @@ def _check_tilt(where: str, headers, steps: np.ndarray, normal: np.ndarray) -> N
     if tilt or (sideways > LEAN * heights[-1] + SAME_PLACE).any():
         angle = abs(tilt) or np.degrees(np.arctan2(sideways.max(), heights[-1]))
         reason = f'the gantry was tilted by {angle:.1f} degrees, the slices are sheared'
+        where = f'a series of {len(headers)} files'
         raise VolumeError(where, reason, 'Resample it to straight slices first, or leave it out')
 
 
@@ -268,11 +262,10 @@ def _check_steps(headers: list[SliceHeader], steps: np.ndarray) -> None:
     k = int(np.argmax(double if double.any() else uneven))
     before, after = (public_name(header.path) for header in headers[k : k + 2])
     missing = round(steps[k] / usual) - 1 if usual else 0
-    whole = abs(steps[k] - (missing + 1) * usual) <= UNEVEN * usual
     if double[k]:
         reason = f'it is at the same position as {before}: a duplicated slice'
         fix = 'Remove one of the two'
-    elif missing >= 1 and whole and uneven.mean() < 0.5:
+    elif missing >= 1 and uneven.mean() < 0.5:
         reason, fix = f'{missing} slice(s) missing between it and {before}', RELOAD
     else:
         reason = f'uneven spacing: {steps[k]:.2f} mm from {before}, {usual:.2f} mm elsewhere'

@@ -174,18 +174,14 @@ def test_bad_arguments(phantom, arguments, message):
         PancreasCTDataset(phantom, **arguments)
 
 
-@pytest.mark.parametrize('labels, message', [
-    ({'0': 'background', '1': 'liver'}, 'must map names to values.*not values to names'),
-    ({'background': 0, 'all': [1, 2]}, '.*regions of several are not supported'),
-    ({'liver': 0, 'background': 1}, 'must hold background as 0'),
-    ({'background': 0, 'liver': 2}, 'must be numbered 0, 1, 2 and so on without gaps'),
-    ({'background': 0, 'liver': 1, 'ignore': 2}, 'must not hold ignore'),
-    ({'background': 0}, 'must name background and at least one class'),
-    (None, 'must name background and at least one class.*got None.*prepare_nnunet.py'),
+@pytest.mark.parametrize('labels', [
+    {'0': 'background', '1': 'liver'}, {'background': 0, 'all': [1, 2]}, {'background': 0}, None,
+    {'liver': 0, 'background': 1}, {'background': 0, 'liver': 2}, {'other': 0, 'ignore': 1},
 ])  # fmt: skip
-def test_bad_labels(organs, labels, message):
+def test_bad_labels(organs, labels):
     describe(organs, labels)
-    with pytest.raises(ValueError, match=f"dataset.json: 'labels' {message}"):
+    message = "dataset.json: 'labels' must map names to the numbers 0, 1, 2 .*prepare_nnunet.py"
+    with pytest.raises(ValueError, match=message):
         PancreasCTDataset(organs)
 
 

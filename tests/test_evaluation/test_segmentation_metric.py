@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-from lsnet_mm.evaluation import TwoStageSegMetric
+import lsnet_mm.evaluation  # noqa: F401  registers
 from lsnet_mm.evaluation.results import read_run, write_result, write_slices
 
 ONE_STAGE_KEYS = {
@@ -122,16 +122,13 @@ def test_several_classes_get_a_column():
 
 def test_surface_is_monais():
     gt, pred = [mask(2, 2, 9, 9), mask(3, 3, 9, 9)], [mask(2, 2, 11, 9), mask(3, 5, 9, 9)]
-    metrics, _ = evaluate(
-        [sample('a', k, gt[k], pred[k]) for k in (1, 0)], surface=True, protocols=['case']
-    )
+    metrics, _ = evaluate([sample('a', k, gt[k], pred[k]) for k in (1, 0)], surface=True)
     volumes = [torch.stack([m[0] for m in side], -1)[None, None].float() for side in (pred, gt)]
     options = {'include_background': True, 'spacing': list(SPACING)}
     distance = compute_hausdorff_distance(*volumes, percentile=95, **options)
     dice = compute_surface_dice(*volumes, class_thresholds=[2.0], **options)
     assert metrics['case/hd95'] == pytest.approx(float(distance))
     assert metrics['case/nsd'] == pytest.approx(100 * float(dice))
-    assert 'pooled/dsc' not in metrics
 
 
 GT = mask(2, 2, 6, 6)
@@ -152,8 +149,3 @@ GT = mask(2, 2, 6, 6)
 def test_samples_that_do_not_fit(samples, message):
     with pytest.raises(ValueError, match=message):
         evaluate(samples, surface=True)
-
-
-def test_unknown_protocol_is_refused_at_once():
-    with pytest.raises(ValueError, match='unknown protocols'):
-        TwoStageSegMetric(protocols=['volume'])

@@ -1,11 +1,10 @@
 """What is exported is what training sees: the same window, the same boxes."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, load_tool, refusal
 from mmengine.config import Config
 from PIL import Image
 
@@ -14,7 +13,6 @@ from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.preparation.coco import coco_annotations, export_coco, uncompressed_rle
 from lsnet_mm.volumes import read_slice
 
-ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
 MASK = np.array([[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 0, 2]], np.uint8)
 
@@ -41,13 +39,6 @@ def exported(data):
 
 def read(folder, split):
     return json.loads((folder / 'annotations' / f'{split}.json').read_text())
-
-
-def tool():
-    spec = importlib.util.spec_from_file_location('export_coco', ROOT / 'tools' / 'export_coco.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def corners(bbox):
@@ -78,8 +69,11 @@ def test_images_and_boxes_are_those_of_the_slices(data, exported):
                 assert annotation['area'] == (mask[y1:y2, x1:x2] > 0).sum()
 
 
-def test_slices_are_those_of_the_datasets(exported):
-    """Training: those with pancreas, and some empty ones; validation: all of the fold's cases."""
+def test_slices_are_those_of_the_datasets(data, exported):
+    """Training: those with pancreas, and some empty ones; validation: all of the fold's cases.
+
+    And it says what it is, and not where it came from.
+    """
     train, val = (read(exported[0], split) for split in ('train', 'val'))
     assert len(val['images']) == 8 and {i['case'] for i in val['images']} == {'PANCREAS_0001'}
     assert {i['case'] for i in train['images']} == {f'PANCREAS_000{k}' for k in (2, 3, 4)}
@@ -87,9 +81,6 @@ def test_slices_are_those_of_the_datasets(exported):
     assert len(train['images']) == len(full) + round(0.5 * len(full))
     for content in (train, val):
         assert content['categories'] == [dict(id=1, name='pancreas')]
-
-
-def test_it_says_what_it_is_and_not_where_it_came_from(data, exported):
     folder, about = exported
     assert json.loads(json.dumps(about)) == json.loads((folder / 'coco_export.json').read_text())
     assert about['val']['data'] == 'phantom' and about['val']['split'] == 'val'
@@ -158,15 +149,14 @@ def test_a_slice_folder_with_the_tool(tmp_path, monkeypatch, capsys):
         *(str(CONFIG.with_stem('lsnet_small_unet_slices')), 'coco', '--splits', 'val'),
         *('--cfg-options', 'val_dataloader.dataset.data_root=slices'),
     ]
-    tool().main(arguments)
+    main = load_tool('export_coco').main
+    main(arguments)
     assert 'val: 1 slices, 1 boxes' in capsys.readouterr().out
     written = np.asarray(Image.open(tmp_path / 'coco' / 'val' / 'P_01_007.png'))
     assert np.array_equal(written, grey)
     assert read(tmp_path / 'coco', 'val')['annotations'][0]['bbox'] == [10, 5, 6, 4]
     for wrong, message in ((arguments, '--overwrite'), (['none.py', 'out'], 'not found')):
-        with pytest.raises(SystemExit, match='2'):
-            tool().main(wrong)
-        assert message in capsys.readouterr().err
+        assert message in refusal(capsys, main, wrong)
 
 
 @pytest.mark.mmdet
@@ -224,7 +214,4 @@ def test_a_box_holds_what_lies_in_it():
         segmentation=dict(size=[3, 4], counts=[4, 1, 1, 2, 4]),
     )
     assert (second['id'], second['bbox'], second['area']) == (6, [3, 2, 1, 1], 1)
-
-
-def test_no_box():
     assert coco_annotations(MASK, np.zeros((0, 4), np.float32), 1, 1) == []

@@ -1,9 +1,6 @@
 """Data sets that are NIfTI already: checked, uncompressed, in one orientation, read by us."""
 
 import json
-import os
-import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,12 +8,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 from downloads import tree
+from helpers import run_script
 
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.preparation import find_nnunet
 from lsnet_mm.preparation.prepare import run
 
-ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (20, 18, 6)
 CASES = ('organ_001', 'organ_002', 'organ_003')
 RAS = np.diag([0.8, 0.8, 2.5, 1.0])
@@ -74,11 +71,7 @@ def test_prepared_set(source, tmp_path, capsys):
     before = tree(out)
     assert prepare_set(source, out) == 0
     assert tree(out) == before
-
-
-def test_dataset_serves_its_classes(source, tmp_path, capsys):
-    prepare_set(source, tmp_path / 'out')
-    dataset = PancreasCTDataset(data_root=str(tmp_path / 'out'), split='val', fold=1)
+    dataset = PancreasCTDataset(data_root=str(out), split='val', fold=1)
     assert dataset.metainfo['classes'] == ('background', 'liver', 'tumour')
     assert len(dataset) == SHAPE[2] and dataset.name == 'Organs'
 
@@ -95,37 +88,36 @@ def save(source: Path, folder: str, voxels: np.ndarray, affine: np.ndarray = RAS
     nib.save(nib.Nifti1Image(voxels, affine), path)
 
 
+def no_image(source):
+    next((source / 'imagesTr').glob('organ_001*')).unlink()
+
+
 def two_channels(source):
     path = next((source / 'imagesTr').glob('organ_001*'))
     path.rename(path.with_name('organ_001_0000.nii.gz'))
     nib.save(nib.Nifti1Image(voxels(CASES[0])[0], RAS), path.with_name('organ_001_0001.nii.gz'))
 
 
+def saved(folder, change, affine=RAS):
+    """Puts another file in the place of the first case's image or label."""
+    own = voxels(CASES[0])[folder == 'labelsTr']
+    return lambda source: save(source, folder, change(own), affine)
+
+
+MIRRORED = RAS * [[-1], [1], [1], [1]]
 DAMAGE = {
     'other shape': (
-        lambda source: save(source, 'labelsTr', voxels(CASES[0])[1][:-1]),
-        'the label is (19, 18, 6), its image is (20, 18, 6) (columns, rows, slices)',
+        saved('labelsTr', lambda v: v[:-1]),
+        'the label is (19, 18, 6), its image is (20',
     ),
-    'other place': (
-        lambda source: save(source, 'labelsTr', voxels(CASES[0])[1], RAS * [[-1], [1], [1], [1]]),
-        'the headers of the label and of its image put it in different places',
-    ),
+    'other place': (saved('labelsTr', lambda v: v, MIRRORED), 'put it in different places'),
     'unknown class': (
-        lambda source: save(source, 'labelsTr', 3 * voxels(CASES[0])[1]),
-        'label values must be 0, 1, 2, found 3, 6. Correct the label, or dataset',
+        saved('labelsTr', lambda v: 3 * v),
+        'label values must be 0, 1, 2, found 3, 6',
     ),
-    'normalised': (
-        lambda source: save(source, 'imagesTr', voxels(CASES[0])[0] / 1000),
-        'are no HU. Export the CT before any normalisation.',
-    ),
-    'four dimensions': (
-        lambda source: save(source, 'imagesTr', np.zeros((*SHAPE, 2), np.int16)),
-        'it holds an array of shape (20, 18, 6, 2), not (x, y, slices)',
-    ),
-    'no image': (
-        lambda source: next((source / 'imagesTr').glob('organ_001*')).unlink(),
-        'the case: it has 0 files for its image. Leave exactly one of one channel.',
-    ),
+    'normalised': (saved('imagesTr', lambda v: v / 1000), 'are no HU. Export the CT before any'),
+    'four dimensions': (saved('imagesTr', lambda v: v[..., None]), 'array of shape (20, 18, 6, 1)'),
+    'no image': (no_image, 'the case: it has 0 files for its image'),
     'two channels': (two_channels, 'the case: it has 2 files for its image'),
 }
 
@@ -175,11 +167,5 @@ def test_descriptions_that_cannot_be_read(tmp_path, capsys, content, message):
 
 
 def test_command_line(source, tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / 'tools/prepare_nnunet.py', source, tmp_path / 'out', '--workers=1'],
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert '3 of 3 cases are prepared' in done.stdout and (tmp_path / 'out/dataset.json').is_file()
+    done = run_script('prepare_nnunet.py', source, 'out', '--workers=1', cwd=tmp_path)
+    assert '3 of 3 cases are prepared' in done and (tmp_path / 'out/dataset.json').is_file()

@@ -97,7 +97,7 @@ class ResultHook(Hook):
                 'fold': getattr(dataset, 'fold', None),
                 'sha256': sha256() if sha256 else None,
             },
-            'protocol': {name: PROTOCOLS[name] for name in metric.protocols},
+            'protocol': PROTOCOLS,
             'metrics': {key: float(value) for key, value in metrics.items()},
             **_cost(runner, model, model),
             'localizer': _cost(runner, model, localizer) if localizer is not None else None,
