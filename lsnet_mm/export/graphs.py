@@ -35,7 +35,7 @@ def graphs_of(model: nn.Module) -> dict[str, 'ImageGraph']:
         ExportError: If the model is of another type, pools adaptively, or predicts in a sliding
             window.
     """
-    # Into one bin fits every size; of other windows torch makes constants.
+    # Into one bin fits every size. Other windows torch works on as formulas for minutes.
     for name, module in model.named_modules():
         if isinstance(module, _ADAPTIVE) and module.output_size not in (1, (1, 1)):
             raise ExportError(

@@ -56,10 +56,11 @@ def translate(config: Config | dict, version: str | None = None) -> None:
     wrapper = config.get('model')
     if isinstance(wrapper, dict) and str(wrapper.get('type')).split('.')[-1] == 'MultiRound':
         rounds = {key: wrapper.get(key, default) for key, default in _ROUNDS.items()}
-        model = config['model'] = wrapper['model']
+        model = wrapper['model']
         model['test_cfg'] = {**(model.get('test_cfg') or {}), **rounds}
         if wrapper.get('data_preprocessor'):
             model['data_preprocessor'] = wrapper['data_preprocessor']
+        config['model'] = model
     for part in config_parts(config._cfg_dict if isinstance(config, Config) else config):
         if part.get('type') in ('LoadCTSlice', 'CTSliceFromMemory'):
             part.pop('channels', None)

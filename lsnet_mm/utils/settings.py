@@ -63,7 +63,7 @@ def check_options(config: Config, options: Mapping) -> None:
     for name, root in early.items():
         where = '--launcher' if root == 'launcher' else f'{root!r} in a config file'
         raise ValueError(f'{name} changes nothing as an option: set {where}. {_MORE}')
-    _refuse(config, {name: '' for name in options})
+    _refuse(config, [(name, '') for name in options])
 
 
 def check_file(path: str | Path) -> None:
@@ -73,7 +73,7 @@ def check_file(path: str | Path) -> None:
     Raises:
         ValueError: With file, line, name, and the paths of this config that work instead.
     """
-    if dead := dict(_dead_names(Path(path), READ - FALLBACKS.keys())):
+    if dead := list(_dead_names(Path(path), READ - FALLBACKS.keys())):
         _refuse(Config.fromfile(path, import_custom_modules=False), dead)
 
 
@@ -105,7 +105,7 @@ def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[str, str]]:
         yield from _dead_names(path.parent / base, read.union(taken))
 
 
-def _refuse(config: Config, places: Mapping[str, str]) -> None:
+def _refuse(config: Config, places: list[tuple[str, str]]) -> None:
     """Goes on only if each name has a root that is read; else says where it is and what works."""
     content = config.to_dict()
     read = READ - {root for root, path in FALLBACKS.items() if path in dict(_walk(content))}
@@ -113,7 +113,7 @@ def _refuse(config: Config, places: Mapping[str, str]) -> None:
     lines = [
         f'{place}{name} changes nothing: nothing reads {name.split(".")[0]!r} in a config'
         f'{", and this file does not use it" if place else ""}. {_hint(name, paths)}'
-        for name, place in places.items()
+        for name, place in places
         if name.split('.')[0] not in read
     ]
     if lines:

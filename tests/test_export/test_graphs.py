@@ -19,13 +19,6 @@ class Plain(ImageGraph):
         super().__init__(model)
 
 
-class Pooling(Plain):
-    """Torch makes constants of the windows of an adaptive pooling."""
-
-    def forward(self, images):
-        return nn.functional.adaptive_avg_pool2d(self.normalize(images), 3)
-
-
 class Branching(Plain):
     """What depends on a value is no graph."""
 
@@ -36,11 +29,6 @@ class Branching(Plain):
 class Scaling(Plain):
     def forward(self, images):
         return self.normalize(images)
-
-
-def test_a_graph_for_one_size_only():
-    with pytest.raises(ExportError, match='Pooling'):
-        trace(Pooling(), 3)
 
 
 def test_a_wrong_graph():
