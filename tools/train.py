@@ -1,10 +1,13 @@
 """Train a model from a config."""
 
+import re
+from importlib.util import find_spec
+
 import torch
 from mmengine.runner import Runner
 
 from lsnet_mm.utils.cli import build_parser, start_run
-from lsnet_mm.utils.config import missing_for_pretrained, train_from_scratch
+from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
 
 
 def parse_args(argv=None):
@@ -25,6 +28,18 @@ def parse_args(argv=None):
         help='start from random weights, whatever pretrained ones the config names',
     )
     return parser, parser.parse_args(argv)
+
+
+def missing_for_pretrained(model_cfg: dict) -> str | None:
+    """What is missing to load the weights, as a message; None if nothing is."""
+    texts = ' '.join(str(part[key]) for part, key in pretrained_parts(model_cfg))
+    wanted = sorted({*re.findall(r'torchvision://\w+', texts)})
+    if not wanted or find_spec('torchvision'):
+        return None
+    return (
+        f'{", ".join(wanted)} needs torchvision, which is not installed. '
+        "Either pip install 'lsnet_mm[pretrained]', or train with --from-scratch."
+    )
 
 
 def apply_options(parser, args, cfg):

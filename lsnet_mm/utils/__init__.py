@@ -1,5 +1,5 @@
 from .checkpoint import UnsafeCheckpointError, refuse_unsafe_checkpoints, safe_torch_load
-from .openmmlab import allow_external_configs, detector_config
+from .config import allow_external_configs, detector_config
 from .settings import read_config
 
 __all__ = [

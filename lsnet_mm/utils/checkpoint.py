@@ -8,8 +8,7 @@ mmengine answers the refusal by loading again with `weights_only=False`.
 import functools
 import os
 import os.path as osp
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pickle import UnpicklingError
 
 import numpy as np
@@ -35,8 +34,8 @@ def safe_torch_load(file, map_location='cpu'):
     Raises:
         UnsafeCheckpointError: The file holds anything else. None of it has been run.
     """
-    with _allowlist(file, _UNREADABLE):
-        return torch.load(file, map_location=map_location, weights_only=True)
+    load = _guarded(torch.load, _UNREADABLE)
+    return load(file, map_location=map_location, weights_only=True)
 
 
 def refuse_unsafe_checkpoints() -> None:
@@ -50,7 +49,7 @@ def refuse_unsafe_checkpoints() -> None:
     os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
     for prefix, loader in list(CheckpointLoader._schemes.items()):
-        safe = _guarded(loader) if prefix else load_from_local
+        safe = _guarded(loader, UnpicklingError) if prefix else load_from_local
         CheckpointLoader.register_scheme(prefixes=prefix, loader=safe, force=True)
 
 
@@ -59,28 +58,14 @@ def load_from_local(filename: str, map_location=None) -> object:
     return safe_torch_load(osp.expanduser(filename), map_location)
 
 
-def _guarded(loader: Callable) -> Callable:
-    """A remote loader with our allowlist and our explanation; its own weights stay as they are."""
+def _guarded(loader: Callable, refusals: type | tuple[type, ...]) -> Callable:
+    """A loader with our allowlist, and our explanation of the errors that are torch's no."""
 
     @functools.wraps(loader)
-    def load(filename, *args, **kwargs):
-        with _allowlist(filename, UnpicklingError):
-            return loader(filename, *args, **kwargs)
-
-    return load
-
-
-@contextmanager
-def _allowlist(file, refusals: type | tuple[type, ...]) -> Iterator[None]:
-    """Lets torch load what is in the list, and explains what it says to the rest.
-
-    Args:
-        file: For the explanation.
-        refusals: Errors that are torch's no.
-    """
-    with torch.serialization.safe_globals(_allowed()):
+    def load(file, *args, **kwargs):
         try:
-            yield
+            with torch.serialization.safe_globals(_allowed()):
+                return loader(file, *args, **kwargs)
         except refusals as error:
             # What torch found, without its advice to switch the check off.
             lines = [line for line in str(error).splitlines() if 'weights_only' not in line]
@@ -89,6 +74,8 @@ def _allowlist(file, refusals: type | tuple[type, ...]) -> Iterator[None]:
                 'training state. Nothing in it was run. If you trust where it comes from, load it '
                 f'with --unsafe-checkpoint. torch says: {" ".join(lines)}'
             ) from error
+
+    return load
 
 
 def _history_method(owner, name):

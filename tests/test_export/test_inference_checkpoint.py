@@ -52,7 +52,9 @@ def test_what_is_in_it(trained):
 def test_the_config_of_either_checkpoint_can_be_read(trained):
     config = read_config(trained.folder / 'model.pth')
     whole = read_config(trained.checkpoint)
-    assert whole.to_dict() == trained.config.to_dict()
+    expected = trained.config.to_dict()
+    del expected['custom_imports']
+    assert whole.to_dict() == expected
     assert 'optim_wrapper' not in config and 'work_dir' not in config
     assert config.test_dataloader.dataset.data_root == ''
     assert config.model.localizer_size == (64, 64)
@@ -66,14 +68,13 @@ def test_pretrained_weights_are_not_asked_for_again():
     assert inference_config(config).model.localizer.backbone.init_cfg is None
 
 
-def test_own_packages_are_the_readers_decision(tmp_path):
+def test_nothing_is_imported(tmp_path):
     config = lsnet_config()
-    config.custom_imports = dict(imports='json.tool')
+    config.custom_imports = dict(imports='not.there')
     path = tmp_path / 'a.pth'
     torch.save(dict(meta=dict(cfg=inference_config(config).pretty_text), state_dict={}), path)
-    with pytest.raises(ExportError, match="a.pth: the config imports 'json.tool'"):
-        read_config(path)
-    assert read_config(path, trusted_imports=('json',)).model.type == 'LSNet'
+    config = read_config(path)
+    assert config.model.type == 'LSNet' and 'custom_imports' not in config
 
 
 @pytest.mark.parametrize(
@@ -160,8 +161,3 @@ def test_a_type_is_a_registered_name(name):
     with pytest.raises(ExportError, match='no name in a registry'):
         check_config(dict(model=dict(parts=[dict(type=name)])))
     check_config(dict(model=dict(type='LSNet', head=dict(type='mmdet.CenterNetHead'))))
-
-
-def test_custom_imports_are_a_dict():
-    with pytest.raises(ExportError, match='should be a dict'):
-        check_config(dict(custom_imports=['this']))

@@ -3,21 +3,19 @@
 import pytest
 import torch
 from exporting import build, lsnet_config
-from helpers import ROOT
+from helpers import ROOT, load_tool
 from mmengine.config import Config
 
 from lsnet_mm.apis.load_model import read_model_config
 from lsnet_mm.export import inference_checkpoint
 from lsnet_mm.utils import read_config
 from lsnet_mm.utils.config import (
-    missing_for_pretrained,
     pretrained_parts,
     train_from_scratch,
     translate,
 )
 
 CONFIGS = ROOT / 'configs' / 'lsnet'
-PHANTOM = CONFIGS / 'lsnet_small_phantom.py'
 PREPROCESSOR = dict(type='SegDataPreProcessor', mean=[0.0], std=[1.0])
 
 
@@ -25,12 +23,13 @@ def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
     model = read_config(CONFIGS / 'lsnet_r18_r34_unet_pancreas.py').model
     model.segmentor.pretrained = 'torchvision://resnet50'
     assert len(list(pretrained_parts(model))) == 3
-    monkeypatch.setattr('lsnet_mm.utils.config.find_spec', lambda name: None)
-    message = missing_for_pretrained(model)
+    train = load_tool('train')
+    monkeypatch.setattr(train, 'find_spec', lambda name: None)
+    message = train.missing_for_pretrained(model)
     weights = ', '.join(f'torchvision://resnet{depth}' for depth in (18, 34, 50))
     assert message.startswith(f'{weights} needs torchvision') and '--from-scratch' in message
     train_from_scratch(model)
-    assert not list(pretrained_parts(model)) and missing_for_pretrained(model) is None
+    assert not list(pretrained_parts(model)) and train.missing_for_pretrained(model) is None
 
 
 def wrapped(**wrapper):
@@ -61,20 +60,6 @@ def test_a_config_of_before_as_an_object_and_as_a_file(tmp_path, name):
     wrapped(type=name).dump(tmp_path / 'old.py')
     assert read_model_config(wrapped(type=name)).model == lsnet_config().model
     assert read_config(tmp_path / 'old.py').model == lsnet_config().model
-
-
-def test_a_child_of_a_config_that_had_the_wrapper(tmp_path):
-    model = 'dict(model=dict(gamma=0.5, test_cfg=dict(oracle=False)), rounds=3)'
-    (tmp_path / 'child.py').write_text(f"_base_ = '{PHANTOM}'\nmodel = {model}")
-    config = read_config(tmp_path / 'child.py')
-    assert (config.model.gamma, config.model.type) == (0.5, 'LSNet')
-    assert config.model.test_cfg == dict(oracle=False, rounds=3, agreement=0.95)
-
-
-def test_options_with_the_paths_of_before():
-    config = read_config(PHANTOM, {'model.model.gamma': 0.5, 'model.rounds': 3})
-    expected = read_config(PHANTOM, {'model.gamma': 0.5, 'model.test_cfg.rounds': 3})
-    assert config.to_dict() == expected.to_dict()
 
 
 @pytest.mark.parametrize('old', [dict(), dict(channels=3)])

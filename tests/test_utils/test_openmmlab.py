@@ -19,8 +19,8 @@ CONFIGS = (
 
 
 MESSAGES = {
-    'mmdet': r"pip install 'lsnet_mm\[mmdet\]'",
-    'mmcv._ext': r'no compiled ops .* docs/mmdet\.md',
+    'mmdet': r"mmdet is not there.*pip install 'lsnet_mm\[mmdet\]'",
+    'mmcv._ext': r'mmcv._ext is not there.*compiled ops.*docs/mmdet\.md',
 }
 
 
@@ -31,7 +31,7 @@ def missing(request, monkeypatch):
     def find_spec(name):
         return None if name == request.param else object()
 
-    monkeypatch.setattr('lsnet_mm.utils.openmmlab.find_spec', find_spec)
+    monkeypatch.setattr('lsnet_mm.utils.config.find_spec', find_spec)
     return request.param
 
 

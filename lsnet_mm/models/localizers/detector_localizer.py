@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...registry import MODELS
-from ...utils.openmmlab import require_mmdet
+from ...utils.config import require_mmdet
 from .base import BaseLocalizer, as_in_inference, propose_found
 
 
