@@ -1,5 +1,8 @@
 """What the tests of exports share: small configs, models that learned something, predictions."""
 
+from pathlib import Path
+
+import cv2
 import helpers
 import numpy as np
 import torch
@@ -16,6 +19,7 @@ from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.models.geometry import mask_to_box
 
 BN = dict(type='BN')
+REAL = Path('data/pancreas_ct_slices/train')
 STATISTICS = dict(mean=[120.0, 110, 100], std=[60.0, 55, 50])
 PREPROCESSOR = dict(type='SegDataPreProcessor', bgr_to_rgb=True, size_divisor=1, **STATISTICS)
 
@@ -61,7 +65,7 @@ def config(model, *pipeline):
 
 
 def lsnet_config():
-    """A two-stage one, with voting and rounds."""
+    """Group normalisation: the statistics of two kinds of data would not mix in so few steps."""
     model = dict(
         type='LSNet',
         localizer=localizer(helpers.GN),
@@ -87,23 +91,36 @@ def phantom_slices():
     return image.T.astype(np.float32), label.T.astype(np.int64)
 
 
-def train(model, steps):
-    """Adam on both losses together, on the phantom."""
-    slices, masks = phantom_slices()
+def real_slices(n):
+    """The same of real slices, or nothing where they are not: grey values taken back into HU."""
+    images = sorted(REAL.glob('images/*'))[:: 300 // n][:n]
+    masks = sorted(REAL.glob('masks/*'))[:: 300 // n][:n]
+    images = [cv2.imread(str(path), 0) for path in images]
+    masks = [cv2.imread(str(path), 0) > 0 for path in masks]
+    return np.float32(images) / 255 * 340 - 100, np.int64(masks)
+
+
+def training_batch(model, slices, masks):
+    """What the data preprocessor makes of slices in HU and masks."""
     grey = torch.from_numpy((slices.clip(-100, 240) + 100) * np.float32(255 / 340))
     samples = []
     for mask in torch.from_numpy(masks):
-        boxes, shape = mask_to_box(mask), tuple(mask.shape)
+        boxes = mask_to_box(mask)
         gt = InstanceData(bboxes=boxes, labels=torch.zeros(len(boxes), dtype=torch.long))
         sample = SegDataSample(gt_sem_seg=PixelData(data=mask[None]), gt_instances=gt)
-        sample.set_metainfo(dict(img_shape=shape, ori_shape=shape))
+        sample.set_metainfo(dict(img_shape=tuple(mask.shape), ori_shape=tuple(mask.shape)))
         samples.append(sample)
     data = dict(inputs=[image[None] for image in grey], data_samples=samples)
-    batch = model.data_preprocessor(data, training=True)
+    return model.data_preprocessor(data, training=True)
+
+
+def train(model, batches, steps):
+    """Adam on both losses together, the batches in turn."""
+    batches = [training_batch(model, *batch) for batch in batches if len(batch[0])]
     adam = torch.optim.Adam(model.parameters(), lr=3e-3)
     model.train()
-    for _ in range(steps):
-        loss, _ = model.parse_losses(model(**batch, mode='loss'))
+    for step in range(steps):
+        loss, _ = model.parse_losses(model(**batches[step % len(batches)], mode='loss'))
         adam.zero_grad()
         loss.backward()
         adam.step()

@@ -1,4 +1,7 @@
-"""Tables in the documents are what the result files say, and what they link to is there."""
+"""Tables in the documents are what the result files say, and what they link to is there.
+
+As a script it brings them up to date: ``python tests/test_docs.py``.
+"""
 
 import json
 import re
@@ -17,7 +20,8 @@ from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
 
 TABLE = re.compile(r'<!-- table: (\S+) -->\n(.*?)\n?<!-- end -->', re.DOTALL)
 PAPER_TABLE = re.compile(
-    r'<!-- table (\d)(, short|, where|, boxes)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->', re.DOTALL
+    r'<!-- table (\d)(, short|, where|, boxes|, seeds)?: (\w+) (\w+) -->\n(.*?)\n<!-- end -->',
+    re.DOTALL,
 )
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+) -->\n(.*?)\n<!-- end -->', re.DOTALL)
@@ -38,6 +42,9 @@ def tables(text):
             expected = breakdown([record for record in records if record.row.paper])
         elif kind == ', boxes':
             expected = boxes(records)
+        elif kind == ', seeds':
+            file = ROOT / 'results' / data / 'tables' / f'table{number}_{scale}_seeds.md'
+            expected = file.read_text().split('\n\n')[1]
         else:
             expected = markdown(table, records)
         yield f'table {number}', found, expected
@@ -119,3 +126,11 @@ def test_runs_of_a_config_are_one_row_of_means(tmp_path):
     assert cells[:4] == ['| unet_small_slices', 'slices/val', '2', '50.0']
     assert cells[8:10] == ['-', '25.0']
     assert '| elsewhere/val | 1 |' in summarize(tmp_path)
+
+
+if __name__ == '__main__':
+    for document in DOCUMENTS:
+        text = document.read_text()
+        for _, table, expected in tables(text):
+            text = text.replace(table, expected)
+        document.write_text(text)

@@ -3,19 +3,28 @@
 import argparse
 from pathlib import Path
 
+from mmengine.config import DictAction
+
 from lsnet_mm.apis import WrongCheckpointError
 from lsnet_mm.export import ExportError
 from lsnet_mm.export.command import export
 from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
-from lsnet_mm.utils.cli import config_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = config_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, such as model.localizer.head.test_cfg.vote=0',
+    )
     parser.add_argument(
         '--unsafe-checkpoint',
         action='store_true',

@@ -33,11 +33,15 @@ def parse_args(argv=None):
 def missing_for_pretrained(model_cfg: dict) -> str | None:
     """What is missing to load the weights, as a message; None if nothing is."""
     texts = ' '.join(str(part[key]) for part, key in pretrained_parts(model_cfg))
-    wanted = sorted({*re.findall(r'torchvision://\w+', texts)})
-    if not wanted or find_spec('torchvision'):
+    urls = re.findall(r'(torchvision|package)://(\w+)', texts)
+    # Where the weights are looked up: in torchvision, or in the package that brings them.
+    wanted = {f'{kind}://{name}': name if kind == 'package' else kind for kind, name in urls}
+    missing = {url: package for url, package in wanted.items() if not find_spec(package)}
+    if not missing:
         return None
+    urls, packages = (', '.join(sorted({*names})) for names in (missing, missing.values()))
     return (
-        f'{", ".join(wanted)} needs torchvision, which is not installed. '
+        f'{urls} needs {packages}, which is not installed. '
         "Either pip install 'lsnet_mm[pretrained]', or train with --from-scratch."
     )
 

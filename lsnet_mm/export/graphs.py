@@ -5,11 +5,12 @@ import warnings
 from inspect import signature
 
 import torch
-from mmseg.models import EncoderDecoder, SegDataPreProcessor
+from mmseg.models import CascadeEncoderDecoder, EncoderDecoder, SegDataPreProcessor
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.dense_heads import KPBBRHead
+from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet
 from ..models.utils.probabilities import foreground_probabilities
 from . import ExportError
@@ -26,61 +27,56 @@ def graphs_of(model: nn.Module) -> dict[str, 'ImageGraph']:
     """The graphs of a model, by file name.
 
     Args:
-        model: An ``LSNet`` with an ``LNet``, or an ``EncoderDecoder``; in evaluation mode.
+        model: An ``LSNet`` with an ``LNet`` or a ``CoarseLocalizer``, or an ``EncoderDecoder``; in
+            evaluation mode.
 
     Returns:
         dict: ``localizer.onnx`` and ``segmentor.onnx``, or the latter alone.
 
     Raises:
-        ExportError: If the model is of another type, pools adaptively, or predicts in a sliding
-            window.
+        ExportError: If the model is of another type, has a coarse mask of several classes, or
+            predicts in a sliding window.
     """
-    # Into one bin fits every size. Other windows torch works on as formulas for minutes.
-    for name, module in model.named_modules():
-        if isinstance(module, _ADAPTIVE) and module.output_size not in (1, (1, 1)):
-            raise ExportError(
-                f'{name} is {module}, which has no graph for images of any size: take a net '
-                'without it, or export without --onnx'
-            )
-    # Subclasses may predict by other rules than the runner's.
+    # Subclasses may predict by other rules than the runner's; mmseg's cascade does not.
     localizer = getattr(model, 'localizer', None)
-    if type(model) is LSNet and isinstance(getattr(localizer, 'head', None), KPBBRHead):
+    coarse = isinstance(localizer, CoarseLocalizer)
+    if coarse and localizer.segmentor.out_channels > 2:
+        raise ExportError('a CoarseLocalizer of several classes cannot be exported to ONNX')
+    known = coarse or isinstance(getattr(localizer, 'head', None), KPBBRHead)
+    if type(model) is LSNet and known:
         return {'localizer.onnx': LocalizerGraph(model), 'segmentor.onnx': SegmentorGraph(model)}
-    if type(model) is EncoderDecoder:
+    if type(model) in (EncoderDecoder, CascadeEncoderDecoder):
         if (mode := model.test_cfg.get('mode', 'whole')) != 'whole':
             raise ExportError(
                 f"test_cfg.mode={mode!r} cannot be exported to ONNX: set test_cfg.mode='whole'"
             )
         return {'segmentor.onnx': OneStageGraph(model)}
     part = f' with a {type(localizer).__name__}' if localizer else ''
-    raise ExportError(
-        f'a model of type {type(model).__name__}{part} cannot be exported to ONNX: export without '
-        '--onnx'
-    )
+    raise ExportError(f'a model of type {type(model).__name__}{part} cannot be exported to ONNX')
 
 
 class ImageGraph(nn.Module):
     """What every exported graph begins with: the model's preprocessing of raw images.
 
     Args:
-        model: With a ``SegDataPreProcessor``.
+        preprocessor: The model's, a ``SegDataPreProcessor``.
 
     Raises:
-        ExportError: If it has another one, or one that pads images at test time.
+        ExportError: If it is another one, or pads images at test time.
     """
 
     #: The names of what ``forward`` returns.
     outputs = ('probs',)
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, preprocessor: nn.Module) -> None:
         super().__init__()
-        self.model = model
-        self.preprocessor = model.data_preprocessor
-        if type(self.preprocessor) is not SegDataPreProcessor or self.preprocessor.test_cfg:
+        if type(preprocessor) is not SegDataPreProcessor or preprocessor.test_cfg:
             raise ExportError(
                 'only a SegDataPreProcessor without test_cfg (padding) can be exported to ONNX, '
-                f'and the model has {self.preprocessor}; export without --onnx'
+                f'and the model has {type(preprocessor).__name__}'
+                f'(test_cfg={getattr(preprocessor, "test_cfg", None)})'
             )
+        self.preprocessor = preprocessor
 
     def normalize(self, images: Tensor) -> Tensor:
         """The network's view of images (N, C, H, W) in [0, 255]; mean and std repeat grey ones."""
@@ -108,27 +104,40 @@ class LocalizerGraph(ImageGraph):
     """First stage of an ``LSNet``: preprocessing, shrinking to ``localizer_size``, localizer."""
 
     def __init__(self, model: LSNet) -> None:
-        super().__init__(model)
-        with_mask = model.localizer.head.mask is not None
-        self.outputs = ('heatmaps', 'distances', *['masks'] * with_mask)
+        super().__init__(model.data_preprocessor)
+        self.size = model.localizer_size
+        self.localizer = model.localizer
+        self.coarse = isinstance(model.localizer, CoarseLocalizer)
+        count = 1 if self.coarse else 2 + (model.localizer.head.mask is not None)
+        self.outputs = ('heatmaps', 'distances', 'masks')[:count]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Raw images (N, C, H, W) to what boxes are decoded from.
 
         Returns:
-            tuple: Heatmap probabilities (N, 1, h, w), distances (N, 4, h, w) in pixels of the
-            images that L-Net sees and, if its head has a mask, probabilities (N, 1, h, w) of it.
+            tuple: Heatmap probabilities (N, 1, h, w); of an L-Net also distances (N, 4, h, w) in
+            pixels of the images that it sees and, if its head has a mask, probabilities
+            (N, 1, h, w) of it.
         """
         images = self.normalize(images)
-        if size := self.model.localizer_size:
+        if self.size:
             # At equal size this is exact, so that no size needs a case of its own.
-            images = F.interpolate(images, size, mode='bilinear', antialias=True)
-        heatmaps, distances, *masks = self.model.localizer(images)
+            images = F.interpolate(
+                images, self.size, mode='bilinear', align_corners=False, antialias=True
+            )
+        if self.coarse:
+            return (foreground_probabilities(_logits(self.localizer.segmentor, images))[:, :1],)
+        heatmaps, distances, *masks = self.localizer(images)
         return torch.sigmoid(heatmaps), distances, *map(torch.sigmoid, masks)
 
 
 class SegmentorGraph(ImageGraph):
     """Second stage of an ``LSNet``: preprocessing, crops, S-Net, and masks in their places."""
+
+    def __init__(self, model: LSNet) -> None:
+        super().__init__(model.data_preprocessor)
+        self.extractor = model.roi_extractor
+        self.segmentor = model.segmentor
 
     def forward(self, images: Tensor, rois: Tensor, out_size: Tensor) -> Tensor:
         """Raw images and RoIs to a mask of each RoI.
@@ -143,21 +152,24 @@ class SegmentorGraph(ImageGraph):
             0 is any foreground, so that the maximum over RoIs leaves background outside them all.
         """
         size = _sides(out_size)
-        extractor = self.model.roi_extractor
-        crops = extractor.crop(self.normalize(images), rois)
-        probs = foreground_probabilities(_logits(self.model.segmentor, crops))
-        return extractor.place(probs, rois, images.shape[-2:], size)
+        crops = self.extractor.crop(self.normalize(images), rois)
+        probs = foreground_probabilities(_logits(self.segmentor, crops))
+        return self.extractor.place(probs, rois, images.shape[-2:], size)
 
 
 class OneStageGraph(ImageGraph):
     """An ``EncoderDecoder`` that predicts whole images, with its preprocessing."""
 
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__(model.data_preprocessor)
+        self.model = model
+
     def forward(self, images: Tensor, out_size: Tensor) -> Tensor:
         """Raw images (N, C, H, W) to probabilities (N, C, *out_size), as `SegmentorGraph`'s."""
         size = _sides(out_size)
         logits = _logits(self.model, self.normalize(images))
-        align = self.model.align_corners
-        logits = F.interpolate(logits, size, mode='bilinear', align_corners=align)
+        align_corners = self.model.align_corners
+        logits = F.interpolate(logits, size, mode='bilinear', align_corners=align_corners)
         return foreground_probabilities(logits)
 
 
@@ -174,20 +186,32 @@ def _sides(out_size: Tensor) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def trace(graph: ImageGraph, channels: int) -> bytes:
-    """The ONNX file of a graph, for any number of images and RoIs and any size of images.
+def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None) -> bytes:
+    """The ONNX file of a graph, for any number of images and RoIs.
 
-    It is run against the module, at another size, before it is given out.
+    It is run against the module before it is given out. A net that pools adaptively is made for
+    ``size``: torch makes the windows of such a pooling into constants.
 
     Args:
         graph: In evaluation mode.
         channels: Of the images.
+        size: Height and width that all images will have, if that is known.
 
     Raises:
         ExportError: If torch cannot export it, or the result is wrong.
     """
-    inputs = graph.example(2, channels, (128, 160))  # torch takes a single image for a constant
-    shapes = dict(images=dict.fromkeys((0, 2, 3), _DYNAMIC), rois={0: _DYNAMIC}, out_size=None)
+    # Into one bin is no such pooling. Else torch would work on the windows as formulas for minutes.
+    pools = [m for m in graph.modules() if isinstance(m, _ADAPTIVE)]
+    fixed = any(pool.output_size not in (1, (1, 1)) for pool in pools)
+    if fixed and size is None:
+        raise ExportError(
+            f'{type(graph).__name__} pools adaptively, so it fits one size of images only: resize '
+            'the images in the test pipeline'
+        )
+    # torch takes a single image for a constant.
+    inputs = graph.example(2, channels, size if fixed else (128, 160))
+    images = {0: _DYNAMIC} if fixed else {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
+    shapes = dict(images=images, rois={0: _DYNAMIC}, out_size=None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -212,7 +236,7 @@ def trace(graph: ImageGraph, channels: int) -> bytes:
         for node in part.node:
             del node.metadata_props[:]
     file = proto.SerializeToString()
-    check(file, graph, graph.example(1, channels, (200, 136)))
+    check(file, graph, graph.example(1, channels, size if fixed else (200, 136)))
     return file
 
 
@@ -223,14 +247,17 @@ def check(file: bytes, graph: ImageGraph, inputs: dict) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it would print is in the error
     session = onnxruntime.InferenceSession(file, options, providers=['CPUExecutionProvider'])
-    expected = graph(**inputs)
-    expected = expected if isinstance(expected, tuple) else (expected,)
+    name, expected = type(graph).__name__, graph(**inputs)
     try:
         found = session.run(None, {key: value.numpy() for key, value in inputs.items()})
-        found = tuple(map(torch.from_numpy, found))
-        torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
     except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise ExportError(f'{name} fits one size of images only: {error}'[:300]) from error
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    found = tuple(map(torch.from_numpy, found))
+    try:
+        torch.testing.assert_close(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
+    except AssertionError as error:
         raise ExportError(
-            f'{type(graph).__name__} in ONNX differs from PyTorch for images of another size: '
-            f'export without --onnx. {error}'[:500]
+            f'{name} in ONNX differs from PyTorch for images of another size: if its net pools '
+            f'adaptively, use torch.nn.AdaptiveAvgPool2d for it. {error}'
         ) from error

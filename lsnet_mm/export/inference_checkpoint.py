@@ -2,28 +2,29 @@
 
 A checkpoint may come from anywhere, and its config with it, so that the config is read as data.
 mmengine's own reader executes the text. It also takes ``type='os.system'`` for a component and
-calls it, and imports whatever ``custom_imports`` names. None of that happens here: own packages are
-imported by whoever trusts them.
+calls it, and imports whatever ``custom_imports`` names. None of that happens here.
 """
 
 import ast
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mmengine
 import torch
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 from torch import nn
 
-from .. import datasets, evaluation, models, visualization  # noqa: F401  register components
 from ..utils.checkpoint import safe_torch_load
 from ..utils.config import config_parts, train_from_scratch, translate
 from ..utils.files import is_absolute
 from ..version import __version__
 from . import ExportError
 
+#: Packages that a config may import from.
+TRUSTED_IMPORTS = ('lsnet_mm', 'mmseg', 'mmdet', 'mmpretrain')
 # A name in a registry, perhaps with its scope; a longer dotted path would be any object of Python.
 # Not with the scopes mmengine and mmcv: these export functions that write files.
 _COMPONENT = re.compile(r'((mmseg|mmdet|mmpretrain)\.)?[A-Za-z_]\w*')
@@ -41,7 +42,9 @@ def inference_config(config: Config) -> Config:
     """
     kept = _without_paths({k: value for k, value in config.to_dict().items() if k in KEPT})
     train_from_scratch(kept['model'])
-    check_config(kept)
+    # Own packages are in order here: whoever reads the file decides whether to trust them.
+    packages = {name.split('.')[0] for name in _custom_imports(kept)}
+    check_config(kept, (*TRUSTED_IMPORTS, *packages))
     return Config(kept)
 
 
@@ -62,14 +65,15 @@ def inference_checkpoint(model: nn.Module, config: Config, meta: Mapping) -> byt
     return file.getvalue()
 
 
-def read_config(path: str | Path) -> Config:
+def read_config(path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> Config:
     """The config in a checkpoint, of `tools/export.py` or of mmengine's training.
 
-    Neither the checkpoint nor the config can run code of its own. Its ``custom_imports`` are left
-    out; import what it needs, other than `lsnet_mm`, before a model is built of it.
+    Neither the checkpoint nor the config can run code of its own. The modules that the config
+    names in ``custom_imports`` are imported, as by ``Config.fromfile``.
 
     Args:
         path: The checkpoint.
+        trusted_imports: Packages that it may import from.
 
     Raises:
         UnsafeCheckpointError: If the checkpoint holds more than weights and training state.
@@ -84,11 +88,12 @@ def read_config(path: str | Path) -> Config:
         raise ExportError(f'{path} has no config in it: pass the config beside it')
     try:
         config = parse_config(text)
-        check_config(config)
+        check_config(config, trusted_imports)
     except ExportError as error:
         raise ExportError(f'{path}: {error}') from error
     translate(config, meta.get('lsnet_mm_version', ''))
-    config.pop('custom_imports', None)
+    if modules := _custom_imports(config):
+        import_modules_from_strings(modules)
     return Config(config)
 
 
@@ -110,24 +115,27 @@ def parse_config(text: str) -> dict:
 
 
 class _Dicts(ast.NodeTransformer):
-    """``dict(key=2)`` and ``dict({'a b': 1})`` as dicts; other calls stay, and are no literals."""
+    """``dict({'a b': 1}, key=2)`` as one dict; any other call stays, and is no literal."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         names = [pair.arg for pair in node.keywords]
-        match node:
-            case ast.Call(ast.Name('dict'), [], pairs) if all(names):
-                return ast.Dict([*map(ast.Constant, names)], [pair.value for pair in pairs])
-            case ast.Call(ast.Name('dict'), [ast.Dict() as values], []):
-                return values
+        match node.args or [ast.Dict([], [])]:
+            case [ast.Dict(keys, values)] if ast.unparse(node.func) == 'dict' and all(names):
+                keys = [*keys, *map(ast.Constant, names)]
+                return ast.Dict(keys, [*values, *(pair.value for pair in node.keywords)])
         return node
 
 
-def check_config(config: dict) -> None:
+def check_config(config: dict, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> None:
     """Refuses a config that names more than registered components.
 
+    Args:
+        config: A config's dict.
+        trusted_imports: Packages that its ``custom_imports`` may import from.
+
     Raises:
-        ExportError: If a ``type`` is a path to a Python object.
+        ExportError: If a ``type`` is a path to a Python object, or an import is not trusted.
     """
     for name in (part['type'] for part in config_parts(config) if 'type' in part):
         if not (isinstance(name, str) and _COMPONENT.fullmatch(name)):
@@ -135,6 +143,20 @@ def check_config(config: dict) -> None:
                 f'the config has type={name!r}, which is no name in a registry: '
                 'register the component, and use its name'
             )
+    for module in _custom_imports(config):
+        if str(module).split('.')[0] not in trusted_imports:
+            raise ExportError(
+                f'the config imports {module!r}; if you trust that package, add its name to '
+                'trusted_imports'
+            )
+
+
+def _custom_imports(config: dict) -> list[str]:
+    imports = config.get('custom_imports') or {}
+    if not isinstance(imports, dict):
+        raise ExportError(f'custom_imports should be a dict, got {imports!r}')
+    modules = imports.get('imports') or []
+    return [modules] if isinstance(modules, str) else list(modules)
 
 
 def _without_paths(node: object) -> object:

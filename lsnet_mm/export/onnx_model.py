@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from scipy import ndimage
 
-SCHEMA = 3
+SCHEMAS = (1, 2)  # 2 is of models with a mask beside the boxes
 EIGHT_CONNECTED = np.ones((3, 3), int)
 
 
@@ -23,27 +23,37 @@ class ONNXModel:
     Args:
         folder: With ``model.json`` and the graphs.
         batch_size: Images, and crops, that go through a net at a time.
-        session: Of ``onnxruntime.InferenceSession``, such as ``providers`` (the CPU by default).
+        providers: As in onnxruntime; the CPU by default.
+        threads: Of onnxruntime; its own choice by default.
 
     Raises:
-        ValueError: If the folder is of another version.
+        ValueError: If the folder is of a newer version.
     """
 
-    def __init__(self, folder: str | Path, batch_size: int = 8, **session: object) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        batch_size: int = 8,
+        providers: tuple[str, ...] = ('CPUExecutionProvider',),
+        threads: int = 0,
+    ) -> None:
         folder = Path(folder)
         self.about = json.loads((folder / 'model.json').read_text(encoding='utf-8'))
-        if self.about['schema'] != SCHEMA:
+        if self.about['schema'] not in SCHEMAS:
             raise ValueError(
                 f'{folder}/model.json has schema {self.about["schema"]}, and this runner knows '
-                f'{SCHEMA}: take the runner of lsnet_mm {self.about["lsnet_mm_version"]}, or '
-                'export the model again'
+                f'{" and ".join(map(str, SCHEMAS))}: '
+                f'take the runner of lsnet_mm {self.about["lsnet_mm_version"]}'
             )
-        session = dict(providers=['CPUExecutionProvider']) | session
-        names = ('segmentor', 'localizer') if self.about['localizer'] else ('segmentor',)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+
+        def session(name: str) -> onnxruntime.InferenceSession:
+            return onnxruntime.InferenceSession(folder / name, options, providers=list(providers))
+
         self.batch_size = batch_size
-        self.nets = {
-            name: onnxruntime.InferenceSession(folder / f'{name}.onnx', **session) for name in names
-        }
+        self.segmentor = session('segmentor.onnx')
+        self.localizer = session('localizer.onnx') if self.about['localizer'] else None
 
     def __call__(self, slices: np.ndarray) -> list[dict]:
         """Predicts slices.
@@ -60,7 +70,7 @@ class ONNXModel:
             ValueError: If slices of this shape, or with such values, cannot be predicted.
         """
         images, size = self.prepare(slices), slices.shape[-2:]
-        predict = self._two_stage if 'localizer' in self.nets else self._one_stage
+        predict = self._two_stage if self.localizer else self._one_stage
         starts = range(0, len(images), self.batch_size)
         parts = [predict(images[start : start + self.batch_size], size) for start in starts]
         return [result for part in parts for result in part]
@@ -68,38 +78,38 @@ class ONNXModel:
     def prepare(self, slices: np.ndarray) -> np.ndarray:
         """Images (N, C, H', W') float32 in [0, 255], as the config's test pipeline makes them."""
         slices, how = np.asarray(slices), self.about['preprocessing']
-        grey = slices.ndim == 3 and not how['neighbours']
-        slices = slices[:, None] if grey else slices
-        channels = 1 if grey else how['channels']
+        channels = how['channels'] if slices.ndim == 4 or how['neighbours'] else 1
+        if slices.ndim == 3 and channels == 1:
+            slices = slices[:, None]
         if slices.ndim != 4 or slices.shape[1] != channels or not np.isfinite(slices).all():
             raise ValueError(
                 f'expected finite slices (N, {how["channels"]}, H, W)'
-                f'{"" if how["neighbours"] else " or (N, H, W)"}, got {slices.shape} {slices.dtype}'
+                f'{"" if how["neighbours"] else " or (N, H, W)"}, got {slices.shape} '
+                f'{slices.dtype}'
             )
         if how['hu_window']:
             low, high = how['hu_window']
-            slices = np.clip((slices.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255)
+            grey = (slices.astype(np.float32) - low) * (255.0 / (high - low))
+            slices = np.clip(grey, 0.0, 255.0)
         if how['resize']:
-            import cv2  # only such configs need it
-
-            (width, height), (n, c) = how['resize'], slices.shape[:2]
-            flat = slices.reshape(n * c, *slices.shape[2:])
-            resized = [cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA) for x in flat]
-            slices = np.reshape(resized, (n, c, height, width))
-        shape = (len(slices), how['channels'], *slices.shape[2:])
+            slices = resize(slices, **how['resize'])
+        shape = (len(slices), how['channels'], *slices.shape[-2:])
         return np.ascontiguousarray(np.broadcast_to(slices, shape), np.float32)
 
     def _one_stage(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
         out_size = np.array(size, np.int64)
-        (probs,) = self.nets['segmentor'].run(None, dict(images=images, out_size=out_size))
+        (probs,) = self.segmentor.run(None, dict(images=images, out_size=out_size))
         return [dict(mask=self._label(p)) for p in probs]
 
     def _two_stage(self, images: np.ndarray, size: tuple[int, int]) -> list[dict]:
         rule, input_size = self.about['localizer'], images.shape[-2:]
-        outputs = self.nets['localizer'].run(None, dict(images=images))
+        outputs = self.localizer.run(None, dict(images=images))
         results, found = [], []
         for heatmap, *maps in zip(*outputs, strict=True):
-            boxes, scores = decode(heatmap, maps[0], rule)
+            if rule['kind'] == 'mask':
+                boxes, scores = from_mask(heatmap, rule)
+            else:
+                boxes, scores = decode(heatmap, maps[0], rule)
             if len(maps) > 1:
                 boxes, scores = agree(boxes, scores, maps[1], rule)
             found.append(scale(boxes, rule['size'] or input_size, input_size))
@@ -133,9 +143,7 @@ class ONNXModel:
         for start in range(0, len(rois), self.batch_size):
             some = slice(start, start + self.batch_size)
             inputs = dict(images=images, rois=rois[some], out_size=np.array(size, np.int64))
-            for i, one in zip(
-                owner[some], self.nets['segmentor'].run(None, inputs)[0], strict=True
-            ):
+            for i, one in zip(owner[some], self.segmentor.run(None, inputs)[0], strict=True):
                 np.maximum(probs[i], one, out=probs[i])
         return [self._label(p) for p in probs]
 
@@ -149,21 +157,25 @@ class ONNXModel:
 def decode(heatmap: np.ndarray, distances: np.ndarray, rule: dict) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (n, 4) and scores (n,) of a heatmap (1, h, w) and distances (4, h, w), as L-Net's."""
     heatmap, stride = heatmap[0], rule['stride']
-    y, x = (np.indices(heatmap.shape).astype(np.float32) + 0.5) * stride
-    left, right, top, bottom = distances
-    of_cells = np.stack((x - left, y - top, x + right, y + bottom), axis=-1)
     labels, count = ndimage.label(heatmap > np.float32(rule['score_thr']), EIGHT_CONNECTED)
     found, scores = [np.zeros((0, 4), np.float32)], []
     for label in range(1, count + 1):
         ys, xs = np.nonzero(labels == label)
         weights = heatmap[ys, xs]
+        if not rule['vote']:
+            y, x = (np.rint(np.float32(v.sum()) / np.float32(len(v))).astype(int) for v in (ys, xs))
+            best = weights.argmax()
+            inside = labels[y, x] == label
+            ys, xs = ([y], [x]) if inside else ([ys[best]], [xs[best]])
+        x, y = (np.asarray(v, np.float32) * stride + stride / 2 for v in (xs, ys))
+        left, right, top, bottom = distances[:, ys, xs]
+        boxes = np.stack((x - left, y - top, x + right, y + bottom), axis=1)
         if rule['vote']:
-            votes = weights * centerness(distances[:, ys, xs])
-        else:  # the cell at the centroid, or the peak where that lies outside
-            y, x = (np.rint(np.float32(v.sum()) / np.float32(len(v))) for v in (ys, xs))
-            votes = np.float32((ys == y) & (xs == x))
-            votes[weights.argmax()] += not votes.any()
-        found.append(votes[None] @ of_cells[ys, xs] / votes.sum())
+            # Exports of before count every cell alike.
+            central = centerness(distances[:, ys, xs]) if rule.get('centerness') else 1
+            votes = (weights * central)[:, None]
+            boxes = (boxes * votes).sum(axis=0, keepdims=True) / votes.sum()
+        found.append(boxes)
         scores.append(weights.max())
     boxes, scores = np.concatenate(found), np.array(scores, np.float32)
     order = np.argsort(-scores, kind='stable')[: rule['max_per_img']]
@@ -190,6 +202,13 @@ def agree(
     return union, scores[:1]
 
 
+def from_mask(probs: np.ndarray, rule: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The box of a coarse mask (1, h, w), if there is any; as `CoarseLocalizer`."""
+    mask = probs[0] > np.float32(rule['threshold'])
+    boxes = box_of(mask) if mask.any() else np.zeros((0, 4), np.float32)
+    return boxes, np.repeat(probs.max(), len(boxes))
+
+
 def box_of(mask: np.ndarray) -> np.ndarray:
     """(1, 4) box of a mask's foreground, which must not be empty."""
     ys, xs = np.nonzero(mask)
@@ -210,3 +229,15 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
     a, b = a > 0, b > 0
     total = a.sum() + b.sum()
     return float(np.float32(2 * np.logical_and(a, b).sum()) / np.float32(total)) if total else 1.0
+
+
+def resize(slices: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """Slices (N, C, H, W) at another size (w, h), by OpenCV as in training."""
+    import cv2  # only such configs need it
+
+    flag = getattr(
+        cv2, f'INTER_{dict(bilinear="linear").get(interpolation, interpolation).upper()}'
+    )
+    flat = slices.reshape(-1, *slices.shape[-2:])
+    resized = np.stack([cv2.resize(one, tuple(size), interpolation=flag) for one in flat])
+    return resized.reshape(*slices.shape[:2], *resized.shape[-2:])

@@ -27,13 +27,16 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         labels = labels[_centres(height, new_height)][:, _centres(width, new_width)]
     if labels.shape == (new_height, new_width):
         return labels
-    lowest, *classes = np.unique(labels)
-    resized = np.full((new_height, new_width), lowest, labels.dtype)
-    largest = _area(labels == lowest, size)
-    for label in classes:
-        area = _area(labels == label, size)
-        leads = area > largest + TIE
-        resized[leads], largest[leads] = label, area[leads]
+    classes = _classes(labels)
+    resized = np.full((new_height, new_width), classes[0], labels.dtype)
+    if len(classes) == 2:  # the common case: what the one class lacks, the other has
+        resized[_area(labels == classes[1], size) > 0.5 + TIE] = classes[1]
+    elif len(classes) > 2:
+        largest = _area(labels == classes[0], size)
+        for label in classes[1:]:
+            area = _area(labels == label, size)
+            leads = area > largest + TIE
+            resized[leads], largest[leads] = label, area[leads]
     return resized
 
 
@@ -41,6 +44,13 @@ def _centres(old: int, new: int) -> np.ndarray:
     """Indices of an axis that grows, the pixel around each new pixel's centre; else all."""
     count = max(old, new)
     return (2 * np.arange(count) + 1) * old // (2 * count)
+
+
+def _classes(labels: np.ndarray) -> np.ndarray:
+    """(n,) the labels that occur; they are sought within the organs alone, which is faster."""
+    left, top, width, height = cv2.boundingRect((labels != 0).view(np.uint8))
+    found = np.unique(labels[top : top + height, left : left + width])
+    return found if (height, width) == labels.shape else np.union1d(found, labels.dtype.type(0))
 
 
 def _area(part: np.ndarray, size: tuple[int, int]) -> np.ndarray:

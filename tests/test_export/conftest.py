@@ -3,7 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
-from exporting import build, lsnet_config, phantom_slices, save_training_checkpoint, train
+from exporting import (
+    build,
+    lsnet_config,
+    phantom_slices,
+    real_slices,
+    save_training_checkpoint,
+    train,
+)
 
 from lsnet_mm.export.command import export
 
@@ -13,7 +20,7 @@ def trained(tmp_path_factory):
     """`config`, `checkpoint`, its `model`, its whole export in `folder`, phantom `slices`."""
     cfg, folder = lsnet_config(), tmp_path_factory.mktemp('lsnet')
     model = build(cfg)
-    adam = train(model, steps=80)
+    adam = train(model, [phantom_slices(), real_slices(6)], steps=80)
     checkpoint, out = folder / 'epoch_3.pth', folder / 'exported'
     save_training_checkpoint(checkpoint, model, cfg, adam)
     export(cfg, str(checkpoint), out, onnx=True)

@@ -12,7 +12,7 @@ from exporting import config, lsnet_config, segmentor
 from mmengine.runner import CheckpointLoader
 
 from lsnet_mm.export import ExportError, command
-from lsnet_mm.export.command import preprocessing
+from lsnet_mm.export.metadata import preprocessing
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_writes_and_says_how_large(tool, trained, config_file, tmp_path, capsys)
     assert 'MB' in printed
     # Refused a second time, and the first export is left as it was.
     again = (config_file, trained.checkpoint, '-o', out)
-    assert 'is not empty' in refusal(capsys, tool, *again)
+    assert 'is there already' in refusal(capsys, tool, *again)
     tool([str(part) for part in (*again, '--overwrite')])
 
 
@@ -61,8 +61,8 @@ def test_metadata(trained):
     steps = dict(channels=1, neighbours=0, hu_window=[-100, 240], resize=None)
     assert about['preprocessing'] == steps
     assert about['crop'] == dict(type='RoIRecalibration', size=[64, 64], margin=16)
-    rule = dict(size=[64, 64], stride=4, score_thr=0.5, max_per_img=100, vote=True)
-    assert about['localizer'] == rule
+    rule = dict(kind='heatmap', size=[64, 64], stride=4, score_thr=0.5, max_per_img=100)
+    assert about['localizer'] == rule | dict(vote=True, centerness=True)
     assert (about['threshold'], about['rounds'], about['agreement']) == (0.5, 3, 0.99)
     assert set(about['files']) == {'model.pth', 'localizer.onnx', 'segmentor.onnx'}
     for name, file in about['files'].items():
@@ -103,7 +103,7 @@ def test_missing_packages(trained, tmp_path, monkeypatch):
 
 def test_a_file_in_the_way(trained, tmp_path):
     (tmp_path / 'out').touch()
-    with pytest.raises(FileExistsError, match='out is a file. Name a folder'):
+    with pytest.raises(ExportError, match='out is a file: -o takes a folder'):
         command.export(trained.config, str(trained.checkpoint), tmp_path / 'out')
 
 
@@ -111,8 +111,7 @@ def test_a_file_in_the_way(trained, tmp_path):
     'step',
     [
         dict(type='RandomFlip', prob=1.0),
-        dict(type='Resize', scale=(64, 64)),
-        dict(type='ResizeSlice', scale=(64, 64), interpolation='bilinear'),
+        dict(type='Resize', scale=(64, 64), keep_ratio=True),
         dict(type='LoadImageFromFile', color_type='unchanged'),
     ],
 )
@@ -121,16 +120,28 @@ def test_a_pipeline_that_no_runner_knows(step):
         preprocessing(config(segmentor(), 'LoadCTSlice', step))
 
 
+@pytest.mark.parametrize('options, channels', [({}, 3), (dict(color_type='grayscale'), 1)])
+def test_channels_of_image_files(options, channels):
+    cfg = config(segmentor(), 'LoadImageFromFile')
+    cfg.test_dataloader.dataset.pipeline[0].update(options)
+    assert preprocessing(cfg)['channels'] == channels
+
+
 @pytest.mark.parametrize(
-    'step, steps',
+    'step, how',
     [
-        (dict(type='LoadImageFromFile'), dict(channels=3)),
-        (dict(type='LoadImageFromFile', color_type='grayscale'), dict(channels=1)),
-        (dict(type='LoadCTSlice', neighbours=2), dict(channels=5, neighbours=2)),
+        (dict(type='ResizeSlice'), 'area'),
+        (dict(type='ResizeSlice', interpolation='bilinear'), 'bilinear'),
+        (dict(type='Resize'), 'bilinear'),
+        (dict(type='mmseg.Resize', keep_ratio=False, interpolation='area'), 'area'),
     ],
 )
-def test_what_a_runner_has_to_do(step, steps):
-    cfg = config(segmentor(), 'LoadCTSlice', dict(type='ResizeSlice', scale=(64, 48)))
-    cfg.test_dataloader.dataset.pipeline[0] = step
-    nothing = dict(neighbours=0, hu_window=None, resize=(64, 48))
-    assert preprocessing(cfg) == nothing | steps
+def test_slices_are_resized_as_the_config_says(step, how):
+    cfg = config(segmentor(), 'LoadCTSlice', dict(step, scale=(64, 48)))
+    assert preprocessing(cfg)['resize'] == dict(size=(64, 48), interpolation=how)
+
+
+def test_neighbours_are_channels():
+    cfg = config(segmentor(), 'LoadCTSlice')
+    cfg.test_dataloader.dataset.pipeline[0].neighbours = 2
+    assert preprocessing(cfg) == dict(channels=5, neighbours=2, hu_window=None, resize=None)

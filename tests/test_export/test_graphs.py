@@ -14,9 +14,18 @@ from lsnet_mm.export.graphs import ImageGraph, check, graphs_of, trace
 class Plain(ImageGraph):
     def __init__(self):
         init_default_scope('mmseg')
-        model = nn.Module()
-        model.data_preprocessor = MODELS.build(PREPROCESSOR)
-        super().__init__(model)
+        super().__init__(MODELS.build(PREPROCESSOR))
+
+
+class Pooling(Plain):
+    """Torch makes constants of the windows of an adaptive pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(3)
+
+    def forward(self, images):
+        return self.pool(self.normalize(images))
 
 
 class Branching(Plain):
@@ -29,6 +38,16 @@ class Branching(Plain):
 class Scaling(Plain):
     def forward(self, images):
         return self.normalize(images)
+
+
+def test_one_size_only_needs_that_size():
+    graph = Pooling()
+    with pytest.raises(ExportError, match='resize the images in the test pipeline'):
+        trace(graph, 3)
+    file = trace(graph, 3, (50, 40))
+    check(file, graph, graph.example(4, 3, (50, 40)))
+    shape = onnxruntime.InferenceSession(file).get_inputs()[0].shape
+    assert shape[2:] == [50, 40] and isinstance(shape[0], str)
 
 
 def test_a_wrong_graph():
@@ -54,16 +73,20 @@ def test_the_order_of_channels_and_every_size(channels):
     torch.testing.assert_close(torch.from_numpy(found), expected)
 
 
+def coarse(classes):
+    localizer = dict(type='CoarseLocalizer', segmentor=segmentor(classes))
+    crop = dict(type='HardCrop', size=(64, 64), margin=16)
+    return dict(type='LSNet', localizer=localizer, roi_extractor=crop, segmentor=segmentor())
+
+
 SLIDING = segmentor() | dict(test_cfg=dict(mode='slide', crop_size=(32, 32)))
-POOLING = segmentor()
-POOLING['decode_head'] |= dict(type='PSPHead', channels=8, pool_scales=(1, 3))
 
 
 @pytest.mark.parametrize(
     'model, padding, message',
     [
         (SLIDING, None, "test_cfg.mode='slide'"),
-        (POOLING, None, r'AdaptiveAvgPool2d\(output_size=3\).*without --onnx'),
+        (coarse(classes=3), None, 'CoarseLocalizer of several classes'),
         (segmentor(), dict(size_divisor=32), r'without test_cfg \(padding\)'),
     ],
 )

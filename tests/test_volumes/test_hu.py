@@ -11,6 +11,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     RLELossless,
 )
 
@@ -67,6 +68,28 @@ def test_a_file_that_ends_anywhere_is_refused(folder):
         path.write_bytes(content[:size])
         with pytest.raises(VolumeError, match='^(1-00[45].dcm|the folder): '):
             read_hu(folder)
+
+
+def test_lossless_jpeg(folder):
+    """Which pydicom cannot write: GDCM does it here, and decodes it."""
+    gdcm = pytest.importorskip('gdcm')
+    for path in files(folder):
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(
+            gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+        )  # fmt: skip
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.SetFileName(str(path))
+        assert writer.Write()
+    assert pydicom.dcmread(files(folder)[0]).file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    assert_exact(folder)
 
 
 def test_geometry_is_that_of_the_headers(folder):

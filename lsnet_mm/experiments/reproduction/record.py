@@ -99,9 +99,10 @@ def read_records(
     data: str,
     results: str | Path = 'results',
     from_scratch: bool = False,
-    without_fold: int | None = None,
+    folds: Collection[int | None] | None = None,
 ) -> list[Record]:
-    """What there is of each row of a table, in their order, with whatever seeds and folds.
+    """What there is of each row of a table, in their order, with whatever seeds and folds; with
+    these folds alone, if given.
 
     Of a table with the slices of training, a row's runs are those whose training was scored too: a
     row that another table has run on more folds keeps to those of its neighbours here.
@@ -113,7 +114,7 @@ def read_records(
         for file in sorted((Path(results) / data / row.system.name).glob('*/result.json')):
             match = _NAME.fullmatch(file.parent.name)
             fold, seed = (text and int(text) for text in match.groups()) if match else (None, None)
-            if seed is None or without_fold is not None and fold == without_fold:
+            if seed is None or folds is not None and fold not in folds:
                 continue
             run = Run(row.system, data, seed, fold, results=Path(results), **settings)
             for test, folder in run.tests.items():

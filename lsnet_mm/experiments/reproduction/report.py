@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -36,6 +37,7 @@ _BOXES = {
     'boxes below 0.1 IoU': 'box/low',
     'slices with DSC 0': 'slice_fg/failed',
 }
+_FEW = {'DSC': 'slice_fg/dsc', 'DSC by case': 'case/dsc', 'box mIoU': 'box/miou'}
 #: Columns of words.
 _WORDS = ('', 'system', 'to', 'seeds', 'S-Net of', 'at errors of')
 _BREAKDOWN = {'box mIoU': 'box/miou', 'DSC with true boxes': 'oracle/slice_fg/dsc'}
@@ -155,7 +157,8 @@ def write_report(
     Of Table 1 also ``table1_<scale>_short.md``, its rows and scores that a README has room for,
     ``where_table1_<scale>.md``, their :func:`breakdown`, and ``boxes_table1_<scale>.md``, how boxes
     fail (:func:`boxes`). Of several folds also
-    ``table<k>_<scale>_kept.md``: DSC and differences without fold 0, which choices were made on.
+    ``table<k>_<scale>_kept.md``: DSC and differences without fold 0, which choices were made on;
+    and ``table<k>_<scale>_seeds.md``: the rows with several seeds on fold 0.
 
     Returns:
         list: The files.
@@ -173,13 +176,11 @@ def write_report(
         files[f'where_{name}.md'] = f'{breakdown(ours)}\n'
         files[f'boxes_{name}.md'] = f'{boxes(records)}\n'
         files[f'{name}_short.md'] = f'{markdown(table.short(), ours)}\n'
-    if any(len(record.folds) > 1 for record in records):
-        rows = tuple(replace(row, paper={}) for row in table.rows)
-        short = replace(table, rows=rows, columns={'DSC': 'slice_fg/dsc'})
-        kept = read_records(short, data, results, from_scratch, without_fold=_CHOSEN_ON)
-        folds = ', '.join(map(str, sorted({fold for record in kept for fold in record.folds})))
-        title = f'# Table {table.number}, folds {folds}\n\n'
-        files[f'{name}_kept.md'] = title + _with_comparisons(short, kept)
+    folds = sorted({fold for record in records for fold in record.folds if fold is not None})
+    if len(folds) > 1:
+        some = partial(_some_folds, table, data=data, results=results, from_scratch=from_scratch)
+        files[f'{name}_kept.md'] = some([fold for fold in folds if fold != _CHOSEN_ON])
+        files[f'{name}_seeds.md'] = some([_CHOSEN_ON], seeds=2)
     contents = {file: text.encode() for file, text in files.items()}
     contents |= {f'{kind}_{name}.png': png for kind, png in plots(table, records).items()}
     return [write_atomic(folder / file, content) for file, content in contents.items()]
@@ -189,6 +190,15 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """Lines of cells, the first the header, in Markdown; figures are on the right."""
     ruler = ['---' if name in _WORDS else '---:' for name in lines[0]]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in (lines[0], ruler, *lines[1:]))
+
+
+def _some_folds(table: Table, folds: Sequence[int], seeds: int = 1, **of: object) -> str:
+    """The same of some folds, without the paper's figures; of rows with as many seeds."""
+    rows = tuple(replace(row, paper={}) for row in table.rows)
+    short = replace(table, rows=rows, columns=_FEW)
+    records = [r for r in read_records(short, folds=folds, **of) if len(r.slices) >= seeds]
+    title = f'# Table {table.number}, fold{"s" * (len(folds) > 1)} {", ".join(map(str, folds))}'
+    return f'{title}\n\n{_with_comparisons(short, records)}'
 
 
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
