@@ -132,5 +132,5 @@ if __name__ == '__main__':
     for document in DOCUMENTS:
         text = document.read_text()
         for _, table, expected in tables(text):
-            text = text.replace(table, expected)
+            text = text.replace(f'\n{table}\n<!-- end', f'\n{expected}\n<!-- end')
         document.write_text(text)

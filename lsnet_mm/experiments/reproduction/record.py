@@ -104,8 +104,7 @@ def read_records(
     """What there is of each row of a table, in their order, with whatever seeds and folds; with
     these folds alone, if given.
 
-    Of a table with the slices of training, a row's runs are those whose training was scored too: a
-    row that another table has run on more folds keeps to those of its neighbours here.
+    Of a table with the slices of training, a row's runs are those whose training was scored too.
     """
     settings = {'from_scratch': from_scratch, 'train_split': table.train_split}
     records = {}
@@ -127,6 +126,11 @@ def read_records(
         runs, train = found['test'], found[TRAIN_SPLIT]
         runs = {key: runs[key] for key in train or runs}
         records[row.system] = Record(row, runs, train, tuple(stale))
+    if table.common_runs and (run := [{*r.runs} for r in records.values() if r.runs]):
+        common = set.intersection(*run)
+        for system, r in records.items():
+            runs, train = ({k: v for k, v in of.items() if k in common} for of in (r.runs, r.train))
+            records[system] = replace(r, runs=runs, train=train)
     return [replace(r, reference=records.get(r.row.reference)) for r in records.values()]
 
 

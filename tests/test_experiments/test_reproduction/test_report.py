@@ -179,14 +179,39 @@ def test_folds_that_nothing_was_chosen_on(here):
     assert path.name == 'table4_small_kept.md'
     assert path.read_text() == (
         '# Table 4, folds 1, 2\n\n'
-        '| system | DSC | difference | to | seeds |\n'
-        '| --- | ---: | ---: | --- | --- |\n'
-        '| One stage | 41.5 | -18.5 [-19.0, -18.0] | Two stages | 0 (folds 1, 2) |\n'
-        '| Two stages | 60.0 | - | - | 0 (folds 1, 2) |\n'
-        '| Later | not run | - | - | - |\n\n'
+        '| system | DSC | DSC by case | box mIoU | difference | to | seeds |\n'
+        '| --- | ---: | ---: | ---: | ---: | --- | --- |\n'
+        '| One stage | 41.5 | 41.5 | 50.0 | -18.5 [-19.0, -18.0] | Two stages | 0 (folds 1, 2) |\n'
+        '| Two stages | 60.0 | 60.0 | 50.0 | - | - | 0 (folds 1, 2) |\n\n'
         'Holm over 1 comparison: One stage - Two stages p = 0.125.\n\n'
         'DSC by case: One stage - Two stages -18.5 [-19.0, -18.0].\n'
     )
+
+
+def put_uneven(seeds=(0, 1)):
+    """One system on two folds, another on the first alone, with another fold's figures."""
+    for seed in seeds:
+        for fold, dsc in ((0, 40), (1, 80)):
+            put_result(Run(UNET, 'pancreas_ct', seed, fold), slices(dsc + seed))
+    put_result(Run(TWO, 'pancreas_ct', 0, 0), slices(60, 0.5))
+
+
+@pytest.mark.parametrize('common, dsc', [(True, [40]), (False, [60, 61])])
+def test_rows_keep_to_the_runs_that_all_have(here, common, dsc):
+    put_uneven()
+    table = replace(TABLE, train_split=False, common_runs=common)
+    one_stage, two_stages, later = read_records(table, 'pancreas_ct')
+    assert one_stage.scores['slice_fg/dsc'] == pytest.approx(dsc)
+    assert two_stages.scores['slice_fg/dsc'] == pytest.approx([60]) and not later.runs
+
+
+def test_rows_with_several_seeds(here):
+    put_uneven()
+    table = replace(TABLE, train_split=False, common_runs=False)
+    (path,) = (p for p in write_report(table, 'pancreas_ct', 'small') if 'seeds' in p.name)
+    title, text = path.read_text().split('\n\n', 1)
+    assert (path.name, title) == ('table4_small_seeds.md', '# Table 4, fold 0')
+    assert '| One stage | 40.5 ± 0.7 |' in text and '\n| Two stages |' not in text
 
 
 def test_rows_tested_on_different_slices_are_not_compared(results):
