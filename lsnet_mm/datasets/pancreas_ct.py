@@ -31,7 +31,7 @@ class PancreasCTDataset(CTSliceDataset):
         fold: Which fold of ``splits_final.json``: its number from 0, or its name.
         slices: ``'all'`` slices, or the ``'foreground'`` ones, which hold a class. These are
             found by one pass over the labels at construction.
-        empty_ratio: With ``'foreground'``: so many empty slices for each foreground slice are
+        empty_ratio: With ``'foreground'``: this many empty slices for each foreground slice are
             added, drawn from all empty ones of the split without replacement.
         seed: Of that draw: the same seed draws the same slices.
         metainfo: Of mmseg's ``BaseSegDataset``.

@@ -17,7 +17,8 @@ class AlternatingMixin:
     owns the mechanics: it gives the losses of a phase under ``mode=<phase>``. One stock
     ``OptimWrapper`` over all parameters serves all phases: gradients are None between them, and
     what a phase does not reach it does not move. So ``--amp``, clipping, schedulers and
-    ``paramwise_cfg`` work as ever. ``compile`` of the config compiles the nets for all phases.
+    ``paramwise_cfg`` work as in the stock loops. ``compile`` of the config compiles the nets for
+    all phases.
 
     With gradient accumulation over ``k`` batches, the first phase runs over all ``k`` and steps,
     then the next phase runs over the same ``k``.

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .boxes import boxes_around, centers, iou, sides
 
-Row = Mapping[str, object]
+SliceRow = Mapping[str, object]
 
 #: The four readings of "the DSC of a test set"; papers rarely say which one is theirs.
 PROTOCOLS = {
@@ -85,7 +85,7 @@ def scores(tp: int, fp: int, fn: int) -> dict[str, float]:
 
 
 def aggregate(
-    rows: Sequence[Row], prefix: str = '', protocols: Iterable[str] = tuple(PROTOCOLS)
+    rows: Sequence[SliceRow], prefix: str = '', protocols: Iterable[str] = tuple(PROTOCOLS)
 ) -> dict[str, float]:
     """Score the rows by several protocols; several classes are averaged at the end.
 
@@ -111,7 +111,7 @@ def aggregate(
     return out
 
 
-def box_scores(rows: Sequence[Row]) -> dict[str, float]:
+def box_scores(rows: Sequence[SliceRow]) -> dict[str, float]:
     """How well the boxes fit, over the slices with foreground.
 
     Returns:
@@ -139,7 +139,7 @@ def box_scores(rows: Sequence[Row]) -> dict[str, float]:
     return scores
 
 
-def failure_rates(rows: Sequence[Row]) -> dict[str, float]:
+def failure_rates(rows: Sequence[SliceRow]) -> dict[str, float]:
     """How often a slice goes wrong altogether, in percent of the slices of its kind.
 
     Classes of a slice count together: it is empty where none is in the ground truth.
@@ -165,7 +165,7 @@ def failure_rates(rows: Sequence[Row]) -> dict[str, float]:
     return {key: 100.0 * float(np.mean(values)) for key, values in events.items()}
 
 
-def slice_dsc(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
+def slice_dsc(rows: Sequence[SliceRow]) -> dict[tuple[str, int], float]:
     """The DSC of each slice with foreground, by (case, slice); the mean over its classes."""
     return {
         key: nanmean(scores(row['tp'], row['fp'], row['fn'])['dsc'] for row in group)
@@ -173,7 +173,7 @@ def slice_dsc(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
     }
 
 
-def select_slices(rows: Sequence[Row], count: int) -> list[tuple[str, str, int]]:
+def select_slices(rows: Sequence[SliceRow], count: int) -> list[tuple[str, str, int]]:
     """Choose the best, the median and the worst slices by DSC, a third of ``count`` each.
 
     Only slices with foreground are ranked; equal ones by case and slice, so that the choice
@@ -197,7 +197,7 @@ def select_slices(rows: Sequence[Row], count: int) -> list[tuple[str, str, int]]
     return [(group, *key) for group, keys in zip(GROUPS, chosen, strict=True) for key in keys]
 
 
-def slice_title(rows: Sequence[Row], case: str, index: int) -> str:
+def slice_title(rows: Sequence[SliceRow], case: str, index: int) -> str:
     """Two short lines: the slice, and its scores."""
     own = [row for row in rows if (row['case'], row['slice']) == (case, index)]
     title = f'{case}  slice {index}\nDSC {slice_dsc(own)[case, index]:.1f}'
@@ -212,7 +212,7 @@ def nanmean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else float('nan')
 
 
-def _centers_and_sizes(slices: Iterable[Row]) -> dict[str, float]:
+def _centers_and_sizes(slices: Iterable[SliceRow]) -> dict[str, float]:
     boxes, truth = (
         np.array([[r[key] for key in keys] for r in slices], dtype=float) for keys in (HULL, TRUTH)
     )
@@ -230,7 +230,7 @@ def _centers_and_sizes(slices: Iterable[Row]) -> dict[str, float]:
     }
 
 
-def _units(rows: Sequence[Row], protocol: str, prefix: str = '') -> list[tuple[int, int, int]]:
+def _units(rows: Sequence[SliceRow], protocol: str, prefix: str = '') -> list[tuple[int, int, int]]:
     """The counts of the units that a protocol averages over."""
     groups = {
         'case': lambda: _by(rows, 'case').values(),
@@ -242,7 +242,7 @@ def _units(rows: Sequence[Row], protocol: str, prefix: str = '') -> list[tuple[i
     return [tuple(sum(r[name] for r in group) for name in names) for group in groups]
 
 
-def _by(rows: Iterable[Row], *keys: str) -> dict[tuple, list[Row]]:
+def _by(rows: Iterable[SliceRow], *keys: str) -> dict[tuple, list[SliceRow]]:
     """Rows by the values of some columns, in the order of their first."""
     groups = defaultdict(list)
     for row in rows:

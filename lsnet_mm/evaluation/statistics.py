@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
 
-from .functional import Row, _by, _units, scores
+from .functional import SliceRow, _by, _units, scores
 
 _PROTOCOLS = ('slice_fg', 'case')
 #: Of the interval, whose ends cut off as much on either side.
@@ -41,8 +41,8 @@ class PairedDifference:
 
 
 def paired_difference(
-    a: Sequence[Sequence[Row]],
-    b: Sequence[Sequence[Row]],
+    a: Sequence[Sequence[SliceRow]],
+    b: Sequence[Sequence[SliceRow]],
     protocol: str = 'slice_fg',
     samples: int = 10_000,
     seed: int = 0,
@@ -98,7 +98,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def per_patient(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -> dict[str, float]:
+def per_patient(
+    a: Sequence[Sequence[SliceRow]], b: Sequence[Sequence[SliceRow]]
+) -> dict[str, float]:
     """The mean difference of slice DSC by patient, in points, where ``a`` loses most first.
 
     Args and errors are those of :func:`paired_difference`.
@@ -109,7 +111,7 @@ def per_patient(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -> dict[
 
 
 def by_area(
-    a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]], edges: Sequence[float]
+    a: Sequence[Sequence[SliceRow]], b: Sequence[Sequence[SliceRow]], edges: Sequence[float]
 ) -> dict[tuple[float, float], tuple[float, int]]:
     """The mean difference of slice DSC by area of the object.
 
@@ -177,7 +179,7 @@ def _statistic(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def paired_units(
-    a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]], protocol: str
+    a: Sequence[Sequence[SliceRow]], b: Sequence[Sequence[SliceRow]], protocol: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Match what a protocol averages over, slices or cases, of two systems.
 
@@ -197,7 +199,7 @@ def paired_units(
     return label, case, area, ours - theirs
 
 
-def _table(rows: Sequence[Row], protocol: str) -> list[tuple[str, str, int, float]]:
+def _table(rows: Sequence[SliceRow], protocol: str) -> list[tuple[str, str, int, float]]:
     """The units in an order that depends on the slices alone, not on the order of the rows."""
     rows = sorted(rows, key=lambda r: (str(r.get('class')), r['case'], r['slice']))
     return [
@@ -207,7 +209,7 @@ def _table(rows: Sequence[Row], protocol: str) -> list[tuple[str, str, int, floa
     ]
 
 
-def _check_same_slices(a: Sequence[Sequence[Row]], b: Sequence[Sequence[Row]]) -> None:
+def _check_same_slices(a: Sequence[Sequence[SliceRow]], b: Sequence[Sequence[SliceRow]]) -> None:
     if not a or not b:
         raise ValueError(f'both systems need a run, got {len(a)} of a and {len(b)} of b')
     runs = {f'{name}[{i}]': rows for name, of in (('a', a), ('b', b)) for i, rows in enumerate(of)}

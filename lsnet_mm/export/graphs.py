@@ -87,7 +87,7 @@ class ImageGraph(nn.Module):
         return images
 
     def example(self, number: int, channels: int, size: tuple[int, int]) -> dict[str, Tensor]:
-        """Arguments of ``forward`` by name, for so many images of a size.
+        """Arguments of ``forward`` by name, for a number of images of a size.
 
         A box for each image and one more, and a result one and a half times as large.
         """

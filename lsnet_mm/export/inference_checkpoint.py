@@ -65,7 +65,9 @@ def inference_checkpoint(model: nn.Module, config: Config, meta: Mapping) -> byt
     return file.getvalue()
 
 
-def read_config(path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPORTS) -> Config:
+def read_checkpoint_config(
+    path: str | Path, trusted_imports: Sequence[str] = TRUSTED_IMPORTS
+) -> Config:
     """The config in a checkpoint, of `tools/export.py` or of mmengine's training.
 
     Neither the checkpoint nor the config can run code of its own. The modules that the config

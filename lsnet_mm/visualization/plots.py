@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from ..evaluation.functional import Row, scores
+from ..evaluation.functional import SliceRow, scores
 from .draw import INK, new_figure, to_png
 
 #: Pixels: the width of a text column on the web, where plots are shown unscaled.
@@ -87,7 +87,7 @@ def plot_gap(points: Mapping[str, tuple[float, float]]) -> bytes:
     return to_png(figure)
 
 
-def plot_area(rows: Mapping[str, Sequence[Row]]) -> bytes:
+def plot_area(rows: Mapping[str, Sequence[SliceRow]]) -> bytes:
     """Draw the mean DSC of the slices in six bins of object area, with its standard error.
 
     The bins are quantiles over all systems, so that each holds about as many slices and all
@@ -132,7 +132,7 @@ def plot_area(rows: Mapping[str, Sequence[Row]]) -> bytes:
     return to_png(figure)
 
 
-def _by_slice(label: str, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+def _by_slice(label: str, rows: Sequence[SliceRow]) -> tuple[np.ndarray, np.ndarray]:
     """Area in pixels, and DSC in percent as the mean over seeds; both (slices,)."""
     areas, dsc = {}, defaultdict(list)
     for row in rows:

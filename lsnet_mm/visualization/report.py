@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..evaluation.functional import Row, aggregate, box_scores
+from ..evaluation.functional import SliceRow, aggregate, box_scores
 from ..evaluation.results import SCHEMA, finite, read_run, run_folders
 from .page import encode_image, fill_template
 from .plots import plot_area, plot_bars
@@ -69,7 +69,7 @@ def systems(names: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _plots(runs: Sequence[tuple[dict, list[Row]]]) -> dict[str, str | None]:
+def _plots(runs: Sequence[tuple[dict, list[SliceRow]]]) -> dict[str, str | None]:
     """The two plots of runs on the same data, as base64."""
     scores, rows = defaultdict(list), defaultdict(list)
     labels = systems([(run['name'], run['config']) for run, _ in runs])
@@ -84,7 +84,7 @@ def _plots(runs: Sequence[tuple[dict, list[Row]]]) -> dict[str, str | None]:
     }
 
 
-def _read(folder: Path, name: str) -> tuple[str, dict, list[Row]]:
+def _read(folder: Path, name: str) -> tuple[str, dict, list[SliceRow]]:
     """A run: what it may be compared with, what the page shows of it, and its slices."""
     with _named(folder / 'result.json') as path:
         result = json.loads(path.read_text(encoding='utf-8'))
@@ -139,7 +139,7 @@ def _named(path: Path) -> Iterator[Path]:
         raise ValueError(f'{path}: {cause}; {fix}') from error
 
 
-def _cases(rows: Sequence[Row], told: float | None) -> list[dict[str, object]]:
+def _cases(rows: Sequence[SliceRow], told: float | None) -> list[dict[str, object]]:
     """Scores of each case in percent, of its 3D counts and of its slices."""
     groups = defaultdict(list)
     for line, row in enumerate(rows, start=2):
@@ -154,7 +154,7 @@ def _cases(rows: Sequence[Row], told: float | None) -> list[dict[str, object]]:
     return [{'case': case, **_case_scores(own)} for case, own in groups.items()]
 
 
-def _case_scores(rows: Sequence[Row]) -> dict[str, object]:
+def _case_scores(rows: Sequence[SliceRow]) -> dict[str, object]:
     scores = aggregate(rows, protocols=('case', 'slice_fg'))
     boxes = rows[0].get('n_boxes') is not None
     return {

@@ -87,7 +87,7 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
         ValueError: If the arrays do not fit together.
     """
     _check_study(volume, mask, boxes)
-    slices = spread(mask, COUNT)
+    slices = pick_slices(mask, COUNT)
     columns = min(COLUMNS, len(slices))
     rows = -(-len(slices) // columns)
     figure = new_figure(2.6 * columns, 2.8 * rows, 100)
@@ -103,7 +103,7 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
     return to_png(figure)
 
 
-def spread(mask: np.ndarray, count: int) -> list[int]:
+def pick_slices(mask: np.ndarray, count: int) -> list[int]:
     """At most ``count`` slices of a (slices, rows, columns) mask to look at, in their order."""
     marked = np.flatnonzero(mask.any((1, 2)))
     if marked.size:

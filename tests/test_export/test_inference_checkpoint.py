@@ -17,14 +17,14 @@ from lsnet_mm.export.inference_checkpoint import (
     check_config,
     inference_config,
     parse_config,
-    read_config,
+    read_checkpoint_config,
 )
 from lsnet_mm.utils import UnsafeCheckpointError
 
 
 def test_it_predicts_the_same_bit_for_bit(trained):
     path = str(trained.folder / 'model.pth')
-    config = read_config(path)
+    config = read_checkpoint_config(path)
     ours, theirs = (
         predict(m, trained.config, trained.slices)
         for m in (trained.model, init_model(config, path, device='cpu'))
@@ -50,8 +50,8 @@ def test_what_is_in_it(trained):
 
 
 def test_the_config_of_either_checkpoint_can_be_read(trained):
-    config = read_config(trained.folder / 'model.pth')
-    whole = read_config(trained.checkpoint)
+    config = read_checkpoint_config(trained.folder / 'model.pth')
+    whole = read_checkpoint_config(trained.checkpoint)
     assert whole.to_dict() == trained.config.to_dict()
     assert 'optim_wrapper' not in config and 'work_dir' not in config
     assert config.test_dataloader.dataset.data_root == ''
@@ -72,8 +72,8 @@ def test_own_packages_are_the_readers_decision(tmp_path):
     path = tmp_path / 'a.pth'
     torch.save(dict(meta=dict(cfg=inference_config(config).pretty_text), state_dict={}), path)
     with pytest.raises(ExportError, match="a.pth: the config imports 'json.tool'"):
-        read_config(path)
-    assert read_config(path, trusted_imports=('json',)).model.type == 'LSNet'
+        read_checkpoint_config(path)
+    assert read_checkpoint_config(path, trusted_imports=('json',)).model.type == 'LSNet'
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_own_packages_are_the_readers_decision(tmp_path):
 def test_what_has_no_config_or_a_bad_one(tmp_path, content, message):
     torch.save(content, tmp_path / 'a.pth')
     with pytest.raises(ExportError, match=message):
-        read_config(tmp_path / 'a.pth')
+        read_checkpoint_config(tmp_path / 'a.pth')
 
 
 def test_a_missing_and_a_malicious_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='checkpoint not found'):
-        read_config(tmp_path / 'none.pth')
+        read_checkpoint_config(tmp_path / 'none.pth')
     torch.save(dict(meta=dict(cfg=''), extra=print), tmp_path / 'a.pth')
     with pytest.raises(UnsafeCheckpointError):
-        read_config(tmp_path / 'a.pth')
+        read_checkpoint_config(tmp_path / 'a.pth')
 
 
 def test_a_checkpoint_of_another_config_is_refused(trained, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from pages import page_data, phantom_study
 
 from lsnet_mm.visualization import study_montage, study_page
-from lsnet_mm.visualization.study import spread
+from lsnet_mm.visualization.study import pick_slices
 
 SPACING = (1.0, 2.0, 2.5)
 
@@ -78,11 +78,11 @@ def test_what_does_not_fit_is_refused(change, message):
 def test_montage_shows_the_mask_and_one_slice_on_either_side():
     mask = np.zeros((12, 4, 4), np.uint8)
     mask[[3, 4, 6]] = 1
-    assert spread(mask, 24) == [2, 3, 4, 6, 7]
-    assert spread(mask, 3) == [2, 4, 7]
-    assert spread(mask[3:7], 24) == [0, 1, 3]
-    assert spread(0 * mask, 4) == [0, 4, 7, 11]
-    assert spread(0 * mask, 1) == [0]
+    assert pick_slices(mask, 24) == [2, 3, 4, 6, 7]
+    assert pick_slices(mask, 3) == [2, 4, 7]
+    assert pick_slices(mask[3:7], 24) == [0, 1, 3]
+    assert pick_slices(0 * mask, 4) == [0, 4, 7, 11]
+    assert pick_slices(0 * mask, 1) == [0]
 
 
 def test_montage_has_outlines_and_boxes(study):

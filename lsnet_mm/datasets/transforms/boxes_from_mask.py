@@ -47,8 +47,8 @@ class BoxesFromMask(BaseTransform):
 
 
 def component_boxes(mask: np.ndarray, min_area: float) -> np.ndarray:
-    """Boxes (n, 4) float32 of the components of a (H, W) mask with so many of its pixels or more;
-    n = 0 for an empty one."""
+    """Boxes (n, 4) float32 of the components of a (H, W) mask that have ``min_area`` pixels or
+    more; n = 0 for an empty one."""
     foreground = ((mask > 0) & (mask != IGNORE)).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(foreground)
     if not width:

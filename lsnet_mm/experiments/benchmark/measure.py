@@ -56,7 +56,7 @@ def take_turns(
     return turns, times
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
+def quartiles(values: Sequence[float]) -> dict[str, float]:
     """``median``, and the quartiles ``low`` and ``high``."""
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
     return dict(median=float(middle), low=float(low), high=float(high))
@@ -122,9 +122,9 @@ def measure_inference(systems: Sequence[System], repeats: int) -> Rows:
         name, count = system.name, len(system.scene)
         spans = sum(map(Counter, turns[name]), Counter())
         rows[name] = dict(
-            volume=spread(times[name]),
-            slices_per_second=spread(count / times[name]),
-            speed=spread(base / times[name]),
+            volume=quartiles(times[name]),
+            slices_per_second=quartiles(count / times[name]),
+            speed=quartiles(base / times[name]),
             rates=(count / times[name]).tolist(),
             shares={span: seconds / spans.total() for span, seconds in spans.items()},
         )
@@ -143,10 +143,10 @@ def measure_training(systems: Sequence[System], repeats: int) -> Rows:
         name, batch = system.name, system.batch_size
         step, spans = times[name, 'step'], turns[name, 'step']
         rows[name] = dict(
-            step=spread(step),
-            slices_per_second=spread(batch / step),
-            time=spread(step / base),
-            spans={k: spread([turn[k] for turn in spans]) for k in spans[0] if k != REST},
+            step=quartiles(step),
+            slices_per_second=quartiles(batch / step),
+            time=quartiles(step / base),
+            spans={k: quartiles([turn[k] for turn in spans]) for k in spans[0] if k != REST},
             rates=(batch / step).tolist(),
             work=dict(macs=count_macs(replace(system, compiled=False).step) / batch),
         )
@@ -154,9 +154,9 @@ def measure_training(systems: Sequence[System], repeats: int) -> Rows:
             parts = {key: times[name, key] for key in ('L-Net', 'S-Net', 'fused')}
             first, second, fused = parts.values()
             rows[name] |= dict(
-                parts={key: spread(seconds) for key, seconds in parts.items()},
-                step_over_parts=spread(step / (2 * first + second)),
-                fused_over_parts=spread(fused / (first + second)),
+                parts={key: quartiles(seconds) for key, seconds in parts.items()},
+                step_over_parts=quartiles(step / (2 * first + second)),
+                fused_over_parts=quartiles(fused / (first + second)),
             )
     return rows
 
@@ -194,7 +194,7 @@ def measure_loader(
             continue
         for number in workers:
             rates = [loader_rate(system, number) for _ in range(repeats)]
-            row['rates'][str(number)] = spread(rates)
+            row['rates'][str(number)] = quartiles(rates)
         if system.name in steps:
             best = max(rate['median'] for rate in row['rates'].values())
             row['over_step'] = best / steps[system.name]['slices_per_second']['median']
@@ -202,7 +202,7 @@ def measure_loader(
 
 
 def loader_rate(system: System, workers: int, batches: int = 10) -> float:
-    """Slices a second of a system's own training data, by so many processes; their start is not
+    """Slices a second of a system's own training data, by a number of processes; their start is not
     counted. A ValueError if the epoch has one batch only."""
     cv2.setNumThreads(0)
     cfg = copy.deepcopy(system.cfg.train_dataloader)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ...evaluation.functional import Row as SliceRow
-from ...evaluation.functional import aggregate, box_scores, failure_rates
+from ...evaluation.functional import SliceRow, aggregate, box_scores, failure_rates
 from ...evaluation.results import TRAIN_SPLIT, read_run
 from ...evaluation.statistics import PairedDifference, paired_difference
 from .run import Run

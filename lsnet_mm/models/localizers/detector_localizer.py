@@ -25,7 +25,7 @@ class DetectorLocalizer(BaseLocalizer):
             its own ``test_cfg`` applies before the two arguments below. No ``data_preprocessor``:
             LSNet's has normalised the images.
         score_thr: At inference, boxes with a score above it count.
-        max_per_img: At inference, so many of them at most, best first.
+        max_per_img: At inference, this many of them at most, best first.
         size_divisor: Images are filled up to multiples of it, on the right and at the bottom:
             the scales of a pyramid must fit each other.
         init_cfg: As in mmengine.

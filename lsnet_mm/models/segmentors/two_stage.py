@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from ...registry import MODELS
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
-from ..utils.probabilities import flip_background, foreground_probabilities, label_map, mask_head
+from ..utils.probabilities import discretize, flip_background, foreground_probabilities, mask_head
 
 TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
 
@@ -24,7 +24,7 @@ class TwoStageSegmentor(BaseSegmentor):
         localizer_size: Height and width at which the localizer sees an image. None: as it comes.
             The crops are sampled from the image as it comes in any case.
         test_cfg: ``oracle`` (False): segment with the boxes of ``gt_instances`` too, into
-            ``oracle_sem_seg``, where samples have them. ``rounds`` (0): refine so many times at
+            ``oracle_sem_seg``, where samples have them. ``rounds`` (0): refine this many times at
             most, the mask's box giving the next crop; ``agreement`` (0.95): stop once the masks of
             two rounds have at least this Dice; 1 runs all rounds. The fixed-point idea of Zhou et
             al. (MICCAI 2017).
@@ -177,7 +177,7 @@ class TwoStageSegmentor(BaseSegmentor):
     def _labels(self, probs: Tensor) -> Tensor:
         """Label maps (N, 1, H, W) from pasted probabilities."""
         threshold = self.decode_head.threshold if self.out_channels == 1 else None
-        return label_map(probs, threshold)
+        return discretize(probs, threshold)
 
     def _localizer_view(self, inputs: Tensor) -> Tensor:
         """The images as the localizer sees them."""

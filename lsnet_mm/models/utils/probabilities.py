@@ -21,7 +21,7 @@ def foreground_probabilities(logits: Tensor) -> Tensor:
     return flip_background(logits.softmax(dim=1))
 
 
-def label_map(probs: Tensor, threshold: float | None) -> Tensor:
+def discretize(probs: Tensor, threshold: float | None) -> Tensor:
     """Labels (N, 1, H, W) from such probabilities; only one class has a threshold."""
     if probs.size(1) == 1:
         return (probs > threshold).long()
