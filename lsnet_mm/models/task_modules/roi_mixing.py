@@ -2,7 +2,7 @@ import torch
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from ..registry import TASK_UTILS
+from ...registry import TASK_UTILS
 
 
 @TASK_UTILS.register_module()

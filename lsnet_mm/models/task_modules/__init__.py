@@ -1,0 +1,3 @@
+from .roi_mixing import RoIMixing
+
+__all__ = ['RoIMixing']
