@@ -60,7 +60,8 @@ def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
         first = one.headers[0]
         number = _number(first.patient, *reversed(first.path.relative_to(root).parts[:-1]))
         series[number].append(one)
-        folders.update({header.path.parent: number for header in one.headers})
+        if number is not None:
+            folders.update({header.path.parent: number for header in one.headers})
     for file in broken:
         parts = file.path.relative_to(root).parts[:-1]
         damaged[folders.get(file.path.parent, _number(*reversed(parts)))].append(file)

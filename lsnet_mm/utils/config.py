@@ -44,7 +44,8 @@ def translate(config: Config | dict, version: str | None = None) -> None:
     """Rewrites, in place, what this version has other words for.
 
     - The wrapper ``MultiRound`` became the setting ``test_cfg=dict(rounds=, agreement=)`` of the
-      two-stage model that it wrapped; weights were saved under that model's names.
+      two-stage model that it wrapped; weights were saved under that model's names. A config that
+      inherits one without the wrapper may still speak of ``model.model`` and ``model.rounds``.
     - ``channels`` of a grey slice became the affair of the data preprocessor.
     - ``margin`` was in pixels of the image, whatever its width; a config that says nothing of the
       ``reference_width`` is known to be so old only where the version is.
@@ -53,19 +54,28 @@ def translate(config: Config | dict, version: str | None = None) -> None:
         config: One as read, from a file or out of a checkpoint, options included.
         version: Of lsnet_mm that wrote it, where that is known; ``''`` for one that left no mark.
     """
-    wrapper = config.get('model')
-    if isinstance(wrapper, dict) and str(wrapper.get('type')).split('.')[-1] == 'MultiRound':
-        rounds = {key: wrapper.get(key, default) for key, default in _ROUNDS.items()}
-        model = wrapper['model']
-        model['test_cfg'] = {**(model.get('test_cfg') or {}), **rounds}
-        if wrapper.get('data_preprocessor'):
-            model['data_preprocessor'] = wrapper['data_preprocessor']
-        config['model'] = model
+    model = config.get('model')
+    if isinstance(model, dict):
+        if str(model.get('type')).split('.')[-1] == 'MultiRound':
+            config['model'] = _unwrap(model['model'], _ROUNDS | model)
+        elif 'localizer' in model and {'model', *_ROUNDS} & model.keys():
+            inner = Config._merge_a_into_b(model.pop('model', {}), model)
+            config['model'] = _unwrap(inner, model)
     for part in config_parts(config._cfg_dict if isinstance(config, Config) else config):
         if part.get('type') in ('LoadCTSlice', 'CTSliceFromMemory'):
             part.pop('channels', None)
         if version in _IN_PIXELS and part.get('type') in ('RoIRecalibration', 'HardCrop'):
             part.setdefault('reference_width', None)
+
+
+def _unwrap(model: dict, wrapper: dict) -> dict:
+    """The model with the wrapper's settings among its own."""
+    rounds = {key: wrapper[key] for key in _ROUNDS if key in wrapper}
+    model = {key: value for key, value in model.items() if key not in _ROUNDS}
+    model['test_cfg'] = {**(model.get('test_cfg') or {}), **rounds}
+    if wrapper.get('data_preprocessor'):
+        model['data_preprocessor'] = wrapper['data_preprocessor']
+    return model
 
 
 def allow_external_configs() -> None:

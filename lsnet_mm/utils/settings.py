@@ -78,8 +78,8 @@ def check_file(path: str | Path) -> None:
 
 
 def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[str, str]]:
-    """Names that a file with a base assigns at its top and does not use, with the place; and those
-    in its bases.
+    """Names that a file with a base assigns at its top and does not go on to use, with the place;
+    and those in its bases.
 
     They are found in the text; nothing in it is run. Names with an underscore pass, and what an
     unpacking, an ``if`` or a loop assigns.
@@ -91,11 +91,15 @@ def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[str, str]]:
     if path.suffix != '.py' or not path.is_file() or not (bases := Config._get_base_files(path)):
         return
     tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    used = read.union(name.id for name in names if not isinstance(name.ctx, ast.Store))
-    for statement in tree.body:
-        single = isinstance(statement, ast.AnnAssign | ast.AugAssign)
-        for target in [statement.target] if single else getattr(statement, 'targets', ()):
+    # A function may be called after the assignment, wherever it stands.
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+    for k, statement in enumerate(tree.body):
+        later = [n for part in (*tree.body[k + 1 :], *functions) for n in ast.walk(part)]
+        names = [n for n in later if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)]
+        used = read.union(name.id for name in names)
+        single = isinstance(statement, ast.AnnAssign | ast.AugAssign) and statement.value
+        several = statement.targets if isinstance(statement, ast.Assign) else ()
+        for target in [statement.target] if single else several:
             name = getattr(target, 'id', '_')
             if name not in used and not name.startswith('_'):
                 yield name, f'{path}, line {statement.lineno}: '

@@ -89,6 +89,9 @@ def _read_slice(path: Path) -> np.ndarray:
         warnings.simplefilter('ignore')  # they quote values of the header
         try:
             data = pydicom.dcmread(path)
+        except Exception as error:  # pydicom has no error of its own for broken bytes
+            raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
+        try:
             if 'PixelData' not in data:
                 raise VolumeError(where, 'the file has no pixel data', RELOAD)
             values = data.pixel_array
@@ -96,7 +99,7 @@ def _read_slice(path: Path) -> np.ndarray:
             intercept = float(data.get('RescaleIntercept') or 0)
         except VolumeError:
             raise
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, TypeError, EOFError) as error:
             raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
         except (RuntimeError, AttributeError) as error:
             syntax = data.file_meta.get('TransferSyntaxUID')

@@ -61,8 +61,9 @@ class Pool:
                 yield call, future.exception() or future.result()
 
     def _call(self, function: Callable, *arguments):
-        executor = self._idle.get() or _start()
+        executor = self._idle.get()
         try:
+            executor = executor or _start()
             return executor.submit(function, *arguments).result()
         except BrokenProcessPool:
             executor = None

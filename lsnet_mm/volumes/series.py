@@ -2,9 +2,10 @@
 order, and where they are. What is no straight and whole stack of slices is refused.
 """
 
+import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,16 +81,21 @@ def find_series(folder: Path) -> tuple[list[Series], list[BrokenFile]]:
     """
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
     broken: list[BrokenFile] = []
-    for path in sorted(folder.rglob('*')):
-        hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
-        if hidden or path.is_dir() or path.name.endswith(('.nii', '.nii.gz')):
-            continue
-        found = read_header(path)
+    for found in map(read_header, _files(folder)):
         if isinstance(found, SliceHeader):
             groups.setdefault((found.patient, found.series), []).append(found)
         elif found is not None:
             broken.append(found)
     return [Series(tuple(groups[key])) for key in sorted(groups)], broken
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """In order; a folder that may not be read is passed over."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(names):
+            if not name.startswith('.') and not name.endswith(('.nii', '.nii.gz')):
+                yield Path(parent, name)
 
 
 def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:

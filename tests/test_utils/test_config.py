@@ -64,6 +64,22 @@ def test_a_config_of_before_as_an_object_and_as_a_file(tmp_path, name):
     assert read_config(tmp_path / 'old.py').model == lsnet_config().model
 
 
+def test_a_child_of_a_config_that_had_the_wrapper(tmp_path):
+    path, base = tmp_path / 'child.py', CONFIGS / 'lsnet_small_phantom.py'
+    inner = 'dict(gamma=0.5, test_cfg=dict(oracle=False))'
+    path.write_text(f"_base_ = '{base}'\nmodel = dict(model={inner}, rounds=3)")
+    model = read_config(path).model
+    assert (model.gamma, model.type) == (0.5, 'LSNet') and 'rounds' not in model
+    assert model.test_cfg.rounds == 3 and not model.test_cfg.oracle
+
+
+def test_options_with_the_paths_of_before():
+    path = CONFIGS / 'lsnet_small_phantom.py'
+    config = read_config(path, {'model.model.gamma': 0.5, 'model.rounds': 3})
+    expected = read_config(path, {'model.gamma': 0.5, 'model.test_cfg.rounds': 3})
+    assert config.to_dict() == expected.to_dict()
+
+
 @pytest.mark.parametrize('old', [dict(), dict(channels=3)])
 def test_channels_of_a_grey_slice_go_and_all_else_stays(old):
     config = lsnet_config()

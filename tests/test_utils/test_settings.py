@@ -230,6 +230,14 @@ def test_files_without_a_base_and_files_of_others_pass(child, tmp_path):
     assert 'models changes nothing' in refused(check_file, MMSEG / 'configs' / other)
 
 
+def test_a_name_is_used_after_its_assignment(child):
+    """What is assigned once it has been used changes nothing, and an annotation assigns nothing."""
+    used = 'rate: float\nrate = 0.1\noptim_wrapper = dict(optimizer=dict(lr=rate))'
+    read_config(child(used, base=str(MAIN)))
+    said = refused(read_config, child(f'{used}\nrate = 0.5', base=str(MAIN)))
+    assert 'line 5: rate ' in said
+
+
 def test_child_of_the_main_config(child):
     path = child('image_size = (256, 256)', base=str(MAIN))
     said = refused(read_config, path)

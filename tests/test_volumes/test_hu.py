@@ -70,6 +70,12 @@ def test_a_file_that_ends_anywhere_is_refused(folder):
             read_hu(folder)
 
 
+def test_a_slope_of_two_values_is_refused(folder):
+    rewrite(files(folder)[2], RescaleSlope=['1', '2'])
+    with pytest.raises(VolumeError, match='^1-003.dcm: '):
+        read_hu(folder)
+
+
 def test_lossless_jpeg(folder):
     """Which pydicom cannot write: GDCM does it here, and decodes it."""
     gdcm = pytest.importorskip('gdcm')

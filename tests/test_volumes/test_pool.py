@@ -34,6 +34,16 @@ def test_only_the_killed_call_is_lost(victims):
             assert isinstance(result, ValueError) if k == 7 else result == k**2
 
 
+def test_processes_that_cannot_be_started_hold_up_no_other_call(monkeypatch):
+    def fail():
+        raise OSError('too many open files')
+
+    monkeypatch.setattr('lsnet_mm.volumes.pool._start', fail)
+    with Pool(2) as pool:
+        found = [result for _, result in pool.unordered(square, [(k,) for k in range(6)])]
+    assert len(found) == 6 and all(isinstance(result, OSError) for result in found)
+
+
 def own_process(_):
     return os.getpid()
 
