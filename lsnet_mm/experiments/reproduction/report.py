@@ -134,8 +134,12 @@ def boxes(records: Sequence[Record]) -> str:
 
 
 def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
-    """PNG files by what they show: ``bars``, ``area`` for Table 1, ``gap`` with training boxes."""
-    run = {record.row.label: record for record in records if record.slices}
+    """PNG files by what they show: ``bars``, ``area`` for Table 1, ``gap`` with training boxes.
+
+    Of the rows that have every fold which any has.
+    """
+    folds = {fold for record in records for fold in record.folds}  # bars of fewer say another thing
+    run = {r.row.label: r for r in records if r.slices and len(r.folds) == len(folds)}
     if not run:
         return {}
     pictures = {'bars': plot_bars({label: r.scores['slice_fg/dsc'] for label, r in run.items()})}
