@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress
 
 from ..utils import refuse_unsafe_checkpoints
 from ..volumes import Pool
@@ -124,7 +124,8 @@ def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool) -> list[
         list[dict]: What :func:`segment_study` says of each, by name.
     """
     results = []
-    with Progress(console=Console(stderr=True)) as bar:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         whole = bar.add_task('studies', total=len(studies))
         alone = pool.workers == 1
         own = bar.add_task('slices', total=None, visible=alone)
