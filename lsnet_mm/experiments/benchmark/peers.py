@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 
 from mmengine.config import Config
+from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 
 from ...models.decode_heads import ConvHead
@@ -59,8 +60,8 @@ def build_net(net: str, multiple: int = 1, **options) -> nn.Module:
 
 
 class LogitsHead(ConvHead):
-    """Hands logits (N, 1, H, W) on: a net with its own last layer gets MMSegmentation's losses and
-    results."""
+    """A net with its own last layer gets MMSegmentation's losses and results, and starts from an
+    almost empty mask as the other heads do."""
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -70,5 +71,5 @@ class LogitsHead(ConvHead):
         """There is nothing to start."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """What the net gave."""
-        return inputs
+        """What the net gave, logits (N, 1, H, W), below by what is the others' first bias."""
+        return inputs + bias_init_with_prob(self.prior_prob)

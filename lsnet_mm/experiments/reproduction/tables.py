@@ -72,6 +72,7 @@ _CONFIGS = {
     'lsnet_fcn': ('lsnet_small_fcn_slices', 'lsnet_r18_r34_fcn_pancreas'),
     'pspnet': ('pspnet_small_slices', 'pspnet_r34_pancreas'),
     'deeplabv3': ('deeplabv3_small_slices', 'deeplabv3_r34_pancreas'),
+    'nnunet': ('nnunet_small_slices', 'nnunet_2d_pancreas'),
     'rstn': ('rstn_small_unet_slices', 'rstn_r18_r34_unet_pancreas'),
     'peer': ('unet_small_slices_320', 'unet_r34_pancreas'),
     'preset': ('lsnet_small_unet_slices_paper', 'lsnet_r18_r34_unet_pancreas'),
@@ -182,6 +183,7 @@ def _tables(s: Mapping[str, System]) -> dict[int, Table]:
         Row('L-SNet (FCN), rounds', s['lsnet_fcn_rounds'], fcn),
         Row('PSPNet', s['pspnet'], ours),
         Row('DeepLabV3', s['deeplabv3'], ours),
+        Row("nnU-Net's 2D net", s['nnunet'], ours),
         Row('RSTN', s['rstn'], ours),
         Row('RSTN, rounds', s['rstn_rounds'], s['lsnet_rounds']),
     )
