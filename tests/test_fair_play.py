@@ -103,10 +103,8 @@ def test_one_stage_rows_have_the_same_loss_threshold_and_prior(name):
     for head in heads:
         assert type(head.loss_decode) is FocalDiceLoss
         assert head.out_channels == 1 and head.threshold == 0.5
-        if isinstance(head, LogitsHead):  # after a library's last layer, which starts from 0
-            bias = head(torch.zeros(1))
-        else:
-            bias = head.conv_seg.bias
+        # A library's last layer, which is before such a head, starts from 0.
+        bias = head(torch.zeros(1)) if isinstance(head, LogitsHead) else head.conv_seg.bias
         assert bias.item() == pytest.approx(bias_init_with_prob(0.01))
     assert model.decode_head.loss_decode.loss_weight == 1
 

@@ -21,6 +21,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...evaluation.complexity import count_gflops, count_params
+from ...evaluation.functional import aggregate, counts, failure_rates
 from .system import FUSED, SPENT, System, span
 
 REST = 'the rest'
@@ -114,7 +115,8 @@ def measure_size(systems: Sequence[System]) -> Rows:
 
 
 def measure_inference(systems: Sequence[System], repeats: int) -> Rows:
-    """Seconds a volume, what of it is spent where, and the speed against the first system's."""
+    """Seconds a volume, what of it is spent where, the speed against the first system's, and of
+    trained ones what they find."""
     runs = {system.name: system.predict for system in systems}
     turns, times = take_turns(runs, repeats, 'inference')
     base, rows = times[systems[0].name], {}
@@ -130,7 +132,19 @@ def measure_inference(systems: Sequence[System], repeats: int) -> Rows:
         )
         if system.has_two_stages:
             rows[name]['crops'] = sum(system.crops) / len(system.scene.organ_slices)
+        if system.checkpoint:
+            rows[name]['scores'] = score_volume(system)
     return rows
+
+
+def score_volume(system: System) -> dict[str, float]:
+    """What a trained system finds: DSC of slices and of the volume, and failures, in percent."""
+    found, label = (v.voxels.T for v in (system.predict().mask, system.scene.label))
+    rows = []
+    for number, masks in enumerate(zip(found, label, strict=True)):
+        tp, fp, fn = counts(*(torch.from_numpy(mask > 0) for mask in masks))
+        rows.append(dict(case=0, slice=number, area=tp + fn, tp=tp, fp=fp, fn=fn))
+    return aggregate(rows, protocols=('slice_fg', 'case')) | failure_rates(rows)
 
 
 def measure_training(systems: Sequence[System], repeats: int) -> Rows:

@@ -19,6 +19,9 @@ TABLES = {
         ('slices/s', 'slices_per_second', 2, 1),
         ('speed / baseline', 'speed', 2, 1),
         ('crops an organ slice', 'crops', 2, 1),
+        ('slice DSC', 'scores.slice_fg/dsc', 1, 1),
+        ('DSC of the volume', 'scores.case/dsc', 1, 1),
+        ('empty slices with foreground (%)', 'scores.slice_empty/found', 1, 1),
     ]),
     'Shares of its time (%)': ('inference', [('', 'shares.*', 1, 100)]),
     'Training step': ('training', [
@@ -62,7 +65,7 @@ def markdown(results: dict) -> str:
         f'{settings["threads"]} of {machine["cores"]} threads, torch {env["torch"]}.'
     ]
     if results['own_boxes']:
-        lines.append(f'Trained, with boxes of their own: {", ".join(results["own_boxes"])}.')
+        lines.append(f'Trained, with what they find themselves: {", ".join(results["own_boxes"])}.')
     lines.append(
         'Systems without a checkpoint have random weights and oracle predictions: what a net '
         'without mistakes would find, from the label.'
@@ -102,6 +105,8 @@ def _table(rows: dict[str, dict], columns: list[tuple]) -> str:
         columns = [(f'{head}{name}', f'{key}.{name}', *form) for name in names] + others
     for head, path, digits, factor in columns:
         cells = [_cell(row, path, digits, factor) for row in rows.values()]
+        if set(cells) == {'-'}:  # nothing of this kind was run
+            continue
         for line, cell in zip(lines, (head, '---:', *cells), strict=True):
             line.append(cell)
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

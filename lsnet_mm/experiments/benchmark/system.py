@@ -20,7 +20,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 from torch.utils.benchmark import timer
 
-from ...apis import VolumePredictor, slice_pipeline
+from ...apis import VolumePrediction, VolumePredictor, slice_pipeline
 from ...apis.load_model import load_model, to_device
 from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
@@ -134,11 +134,11 @@ class System:
                 setattr(owner, method, span(name)(inner))
         return predictor
 
-    def predict(self) -> None:
+    def predict(self) -> VolumePrediction:
         """Segments the volume; ``crops`` are then those that the second stage has segmented."""
         self.crops: list[int] = []
         self.predictor.model.eval()
-        self.predictor(self.scene.volume)
+        return self.predictor(self.scene.volume)
 
     # Training
 

@@ -1,11 +1,16 @@
 """The order of the runs, what is made of their times, and what a run asks of a machine."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
 from lsnet_mm.experiments.benchmark import measure
+from lsnet_mm.experiments.benchmark.scene import Scene
 from lsnet_mm.experiments.benchmark.system import span
 from lsnet_mm.experiments.phantom import write_prepared
+from lsnet_mm.volumes import Volume
 
 
 @pytest.fixture
@@ -65,6 +70,20 @@ def test_ratios_are_within_rounds(wait, build_system, monkeypatch):
     assert rows['b']['speed'] == dict(median=0.5, low=0.5, high=0.5)
     assert rows['b']['volume'] == dict(median=2, low=2, high=11)
     assert rows['b']['rates'] == [5, 0.5, 5]
+
+
+def test_scores_of_what_a_trained_system_finds(build_system, monkeypatch):
+    label = np.zeros((4, 4, 4), np.uint8)  # X, Y, slices: 8 pixels, 2, none and none
+    label[:2, :, 0], label[:2, 0, 1] = 1, 1
+    found = label.copy()
+    found[0, :, 0], found[:, :, 1], found[3, 3, 2] = 0, 0, 1  # half, missed, made up, empty
+    volume, label, found = (Volume(v, np.eye(4)) for v in (label.astype(np.int16), label, found))
+    system = build_system('unet/unet_small_slices', scene=Scene(volume, label))
+    monkeypatch.setattr(system, 'predict', lambda: SimpleNamespace(mask=found))
+    scores = measure.score_volume(system)
+    assert scores['slice_fg/dsc'] == pytest.approx((100 * 8 / 12 + 0) / 2)
+    assert scores['case/dsc'] == pytest.approx(100 * 8 / (10 + 5))
+    assert (scores['slice_fg/failed'], scores['slice_empty/found']) == (50, 50)
 
 
 def test_operations_of_known_size():
