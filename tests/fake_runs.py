@@ -75,6 +75,7 @@ def put_result(run: Run, rows=(), test: str = 'test', **changes) -> Path:
         'config': run.system.name,
         'config_sha256': run.sha256(test),
         'seed': run.seed,
+        'metrics': {},
         'params': 2_000_000,
         'gflops': 0.5,
         'localizer': {'params': 1_000_000, 'gflops': 0.25},

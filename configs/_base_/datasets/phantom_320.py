@@ -4,4 +4,3 @@ _base_ = './pancreas_ct_320.py'
 train_dataloader = dict(num_workers=1, dataset=dict(data_root='data/phantom'))
 val_dataloader = dict(num_workers=1, dataset=dict(data_root='data/phantom'))
 test_dataloader = val_dataloader
-test_evaluator = dict(surface=False)

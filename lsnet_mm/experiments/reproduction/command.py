@@ -25,8 +25,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'tests it, and reports. What is done already is skipped.'
     )
     add = parser.add_argument
-    add('--table', required=True, choices=('1', '2', '3', '4', '5', '6', 'all'),
-        help='of the paper, 5 of the presets, 6 of the encoders')  # fmt: skip
+    add(
+        '--table',
+        required=True,
+        choices=(*'1234567', 'all'),
+        help='of the paper, 5 of presets, 6 of encoders, 7 of phantom volumes',
+    )
     add('--data', required=True, choices=DATA, help='what to train and test on')
     add('--scale', required=True, choices=tuple(TABLES),
         help='nets and images of the paper, or small')  # fmt: skip
@@ -40,7 +44,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--report-only', action='store_true', help='run nothing, write the tables')
     add('--from-scratch', action='store_true', help='start from random weights everywhere')
     args = parser.parse_args(argv)
-    tables = TABLES[args.scale]
+    tables = {n: t for n, t in TABLES[args.scale].items() if t.data in (None, args.data)}
+    if args.table != 'all' and int(args.table) not in tables:
+        parser.error(f'there is no table {args.table} of --data {args.data} --scale {args.scale}')
     args.tables = list(tables.values()) if args.table == 'all' else [tables[int(args.table)]]
     known = list(dict.fromkeys(row.system.name for table in args.tables for row in table.rows))
     if unknown := set(args.rows or ()) - set(known):

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import mean
 
 from ...evaluation.functional import SliceRow, aggregate, box_scores, failure_rates
 from ...evaluation.results import TRAIN_SPLIT, read_run
@@ -86,6 +87,10 @@ class Record:
             train = _by_seed(self.train, self.runs)[seed]
             scores['train/box/miou'] = box_scores(train)['box/miou']
         result = self.runs[self.folds[0], seed][0]
+        results = [self.runs[fold, seed][0]['metrics'] for fold in self.folds]
+        for key in ('case/hd95', 'case/nsd'):  # of whole masks, which rows do not hold
+            if all(key in metrics for metrics in results):
+                scores[key] = mean(metrics[key] for metrics in results)
         for prefix, part in (('', result), ('localizer/', result.get('localizer') or {})):
             for key, unit in (('params', 1e6), ('gflops', 1)):
                 if part.get(key) is not None:

@@ -1,5 +1,5 @@
-"""The paper's four tables, one of the presets and one of the encoders, at two sizes; rows that are
-not in the paper carry no figures from it."""
+"""The paper's four tables, and one each of presets, encoders and whole volumes, at two sizes; rows
+that are not in the paper carry no figures from it."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ class Row:
 class Table:
     """One of the paper's tables, or one of ours."""
 
-    number: int  #: in the paper; the presets' is 5, the encoders' 6
+    number: int  #: in the paper; the presets' is 5, the encoders' 6, that of volumes 7
     title: str
     rows: tuple[Row, ...]
     columns: Mapping[str, str]  #: keys of metrics (see ``Record.scores``) by header
+    data: str | None = None  #: that it is of; None for any
     train_split: bool = False  #: the slices of training are scored too
     common_runs: bool = True  #: rows keep to the folds and seeds that all have that were run
 
@@ -98,6 +99,22 @@ _ROUNDS = {'model.test_cfg.rounds': 10, 'model.test_cfg.agreement': 0.95}
 _MASKS = {'DSC': 'slice_fg/dsc', 'DSC, true boxes': 'oracle/slice_fg/dsc'}
 _BOXES = {'box mIoU': 'box/miou'}
 _SIZE = {'params (M)': 'params', 'GFLOPs': 'gflops'}
+_FAILED = {'slices with DSC 0': 'slice_fg/failed'}
+_VOLUMES = {
+    'DSC by case': 'case/dsc',
+    'HD95 (mm)': 'case/hd95',
+    'NSD at 2 mm': 'case/nsd',
+    **_FAILED,
+    'empty slices with foreground': 'slice_empty/found',
+    'with a box': 'slice_empty/boxes',
+}
+#: What a CPU can do of the paper's schedule.
+_BRIEF = {
+    'train_cfg.max_epochs': 12,
+    'train_cfg.val_interval': 6,
+    'optim_wrapper.optimizer.lr': 5e-4,
+    'param_scheduler.0.step_size': 8,
+}
 
 
 def _systems(scale: int) -> dict[str, System]:
@@ -137,6 +154,9 @@ def _systems(scale: int) -> dict[str, System]:
         s[f'{key}_rounds'] = s[key].tested('rounds', _ROUNDS)
     s['no_rounds'] = s['accurate'].tested('no_rounds', {'model.test_cfg.rounds': 0})
     s['half'] = s['fast'].tested('half', {'test_cfg.fp16': True})
+    for key, kind in (('peer', 'unet'), ('fast', 'lsnet')) if scale else ():
+        random = {f'model.{encoder}.init_cfg': None for encoder in _ENCODERS[kind][1]}
+        s[f'{key}_brief'] = s[key].trained('brief', _BRIEF | random)
     s['fused'] = s['fast'].trained('fused', {'train_cfg.type': 'EpochBasedTrainLoop'})
     return s
 
@@ -188,6 +208,7 @@ def _tables(s: Mapping[str, System]) -> dict[int, Table]:
         Row('RSTN, rounds', s['rstn_rounds'], s['lsnet_rounds']),
     )
     scores = {name: f'slice_fg/{name}' for name in names[1:]} | {'DSC by case': 'case/dsc'}
+    scores |= _FAILED
     parts = (
         Row('S-Net with BCE', s['unet_bce'], None, {'DSC': '84.69'}),
         Row('+ our loss', s['unet'], s['unet_bce'], {'DSC': '86.51'}),
@@ -240,6 +261,13 @@ def _tables(s: Mapping[str, System]) -> dict[int, Table]:
         Table(5, 'The presets', presets, _MASKS | _BOXES | _SIZE),
         Table(6, 'Encoders from ImageNet', tuple(encoders), _MASKS | _BOXES | _SIZE),
     )
+    if 'fast_brief' in s:  # speed is not of the narrow nets
+        volumes = (
+            Row('U-Net', s['peer_brief'], s['fast_brief']),
+            Row('L-SNet, fast', s['fast_brief']),
+        )
+        columns = _MASKS | _VOLUMES | _BOXES | _SIZE
+        tables += (Table(7, 'Whole volumes', volumes, columns, 'phantom'),)
     return {table.number: table for table in tables}
 
 

@@ -99,6 +99,15 @@ def test_failures_are_scores(here):
     assert not {'slice_empty/found', 'slice_empty/boxes', 'box/low'} & one.scores.keys()
 
 
+def test_surfaces_are_those_that_each_fold_has_scored(here):
+    for fold, distance in enumerate((2.0, 4.0)):
+        for system in (UNET, TWO):
+            metrics = {'case/hd95': distance} | ({'case/nsd': 90.0} if fold else {})
+            put_result(Run(system, 'slices', 0, fold), slices(60, 0.5), metrics=metrics)
+    record = read_records(TABLE, 'slices', here / 'results')[0]
+    assert record.scores['case/hd95'] == [3] and 'case/nsd' not in record.scores
+
+
 def test_csv(results):
     lines = csv_text(TABLE, read_records(TABLE, 'slices', results)).splitlines(True)
     assert lines[1] == CSV

@@ -15,6 +15,7 @@ from lsnet_mm.evaluation.results import read_run
 from lsnet_mm.experiments.phantom import write_prepared
 from lsnet_mm.experiments.reproduction import command, run
 from lsnet_mm.experiments.reproduction.tables import TABLES, System
+from lsnet_mm.utils.config import pretrained_parts
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """
@@ -84,7 +85,8 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
     'more, message',
     [
         (['--rows', 'horse'], '--rows: horse not in these tables: lsnet_small_unet_slices_gamma0'),
-        (['--table', '7'], "invalid choice: '7'"),
+        (['--table', '8'], "invalid choice: '8'"),
+        (['--table', '7'], 'there is no table 7 of --data phantom --scale small'),
         (['--jobs', '0'], '--jobs must be at least 1, got 0'),
     ],
 )
@@ -110,6 +112,15 @@ def test_a_row_of_two_tables_is_one_run():
     assert {run.system for run in runs} == {row.system for t in tables for row in t.rows}
     split = {run.system for run in runs if run.train_split}
     assert split == {row.system for row in TABLES['small'][4].rows}
+
+
+def test_volumes_are_of_phantoms_alone():
+    phantom, slices = (plan(f'--table all --scale paper --data {d}') for d in ('phantom', 'slices'))
+    names = [run.system.name for run in phantom if run.system not in {r.system for r in slices}]
+    assert names == ['unet_r34_pancreas_brief', 'lsnet_r18_r34_unet_pancreas_fast_brief']
+    for config in (volumes.compose() for volumes in phantom[-2:]):
+        assert config.test_evaluator.surface
+        assert not list(pretrained_parts(config.model))
 
 
 def test_seed_after_seed_and_fold_after_fold():

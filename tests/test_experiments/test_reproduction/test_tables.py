@@ -38,7 +38,7 @@ def test_the_papers_figures():
         return [row.paper.get('DSC') for row in table.rows if row.paper]
 
     for tables in TABLES.values():
-        assert [len(table.rows) for table in tables.values()][1:] == [4, 2, 9, 7, 6]
+        assert [len(table.rows) for table in tables.values()][1:6] == [4, 2, 9, 7, 6]
         expected = ['86.56', '86.88', '87.41', '88.20', '84.28', '86.16', '87.20']
         assert dsc(tables[1]) == expected
         assert dsc(tables[2]) == ['84.69', '86.51', '87.86', '88.20']
