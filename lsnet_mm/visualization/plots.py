@@ -59,12 +59,13 @@ def plot_bars(values: Mapping[str, Sequence[float]], label: str = 'DSC (%)') -> 
     return to_png(figure)
 
 
-def plot_gap(points: Mapping[str, tuple[float, float]]) -> bytes:
-    """Draw two joined dots a system, its box IoU in training and in validation, and their gap.
+def plot_dots(points: Mapping[str, Mapping[str, float]], label: str) -> bytes:
+    """Draw one row of joined dots a system, a dot for each of its values.
 
     Args:
-        points: By label, the mean box IoU in training and in validation, in percent; the first
-            label is on top.
+        points: By system, values by what they are of, such as training and validation, or folds;
+            the first system is on top.
+        label: What the values are.
 
     Returns:
         bytes: A PNG, :data:`lsnet_mm.visualization.plots.WIDTH` pixels wide.
@@ -72,18 +73,16 @@ def plot_gap(points: Mapping[str, tuple[float, float]]) -> bytes:
     Raises:
         ValueError: If there is nothing to draw, or a value that is not finite.
     """
-    figure, axes = _new_rows(points, 'Mean IoU of boxes (%)')
-    for y, (training, validation) in enumerate(points.values()):
-        axes.plot([training, validation], [y, y], color=GREY, lw=2.5, zorder=1)
-        end = max(training, validation)
-        _annotate(axes, f'gap {training - validation:.1f}', (end, y), 12)
-    # Where the two agree, the smaller marker lies within the larger.
-    for i, (name, marker) in enumerate((('training', 'o'), ('validation', 'D'))):
-        x = [pair[i] for pair in points.values()]
-        axes.plot(x, range(len(x)), marker, color=COLORS[i], mec='white', ms=13 - 4 * i, label=name)
+    figure, axes = _new_rows({system: [*own.values()] for system, own in points.items()}, label)
+    for y, own in enumerate(points.values()):
+        axes.plot([min(own.values()), max(own.values())], [y, y], color=GREY, lw=2.5, zorder=1)
+    # Where two agree, the smaller marker lies within the larger.
+    names = list(dict.fromkeys(name for own in points.values() for name in own))
+    for name, color, marker, size in zip(names, COLORS, MARKERS, range(13, 0, -2), strict=False):
+        rows = [(own[name], y) for y, own in enumerate(points.values()) if name in own]
+        axes.plot(*zip(*rows, strict=True), marker, color=color, mec='white', ms=size, label=name)
     axes.margins(x=0.1)
-    widen(axes)
-    figure.legend(loc='outside upper right', ncols=2, fontsize=11, frameon=False)
+    figure.legend(loc='outside upper right', ncols=len(names), fontsize=11, frameon=False)
     return to_png(figure)
 
 
@@ -113,6 +112,7 @@ def plot_area(rows: Mapping[str, Sequence[SliceRow]]) -> bytes:
     figure, axes = _new_plot(450 + 24 * math.ceil(len(slices) / 2))  # the legend grows
     for low, high in zip(edges[::2], edges[1::2], strict=False):
         axes.axvspan(low, high, color='#F3F3F3', zorder=0)
+    starts = []
     for i, (label, (area, dsc)) in enumerate(slices.items()):
         # A little to the side of each other, or the error bars would lie on one line.
         shift = 1.02 ** (i - (len(slices) - 1) / 2)
@@ -120,7 +120,9 @@ def plot_area(rows: Mapping[str, Sequence[SliceRow]]) -> bytes:
         color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
         style = dict(color=color, marker=marker, ls='-' if i < len(COLORS) else '--')
         axes.errorbar(x * shift, mean, error, label=label, ms=7, lw=1.8, capsize=4, **style)
+        starts.append(x[0])
     axes.set_xscale('log')
+    axes.set_xlim(left=0.7 * min(starts))  # not the smallest slice, which may be alone far off
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:.0f}'))
     axes.xaxis.set_minor_formatter(NullFormatter())

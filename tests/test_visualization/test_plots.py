@@ -1,9 +1,13 @@
+from functools import partial
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lsnet_mm.visualization.plots import BAR, _by_slice, _curve, plot_area, plot_bars, plot_gap
+from lsnet_mm.visualization.plots import BAR, _by_slice, _curve, plot_area, plot_bars, plot_dots
+
+dots = partial(plot_dots, label='DSC (%)')
 
 
 def row(index, area, dsc, case='p'):
@@ -40,9 +44,9 @@ LONG = 'a fine net trained on the boxes of the coarse net'
         (plot_area, {'a': [row(0, 70, 50)]}, 474),
         (plot_bars, {'spreads below zero': [2, 9, 30]}, 158),
         (plot_bars, {LONG: [9]}, 158),
-        (plot_gap, {'gamma 0': (62.0, 54.5), 'gamma 1': (81.0, 50.2)}, 206),
-        (plot_gap, {'same': (50.0, 50.0)}, 158),
-        (plot_gap, {'below': (50.0, 60.0)}, 158),
+        (dots, {'gamma 0': dict(a=62.0, b=54.5), 'gamma 1': dict(a=81.0, b=50.2)}, 206),
+        (dots, {'same': dict(a=50.0, b=50.0)}, 158),
+        (dots, {'some': dict(a=50.0, b=60.0), 'fewer': dict(b=60.0)}, 206),
     ],
 )
 def test_a_plot_is_whole_and_repeats(plot, values, height):
@@ -87,7 +91,7 @@ def test_one_bar_a_system():
 
 def test_order_is_the_callers_and_training_is_not_validation():
     assert plot_bars({'a': [1], 'b': [2]}) != plot_bars({'b': [2], 'a': [1]})
-    assert plot_gap({'a': (50.0, 60.0)}) != plot_gap({'a': (60.0, 50.0)})
+    assert dots({'s': dict(a=50.0, b=60.0)}) != dots({'s': dict(a=60.0, b=50.0)})
 
 
 @pytest.mark.parametrize(
@@ -99,8 +103,8 @@ def test_order_is_the_callers_and_training_is_not_validation():
         (plot_bars, {}, 'at least one label'),
         (plot_bars, {'a': [1], 'b': []}, "finite values of 'b'"),
         (plot_bars, {'a': [1, float('nan')]}, "finite values of 'a'"),
-        (plot_gap, {}, 'at least one label'),
-        (plot_gap, {'a': (50.0, float('nan'))}, "finite values of 'a'"),
+        (dots, {}, 'at least one label'),
+        (dots, {'s': dict(a=50.0, b=float('nan'))}, "finite values of 's'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(plot, values, message):

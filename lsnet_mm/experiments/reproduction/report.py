@@ -9,10 +9,10 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from statistics import mean, stdev
 
-from ...evaluation.functional import box_scores
+from ...evaluation.functional import box_scores, slice_dsc
 from ...evaluation.statistics import by_area, holm, per_patient
 from ...utils.files import write_atomic
-from ...visualization.plots import plot_area, plot_bars, plot_gap
+from ...visualization.plots import plot_area, plot_bars, plot_dots
 from .record import Record, read_records
 from .tables import Table
 
@@ -134,7 +134,8 @@ def boxes(records: Sequence[Record]) -> str:
 
 
 def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
-    """PNG files by what they show: ``bars``, ``area`` for Table 1, ``gap`` with training boxes.
+    """PNG files by what they show: ``bars``, ``folds`` where there are several, ``area`` for Table
+    1, ``gap`` with training boxes.
 
     Of the rows that have every fold which any has.
     """
@@ -146,11 +147,26 @@ def plots(table: Table, records: Sequence[Record]) -> dict[str, bytes]:
     papers = {label: sum(r.slices.values(), []) for label, r in run.items() if r.row.paper}
     if table.number == 1 and papers:
         pictures['area'] = plot_area(papers)
-    keys = ('train/box/miou', 'box/miou')
-    gap = {label: tuple(mean(r.scores[key]) for key in keys) for label, r in run.items() if r.train}
+    if len(folds) > 1:
+        dots = {label: _by_fold(record) for label, record in run.items()}
+        pictures['folds'] = plot_dots(dots, 'DSC (%)')
+    keys = {'training': 'train/box/miou', 'validation': 'box/miou'}
+    gap = {
+        label: {name: mean(r.scores[key]) for name, key in keys.items()}
+        for label, r in run.items()
+        if r.train
+    }
     if gap:
-        pictures['gap'] = plot_gap(gap)
+        pictures['gap'] = plot_dots(gap, 'Mean IoU of boxes (%)')
     return pictures
+
+
+def _by_fold(record: Record) -> dict[str, float]:
+    """The DSC of slices of each fold, the mean over its seeds."""
+    values = {}
+    for (fold, _), (_, rows) in record.runs.items():
+        values.setdefault(f'fold {fold}', []).append(mean(slice_dsc(rows).values()))
+    return {name: mean(own) for name, own in sorted(values.items())}
 
 
 def write_report(
