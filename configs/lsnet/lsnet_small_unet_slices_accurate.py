@@ -1,5 +1,6 @@
 # Preset "accurate" at width 16, on real slices: both nets see 320x320 pixels, S-Net a crop out of
-# the slice itself, with RoI mixing, a wider margin, box voting and refinement rounds.
+# the slice itself, with RoI mixing, a wider margin, box voting, a mask beside the boxes and
+# refinement rounds.
 _base_ = [
     '../_base_/models/lsnet_small_unet.py',
     '../_base_/datasets/slices_native.py',
@@ -8,7 +9,12 @@ _base_ = [
 ]
 
 model = dict(
-    localizer=dict(head=dict(test_cfg=dict(vote=True))),
+    localizer=dict(
+        head=dict(
+            loss_mask=dict(type='FocalDiceLoss'),
+            test_cfg=dict(vote=True, score_thr=0.4, veto_thr=0.2),
+        )
+    ),
     localizer_size=(320, 320),
     roi_extractor=dict(margin=15),
     roi_mixing=dict(type='RoIMixing', ratio=0.5),
