@@ -21,9 +21,10 @@ DSC, precision and recall are means over the slices with foreground, box mIoU ov
 percent, mean ± standard deviation over seeds. "True boxes" is the second stage on ground-truth
 boxes. "Difference" is the DSC minus that of the row named beside it, paired by slice, with a 95 %
 BCa bootstrap interval over patients. Columns that begin with "paper" are the paper's own figures,
-for its nets on its split of Pancreas-CT. "Holm": p-values of the differences by a permutation test
-that flips the signs of patients, adjusted for as many comparisons. "DSC by case": the same
-differences of the Dice of a patient's slices together.
+for its nets on its split of Pancreas-CT. "Holm": p-values of the differences that conclusions are
+drawn from (of all where there are none), by a permutation test that flips the signs of patients,
+adjusted for as many comparisons. "DSC by case": the differences of the Dice of a patient's slices
+together.
 """
 #: The fold that was looked at when anything was chosen.
 _CHOSEN_ON = 0
@@ -222,14 +223,16 @@ def _some_folds(table: Table, folds: Sequence[int], seeds: int = 1, **of: object
 
 
 def _with_comparisons(table: Table, records: Sequence[Record]) -> str:
-    """The table, the p-values of its differences, adjusted, and the differences by case."""
+    """The table, the p-values of its claims (of all, if there are none), adjusted, and all
+    differences by case."""
     text = f'{markdown(table, records)}\n'
-    if compared := [record for record in records if record.differences]:
-        names = [f'{r.row.label} - {r.reference.row.label}' for r in compared]
-        p_values = holm([r.differences['slice_fg'].p for r in compared])
+    pairs = {f'{r.row.label} - {r.reference.row.label}': r for r in records if r.differences}
+    if pairs:
+        claims = {pair: r for pair, r in pairs.items() if r.row.claim} or pairs
+        p_values = holm([r.differences['slice_fg'].p for r in claims.values()])
         each = [f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001' for p in p_values]
-        cases = [str(r.differences['case']) for r in compared]
-        adjusted, by_case = (', '.join(map('{} {}'.format, names, of)) for of in (each, cases))
+        adjusted = ', '.join(map('{} {}'.format, claims, each))
+        by_case = ', '.join(f'{pair} {r.differences["case"]}' for pair, r in pairs.items())
         text += f'\nHolm over {len(each)} comparison{"s" * (len(each) > 1)}: {adjusted}.\n'
         text += f'\nDSC by case: {by_case}.\n'
     return text

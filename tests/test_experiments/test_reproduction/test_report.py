@@ -177,6 +177,11 @@ def test_holm_over_a_table(here):
     text = write_report(TABLE, 'slices', 'small')[0].read_text()
     line = 'One stage - Two stages p < 0.001, Later - Two stages p < 0.001.'
     assert f'Holm over 2 comparisons: {line}' in text
+    first, *others = TABLE.rows
+    claimed = replace(TABLE, rows=(replace(first, claim=True), *others))
+    text = write_report(claimed, 'slices', 'small')[0].read_text()
+    assert 'Holm over 1 comparison: One stage - Two stages p < 0.001.' in text
+    assert 'DSC by case: One stage - Two stages -20.0 [-20.0, -20.0], Later' in text
 
 
 def test_folds_that_nothing_was_chosen_on(here):
