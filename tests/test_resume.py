@@ -1,4 +1,4 @@
-"""Training that is killed, or whose disk is full, resumes to the same weights, bit for bit, on a CPU."""
+"""Training that is killed or fills its disk resumes to the same weights, bit for bit, on a CPU."""
 
 import json
 import os

@@ -23,8 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 from tiny_training import assert_same_weights, train  # noqa: E402
 
 EPOCHS = 3
-#: Of the second epoch: the last, the best, and the last once more, each written, renamed, pointed at
-#: and its forerunner removed.
+#: Of the second epoch: the last file, the best and the last once more are written and renamed, the
+#: pointer moves, and their forerunners are removed.
 STEPS = 12
 RANDOM = 4
 WRITES = 4

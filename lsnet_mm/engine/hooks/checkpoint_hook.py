@@ -117,6 +117,8 @@ class DurableCheckpointHook(CheckpointHook):
 
     def _newest(self, runner) -> str | None:
         """The newest checkpoint that loads; None if there is none at all."""
+        if '://' in str(self.out_dir):
+            return None  # mmengine follows the pointer
         folder, passed = Path(runner.work_dir), []
         pointer = folder / 'last_checkpoint'
         if self.out_dir is not None and Path(self.out_dir) != folder:
