@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from zipfile import is_zipfile
 
 from mmengine.config import Config
 
@@ -143,14 +144,15 @@ class Run:
             ValueError: If it is of another config.
         """
         pointer = self.work_dir / 'last_checkpoint'
-        paths = newest_first(self.work_dir, 'epoch_{}.pth', pointer)
-        if not paths:
+        found = newest_first(self.work_dir, 'epoch_{}.pth', pointer)
+        path = next(filter(is_zipfile, found), None)  # a file that was cut is none
+        if path is None:
             return None, 0
         file = self.work_dir / HASH_FILE
         found = file.read_text().strip() if file.is_file() else 'unknown'
         what = f'{self.work_dir} was started with'
         _check_hash(what, found, self.sha256(training=True), 'Move it away to train')
-        return paths[0], int(paths[0].stem.removeprefix('epoch_'))
+        return path, int(path.stem.removeprefix('epoch_'))
 
     def remaining(self, resume: bool = False) -> list[str]:
         """The steps left: ``train`` and the names of tests; none if the run is done.
