@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 from lsnet_mm.evaluation.results import write_result, write_slices
 from lsnet_mm.experiments.reproduction import command, run
@@ -9,7 +10,7 @@ from lsnet_mm.experiments.reproduction.run import HASH_FILE, Run
 from lsnet_mm.experiments.reproduction.tables import Row, System, Table
 
 TRAIN = """
-import json, os, pathlib, sys, time
+import json, os, pathlib, sys, time, zipfile
 config = pathlib.Path(sys.argv[1])
 (config.parent / 'device').write_text(os.environ.get('DEVICE', ''))
 (config.parent / 'pid.partial').write_text(str(os.getpid()))
@@ -23,7 +24,7 @@ time.sleep({sleep})
 log = config.parent / '20260101_000000' / 'vis_data' / 'scalars.json'
 log.parent.mkdir(parents=True, exist_ok=True)
 log.write_text(json.dumps(dict(epoch={epochs})) + '\\n' + json.dumps({{'slice_fg/dsc': 50}}))
-(config.parent / 'epoch_{epochs}.pth').touch()
+zipfile.ZipFile(config.parent / 'epoch_{epochs}.pth', 'w').close()
 (config.parent / 'last_checkpoint').write_text('/elsewhere/epoch_{epochs}.pth')
 """
 TEST = """
@@ -65,7 +66,7 @@ def put_checkpoint(run: Run, epoch: int, sha256: str | None = None) -> None:
     """A work folder as if it had been trained so far, elsewhere, and moved here."""
     run.work_dir.mkdir(parents=True, exist_ok=True)
     (run.work_dir / HASH_FILE).write_text((sha256 or run.sha256(training=True)) + '\n')
-    (run.work_dir / f'epoch_{epoch}.pth').touch()
+    ZipFile(run.work_dir / f'epoch_{epoch}.pth', 'w').close()
     (run.work_dir / 'last_checkpoint').write_text(f'/elsewhere/epoch_{epoch}.pth')
 
 

@@ -104,6 +104,29 @@ def test_mask_writer(tmp_path, name, fields):
     assert written.tolist() == mask[0].tolist()
 
 
+def test_mask_writer_loses_none(tmp_path):
+    writer, label = MaskWriter(tmp_path), PixelData(data=torch.zeros(1, 3, 4))
+    a, b = (dict(img_path=f'{site}/x.jpg', case='x', slice_index=7) for site in 'ab')
+    samples = [SegDataSample(metainfo=meta, pred_sem_seg=label) for meta in (a, a, b)]
+    writer.after_test_iter(None, 0, None, samples[:2])
+    with pytest.raises(ValueError, match='^a/x.jpg and b/x.jpg would both be written to .*x_007'):
+        writer.after_test_iter(None, 1, None, samples[2:])
+
+
+def test_mmengines_hook_is_exchanged(tmp_path):
+    tool, of_mine = load_tool('train'), dict(type='CheckpointHook', interval=3)
+    for hooks, expected in (
+        (None, dict(type='DurableCheckpointHook')),
+        (dict(checkpoint=None), None),
+        (dict(checkpoint=of_mine), dict(of_mine, type='DurableCheckpointHook')),
+        (dict(checkpoint=dict(type='Mine')), dict(type='Mine')),
+    ):
+        cfg = Config(dict(default_hooks=hooks, custom_hooks=[of_mine]))
+        tool.keep_checkpoints_whole(cfg)
+        assert cfg.default_hooks.checkpoint == expected
+        assert cfg.custom_hooks == [dict(of_mine, type='DurableCheckpointHook')]
+
+
 @pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
 def test_dist_scripts_say_how_to_call_them(script):
     result = subprocess.run([ROOT / 'tools' / script], capture_output=True, text=True)

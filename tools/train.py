@@ -1,11 +1,15 @@
 """Train a model from a config."""
 
 import re
+import sys
 from importlib.util import find_spec
 
 import torch
+from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+import lsnet_mm.engine  # noqa: F401  registers
+from lsnet_mm.utils.checkpoint import CheckpointError
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
 
@@ -67,10 +71,24 @@ def apply_options(parser, args, cfg):
     return cfg
 
 
+def keep_checkpoints_whole(cfg):
+    """Exchange mmengine's hook, which a kill or a full disk can leave without any checkpoint."""
+    stock = ('CheckpointHook', CheckpointHook)
+    # The Runner adds the first one by itself.
+    cfg.default_hooks = {'checkpoint': dict(type=stock[0]), **(cfg.get('default_hooks') or {})}
+    for hook in (*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or ())):
+        if hook and hook['type'] in stock:
+            hook['type'] = 'DurableCheckpointHook'
+
+
 def main():
     parser, args = parse_args()
-    cfg = start_run(parser, args)
-    Runner.from_cfg(apply_options(parser, args, cfg)).train()
+    cfg = apply_options(parser, args, start_run(parser, args))
+    keep_checkpoints_whole(cfg)
+    try:
+        Runner.from_cfg(cfg).train()
+    except CheckpointError as error:
+        sys.exit(str(error))
 
 
 if __name__ == '__main__':

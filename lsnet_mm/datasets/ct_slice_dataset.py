@@ -50,7 +50,7 @@ class CTSliceDataset(BaseSegDataset):
         """
         values = {k: k for k in range(len(self.metainfo['classes']))}
         info = dict(img_path=str(image), seg_map_path=str(mask), case=case, slice_index=slice_index)
-        info |= dict(spacing=spacing, label_map=self.label_map or values)
+        info |= dict(spacing=spacing, label_map=self.label_map or values, data_root=self.data_root)
         return dict(info, reduce_zero_label=False, seg_fields=[])
 
 

@@ -52,6 +52,7 @@ class TwoStageSegMetric(BaseMetric):
         for sample in data_samples:
             labels = range(1, self.num_classes + 1)
             item = {'rows': [self._row(sample, label) for label in labels]}
+            item |= {'files': _files(sample, item['rows']), 'root': sample.get('data_root')}
             if self.surface:
                 target = sample['gt_sem_seg']['data']
                 pred = _labels(sample, 'pred_sem_seg') * (target != self.ignore_index)
@@ -59,7 +60,13 @@ class TwoStageSegMetric(BaseMetric):
             self.results.append(item)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Score all samples; a sample that a sampler repeated to fill a batch counts once."""
+        """Score all samples; a sample that a sampler repeated to fill a batch counts once.
+
+        Raises:
+            ValueError: If two files are one slice by their names, or two data sets have one case.
+        """
+        _check_identity(results, ('case', 'slice'), 'files')
+        _check_identity(results, ('case',), 'root')
         unique = {(i['rows'][0]['case'], i['rows'][0]['slice']): i for i in results}
         items = [unique[key] for key in sorted(unique)]
         self.rows = [row for item in items for row in item['rows']]
@@ -101,6 +108,26 @@ class TwoStageSegMetric(BaseMetric):
             oracle = counts(_labels(sample, 'oracle_sem_seg'), target, **count)
             row.update(zip(('oracle_tp', 'oracle_fp', 'oracle_fn'), oracle, strict=True))
         return row
+
+
+def _files(sample: dict, rows: list[dict]) -> str:
+    """Where a sample is from; where it does not say so, its areas tell most slices apart."""
+    files = [sample[key] for key in ('img_path', 'seg_map_path') if sample.get(key)]
+    return ' with '.join(files) or f'one of {[row["area"] for row in rows]} pixels'
+
+
+def _check_identity(items: list[dict], keys: tuple[str, ...], source: str) -> None:
+    """All items of one name have to be of one source."""
+    sources = {}
+    for item in items:
+        name = ', '.join(f'{key} {item["rows"][0][key]}' for key in keys)
+        other = sources.setdefault(name, item[source])
+        if other != item[source]:
+            raise ValueError(
+                f'{name} is there twice, of {other} and of {item[source]}, and would be scored as '
+                'one. Give the cases of each data set names of their own, or test the sets one by '
+                'one.'
+            )
 
 
 def _surface_scores(items: list[dict]) -> dict[str, float]:

@@ -8,7 +8,10 @@ mmengine answers the refusal by loading again with `weights_only=False`.
 import functools
 import os
 import os.path as osp
+import re
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from pickle import UnpicklingError
 
 import numpy as np
@@ -22,6 +25,10 @@ _UNREADABLE = (UnpicklingError, EOFError, RuntimeError, LookupError, ValueError,
 
 class UnsafeCheckpointError(RuntimeError):
     """A checkpoint asks for something that is not in the allowlist."""
+
+
+class CheckpointError(OSError):
+    """A checkpoint cannot be written, or there is none to resume from."""
 
 
 def safe_torch_load(file, map_location='cpu'):
@@ -56,6 +63,32 @@ def refuse_unsafe_checkpoints() -> None:
 def load_from_local(filename: str, map_location=None) -> object:
     """:func:`safe_torch_load` in the place of mmengine's function of this name."""
     return safe_torch_load(osp.expanduser(filename), map_location)
+
+
+def newest_first(folder: str | Path, template: str, pointer: str | Path) -> list[Path]:
+    """The checkpoints of a training by their number, the last one first.
+
+    Numbers above the one that the pointer names are of this training only where they are younger
+    than the pointer, which a kill may have kept from moving; else an earlier one left them behind.
+
+    Args:
+        folder: Where they are; they may have been moved there.
+        template: Of their names, such as ``'epoch_{}.pth'``.
+        pointer: mmengine's file ``last_checkpoint``; it need not exist.
+    """
+    pattern = re.compile(r'(\d+)'.join(map(re.escape, re.split(r'\{.*?\}', template))))
+
+    def number(path: Path) -> int | None:
+        match = pattern.fullmatch(path.name)
+        return int(*match.groups()) if match else None
+
+    found = {path: number(path) for path in Path(folder).glob('*') if number(path) is not None}
+    with suppress(FileNotFoundError):
+        last = number(Path(Path(pointer).read_text(errors='replace').strip()))
+        moved = Path(pointer).stat().st_mtime
+        if last is not None:
+            found = {p: n for p, n in found.items() if n <= last or p.stat().st_mtime >= moved}
+    return sorted(found, key=found.get, reverse=True)
 
 
 def _guarded(loader: Callable, refusals: type | tuple[type, ...]) -> Callable:

@@ -31,7 +31,10 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(partial_name(path.name))
     try:
-        partial.write_bytes(content)
+        with partial.open('wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # a name on the disk must not come before its content
         os.replace(partial, path)
     except BaseException:
         with suppress(OSError):  # the first error is the one to tell
@@ -43,6 +46,16 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
 def partial_name(name: str) -> str:
     """What a file or folder is called until it is whole."""
     return f'.{name}.partial'
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can say so."""
+    with suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def fingerprint(paths: Iterable[Path], salt: str = '') -> str:

@@ -38,6 +38,7 @@ def test_records_and_samples(slice_root):
     assert sample.gt_sem_seg.data.sum() == 24
     assert sample.gt_instances.bboxes.tolist() == [[10, 5, 16, 9]]
     assert sample.case == 'P_02' and sample.slice_index == 3
+    assert sample.data_root == str(slice_root)
 
 
 def test_sha256_follows_names_and_contents(slice_root):

@@ -112,6 +112,35 @@ def test_padding_of_a_distributed_sampler_counts_once():
     assert metrics['slice_fg/dsc'] == 50
 
 
+SITES = ('a/images/x_000.png', 'b/images/x_000.png')
+
+
+@pytest.mark.parametrize('key', ['img_path', 'seg_map_path'])
+def test_two_files_of_one_name_are_an_error(key):
+    samples = [sample('x', 0, GT, GT) for _ in SITES]
+    for one, file in zip(samples, SITES, strict=True):
+        one.set_metainfo({'img_path': SITES[0], key: file})
+    with pytest.raises(ValueError, match='slice 0 is there twice, of a/.* and of .*b/images'):
+        evaluate(samples)
+    assert len(evaluate([samples[0], samples[0]])[1].rows) == 1  # a sampler's padding
+
+
+def test_two_slices_of_one_name_without_files_are_an_error():
+    with pytest.raises(ValueError, match=r'of one of \[16\] pixels and of one of \[9\] pixels'):
+        evaluate([sample('x', 0, GT, GT), sample('x', 0, mask(2, 2, 5, 5), GT)])
+
+
+def test_one_case_of_two_data_sets_is_an_error():
+    """Their slices need not have a number in common."""
+    samples = [sample('x', k, GT, GT) for k in range(2)]
+    for one, file in zip(samples, SITES, strict=True):
+        one.set_metainfo({'img_path': file, 'data_root': file[0]})
+    with pytest.raises(ValueError, match='case x is there twice, of a and of b, and would be'):
+        evaluate(samples)
+    samples[1].set_metainfo({'data_root': 'a'})
+    assert len(evaluate(samples)[1].rows) == 2
+
+
 def test_several_classes_get_a_column():
     gt = mask(2, 2, 6, 6) + mask(8, 8, 10, 10, label=2)
     classes = ('background', 'pancreas', 'tumour')

@@ -15,13 +15,13 @@ class PackLSNetInputs(PackSegInputs):
 
     Args:
         **kwargs: Of ``PackSegInputs``. To its ``meta_keys``, keys that go into the sample's
-            metainfo where they are, ``case``, ``slice_index`` and ``spacing`` are added, which
-            scores by case need.
+            metainfo where they are, ``case``, ``slice_index``, ``spacing`` and ``data_root`` are
+            added, which scores by case need.
     """
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.meta_keys = (*self.meta_keys, 'case', 'slice_index', 'spacing')
+        self.meta_keys = (*self.meta_keys, 'case', 'slice_index', 'spacing', 'data_root')
 
     def transform(self, results: dict) -> dict:
         """Pack ``inputs`` (C, H, W) and ``data_samples``."""

@@ -1,9 +1,11 @@
+from .checkpoint_hook import DurableCheckpointHook
 from .result_hook import ResultHook
 from .training_hooks import ChannelsLastHook, FreezeHook, SeedHook, SyncStatisticsHook
 from .visualization_hook import MaskWriter, TwoStageVisualizationHook
 
 __all__ = [
     'ChannelsLastHook',
+    'DurableCheckpointHook',
     'FreezeHook',
     'MaskWriter',
     'ResultHook',

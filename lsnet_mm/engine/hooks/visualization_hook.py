@@ -74,15 +74,25 @@ class MaskWriter(Hook):
 
     Args:
         folder: Where to write; made if it is not there.
+
+    Raises:
+        ValueError: In a test of two images whose masks would have one name.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+        self._images: dict[str, str | None] = {}
 
     def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         for sample in outputs:
+            name, image = slice_name(sample), sample.get('img_path')
+            if (other := self._images.setdefault(name, image)) != image:
+                raise ValueError(
+                    f'{other} and {image} would both be written to {self.folder / name}.png. Test '
+                    'their data sets one by one, each into a folder of its own.'
+                )
             mask = sample.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
-            write_atomic(self.folder / f'{slice_name(sample)}.png', encode_png(mask))
+            write_atomic(self.folder / f'{name}.png', encode_png(mask))
 
 
 def slice_name(sample: BaseDataElement) -> str:

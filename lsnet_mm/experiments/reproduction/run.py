@@ -1,12 +1,12 @@
 """A run of the comparison: what it computes, and what is left to do of it."""
 
 import json
-import re
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from zipfile import is_zipfile
 
 from mmengine.config import Config
 
@@ -14,6 +14,7 @@ import lsnet_mm
 
 from ...evaluation.computation import config_sha256
 from ...evaluation.results import TRAIN_SPLIT
+from ...utils.checkpoint import newest_first
 from ...utils.config import train_from_scratch
 from ...utils.settings import check_options, read_config
 from .tables import System
@@ -26,7 +27,6 @@ DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
 WAITING, DONE, FAILED, TRAIN = 'waiting', 'done', 'failed', 'train'
 #: In a work folder: the hash of what its training computes.
 HASH_FILE = 'config_sha256'
-_CHECKPOINT = re.compile(r'epoch_(\d+)\.pth')
 _read = cache(read_config)
 
 
@@ -144,16 +144,15 @@ class Run:
             ValueError: If it is of another config.
         """
         pointer = self.work_dir / 'last_checkpoint'
-        # mmengine writes a path of when it trained; folders move.
-        name = Path(pointer.read_text().strip()).name if pointer.is_file() else ''
-        epoch, path = _CHECKPOINT.fullmatch(name), self.work_dir / name
-        if not epoch or not path.is_file():
+        found = newest_first(self.work_dir, 'epoch_{}.pth', pointer)
+        path = next(filter(is_zipfile, found), None)  # a file that was cut is none
+        if path is None:
             return None, 0
         file = self.work_dir / HASH_FILE
         found = file.read_text().strip() if file.is_file() else 'unknown'
         what = f'{self.work_dir} was started with'
         _check_hash(what, found, self.sha256(training=True), 'Move it away to train')
-        return path, int(epoch[1])
+        return path, int(path.stem.removeprefix('epoch_'))
 
     def remaining(self, resume: bool = False) -> list[str]:
         """The steps left: ``train`` and the names of tests; none if the run is done.

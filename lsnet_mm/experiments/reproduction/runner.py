@@ -113,11 +113,8 @@ def _command(run: Run, step: str) -> list[str]:
     checkpoint, epoch = run.source.checkpoint()
     if step == TRAIN:
         tool, weights = 'train', []
-        # mmengine removes the old checkpoint before it writes the new one. With two, a process that
-        # is killed just then still has one.
-        config.default_hooks.checkpoint.max_keep_ckpts = 2
-        if checkpoint is not None:
-            config.load_from, config.resume = str(checkpoint), True
+        if checkpoint is not None:  # the hook finds the newest that loads
+            config.load_from, config.resume = None, True
         write_atomic(folder / HASH_FILE, f'{run.sha256(training=True)}\n'.encode())
     elif epoch < config.train_cfg.max_epochs:
         raise ValueError(

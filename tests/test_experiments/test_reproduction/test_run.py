@@ -188,6 +188,15 @@ def test_what_stopped_is_resumed_if_asked(here):
     assert RUN.remaining(resume=True) == ['train', 'test']
 
 
+@pytest.mark.parametrize('pointer', ['', '/elsewhere/epoch_2.pth', '/elsewhere/epoch_32.pth'])
+def test_the_last_whole_checkpoint_counts_wherever_the_pointer_points(here, pointer):
+    put_checkpoint(RUN, 3)
+    (RUN.work_dir / 'epoch_32.pth').write_bytes(b'cut by a full disk')
+    (RUN.work_dir / 'last_checkpoint').write_text(pointer)
+    (RUN.work_dir / 'epoch_3.pth').touch()
+    assert RUN.checkpoint() == (RUN.work_dir / 'epoch_3.pth', 3)
+
+
 def test_a_crash_between_training_and_test_needs_no_resume(here):
     put_checkpoint(RUN, 32)
     assert RUN.remaining() == ['test']
