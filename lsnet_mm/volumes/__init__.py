@@ -1,9 +1,12 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
+from .folder import files_below
+from .header import BrokenFile, SliceHeader
 from .hu import check_finite, read_hu, read_slices
 from .nifti import open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
-from .series import BrokenFile, Series, SliceHeader, ct_series, find_series, sort_slices
+from .series import Series, ct_series, find_series
+from .stack import sort_slices
 from .volume import ORIENTATION, Volume, VolumeError, public_name
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     'VolumeError',
     'check_finite',
     'ct_series',
+    'files_below',
     'find_series',
     'open_nifti',
     'pack_nifti',

@@ -1,16 +1,28 @@
 """CT volumes from a disk in HU: a DICOM series or a NIfTI file."""
 
-import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pydicom
 
+from .header import SliceHeader
 from .nifti import read_nifti
-from .series import RELOAD, SliceHeader, ct_series, find_series, sort_slices, stack_affine
-from .volume import Volume, VolumeError, public_name
+from .pixels import ORIGINAL, read_pixels
+from .series import ct_series, find_series
+from .stack import sort_slices, stack_affine
+from .volume import RELOAD, Volume, VolumeError, public_name
 
 INT16 = np.iinfo(np.int16)
+#: HU below which there is nothing: the scale of 12 bits begins there.
+AIR = -1024
+#: What slices of one series agree in, and its name in DICOM.
+ALIKE = {
+    'slope': 'RescaleSlope',
+    'intercept': 'RescaleIntercept',
+    'unit': 'RescaleType',
+    'signed': 'PixelRepresentation',
+    'padding': 'PixelPaddingValue',
+}
 
 
 def read_hu(path: str | Path) -> Volume:
@@ -33,7 +45,8 @@ def read_hu(path: str | Path) -> Volume:
     if path.is_dir():
         series, broken = find_series(path)
         for file in broken:
-            raise VolumeError(public_name(file.path), file.reason, RELOAD)
+            fix = 'Copy the series again, or remove the file if it is none of it'
+            raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         series, _ = ct_series(series)
         if len(series) != 1:
             reason = f'it holds {len(series)} series'
@@ -71,44 +84,74 @@ def read_slices(headers: list[SliceHeader]) -> Volume:
         headers: From :func:`~lsnet_mm.volumes.sort_slices`.
 
     Returns:
-        Volume: int16 HU, Fortran order: columns, rows, slices.
+        Volume: int16 HU, Fortran order: columns, rows, slices. What is padding, or below any HU, is
+        air: -1024.
 
     Raises:
-        VolumeError: If a file has no voxels, is truncated, cannot be decoded or does not fit int16.
+        VolumeError: If the headers say that voxels are no HU, or no slices of one series; if a file
+            has no voxels, is truncated, cannot be decoded or does not fit int16.
     """
+    for header in headers:
+        _check_voxels(header)
+    _check_alike(headers)
     stack = np.empty((len(headers), *headers[0].shape), np.int16)
-    for header, slice_ in zip(headers, stack, strict=True):
-        slice_[:] = _read_slice(header.path)
+    for header, values, slice_ in zip(headers, read_pixels(headers), stack, strict=True):
+        slice_[:] = _rescale(header, values)
     return Volume(stack.T, stack_affine(headers))
 
 
-def _read_slice(path: Path) -> np.ndarray:
-    """HU (rows, columns) of one file."""
-    where = public_name(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # they quote values of the header
-        try:
-            data = pydicom.dcmread(path)
-        except Exception as error:  # pydicom has no error of its own for broken bytes
-            raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
-        try:
-            if 'PixelData' not in data:
-                raise VolumeError(where, 'the file has no pixel data', RELOAD)
-            values = data.pixel_array
-            slope = float(data.get('RescaleSlope') or 1)
-            intercept = float(data.get('RescaleIntercept') or 0)
-        except VolumeError:
-            raise
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise VolumeError(where, 'the file is truncated or damaged', RELOAD) from error
-        except (RuntimeError, AttributeError) as error:
-            syntax = data.file_meta.get('TransferSyntaxUID')
-            reason = f'its encoding, {syntax.name if syntax else "unknown"}, cannot be decoded'
-            fix = "Install the decoders, pip install 'lsnet_mm[dicom]', or download it again"
-            raise VolumeError(where, reason, fix) from error
+def _check_voxels(header: SliceHeader) -> None:
+    """By its header, a slice holds numbers that can be HU."""
+    allocated, stored, highest = header.bits
+    fix, reason = ORIGINAL, None
+    if allocated not in (8, 16, 32) or not 0 < (stored or 0) <= allocated:
+        reason, fix = (
+            f'it has no BitsAllocated and BitsStored that fit: {allocated}, {stored}',
+            RELOAD,
+        )
+    elif highest not in (None, stored - 1):
+        reason, fix = f'its HighBit is {highest}, of {stored} BitsStored', RELOAD
+    elif stored <= 8:
+        reason = f'its voxels have {stored} bits, too few for HU'
+    elif header.signed not in (0, 1):
+        reason, fix = 'it has no PixelRepresentation, so the sign of its voxels is unknown', RELOAD
+    elif header.table:
+        reason = 'it maps its voxels by a ModalityLUTSequence, which is not supported'
+    elif header.unit not in ('', 'HU', 'US'):
+        reason = 'its RescaleType is not HU'
+    elif header.slope is not None and not 0 < header.slope < np.inf:
+        reason = f'its RescaleSlope is {header.slope}, no positive number'
+    elif header.intercept is not None and not np.isfinite(header.intercept):
+        reason = f'its RescaleIntercept is {header.intercept}, no number'
+    if reason:
+        raise VolumeError(public_name(header.path), reason, fix)
+
+
+def _check_alike(headers: list[SliceHeader]) -> None:
+    """One series has one scale, or the first slice with another than most have is named."""
+    for attribute, keyword in ALIKE.items():
+        counts = Counter(getattr(header, attribute) for header in headers)
+        usual, _ = counts.most_common(1)[0]
+        for header in headers if len(counts) > 1 else ():
+            if (value := getattr(header, attribute)) != usual:
+                said = [str('none' if one in (None, '') else one) for one in (value, usual)]
+                reason = 'its {} is {}, of most slices {}'.format(keyword, *said)
+                raise VolumeError(public_name(header.path), reason, RELOAD)
+
+
+def _rescale(header: SliceHeader, values: np.ndarray) -> np.ndarray:
+    """HU of stored values."""
+    slope, intercept = header.slope or 1, header.intercept or 0
+    hu = values if values.dtype == np.int16 else values.astype(np.int64)
     if (slope, intercept) != (1, 0):
-        values = np.rint(values * slope + intercept)
-    if values.dtype != np.int16 and (values.min() < INT16.min or values.max() > INT16.max):
-        reason = f'values from {values.min():.0f} to {values.max():.0f} are no HU'
-        raise VolumeError(where, reason, 'Check its RescaleSlope and Intercept')
-    return values
+        hu = np.rint(values * slope + intercept)
+    first, last = header.padding
+    if first is not None:
+        # Often it is written without regard to the sign of voxels: -2000 as 63536.
+        ends = np.array([first, first if last is None else last], np.int64).astype(values.dtype)
+        hu = np.where((values >= ends.min()) & (values <= ends.max()), AIR, hu)
+    hu = np.maximum(hu, AIR)
+    if hu.max() > INT16.max:
+        reason = f'values up to {hu.max():.0f} are no HU'
+        raise VolumeError(public_name(header.path), reason, 'Check its RescaleSlope and Intercept')
+    return hu

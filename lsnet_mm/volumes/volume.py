@@ -13,6 +13,8 @@ from nibabel import orientations
 #: Columns to the left, rows to the front, slices to the feet: the axes of Pancreas-CT's files.
 #: All that a net sees is brought to them, or it would be shown some patients upside down.
 ORIENTATION = 'LAI'
+#: What mends a damaged series.
+RELOAD = 'Download the series again'
 # What scanners and downloaders number files with; anything else may hold a name, a date or a UID.
 _HARMLESS = re.compile(
     r'(i|im|img|image|slice|ct|label|pancreas)?[-_]?\d{1,6}([-_]\d{1,6})?'

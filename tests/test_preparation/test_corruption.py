@@ -89,7 +89,11 @@ DRILL = {
     'no CT': (lambda d: [d.edit(k, Modality='MR') for k in range(24)], '1-001.dcm: it is a MR'),
     'shuffled numbers': (shuffled_numbers, 'InstanceNumber and position disagree'),
     'frames': (edit(NumberOfFrames='2'), '1-011.dcm: it holds 2 frames of 1 channels'),
-    'no HU': (edit(RescaleSlope='1000', RescaleIntercept='0'), '1-011.dcm: values from -1024000'),
+    'no HU': (
+        lambda d: [d.edit(k, RescaleSlope='1000') for k in range(24)],
+        '1-001.dcm: values up to ',
+    ),
+    'another scale': (edit(RescaleSlope='2'), '1-011.dcm: its RescaleSlope is 2.0, of most'),
     'label of other shape': (
         label(lambda v: v[..., :-1]),
         'label0001.nii.gz: the label is (64, 64',

@@ -1,0 +1,143 @@
+"""One DICOM file, read by pydicom, and what is written in its elements.
+
+Files come from anywhere: no more memory is taken than a header or a slice may need, and a number
+is parsed where it is asked for, so that a strange one in an element nobody needs stops nothing.
+"""
+
+import io
+import math
+import re
+import stat
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+#: Most bytes of a header that is deflated; those of CT have some thousand.
+HEADER = 1 << 20
+#: Most bytes of a file beside the slice in it.
+BESIDE = 1 << 25
+#: What pydicom parses out of texts, and fails if one is odd.
+_TEXTS = {'CS', 'DS', 'IS', 'LO', 'UI'}
+_DEFLATED = b'1.2.840.10008.1.2.1.99'
+# Files of before DICOM's preamble begin with an element of group 2 or 8: its VR, or a short length.
+_BARE = re.compile(rb'[\x02\x08]\x00.\x00([A-Z]{2}|..\x00\x00)', re.DOTALL)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """pydicom would print values that it finds odd, and they may be names or dates."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter('ignore')
+        yield
+
+
+def read_dicom(path: Path, most: int | None = None) -> pydicom.Dataset:
+    """Read a file, with or without a preamble, deflated or not.
+
+    Args:
+        path: The file.
+        most: Bytes of its pixel data as they should be. Without it they are left out.
+
+    Returns:
+        pydicom.Dataset: With a ``TransferSyntaxUID``, if the file says or shows which.
+
+    Raises:
+        InvalidDicomError: If it is no DICOM file, nor any regular file.
+        OSError: If it cannot be read from the disk.
+        Exception: Anything, from pydicom, if it is damaged or larger than it may be.
+    """
+    info = path.stat()
+    if not stat.S_ISREG(info.st_mode):
+        raise InvalidDicomError('a pipe would be waited for, without end')
+    if most is not None and info.st_size > 2 * most + BESIDE:
+        raise ValueError('the file is larger than its header allows')
+    with path.open('rb') as file, quiet():
+        start = file.read(4096)
+        bare = start[128:132] != b'DICM'
+        if bare and not _BARE.match(start):
+            raise InvalidDicomError('neither a preamble nor a first element')
+        file.seek(0)
+        content = file
+        if _DEFLATED in start and not bare:
+            content = io.BytesIO(_inflate(file, HEADER + (most or 0), whole=most is not None))
+        data = pydicom.dcmread(content, stop_before_pixels=most is None, force=bare)
+        if bare and 'SOPClassUID' not in data and 'Modality' not in data:
+            raise InvalidDicomError('other bytes that begin like an element')
+        if not data.file_meta.get('TransferSyntaxUID'):
+            implicit, little = data.original_encoding
+            if little and not _is_encapsulated(data):
+                native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+                data.file_meta.TransferSyntaxUID = native
+    return data
+
+
+def _inflate(file: io.BufferedIOBase, most: int, whole: bool) -> bytes:
+    """A deflated file as if it had never been; pydicom would inflate gigabytes for a header."""
+    length = 144 + int.from_bytes(file.read(144)[140:], 'little')  # of the preamble and group 2
+    file.seek(0)
+    meta = file.read(length).replace(_DEFLATED, ExplicitVRLittleEndian.encode().ljust(22, b'\0'))
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = stream.decompress(file.read(most), most)
+    if whole and not stream.eof:
+        raise ValueError('the file is truncated, or inflates to more than its header allows')
+    return meta + body
+
+
+def _is_encapsulated(data: pydicom.Dataset) -> bool:
+    return 'PixelData' in data and data['PixelData'].is_undefined_length
+
+
+def text(data: pydicom.Dataset, keyword: str) -> str:
+    """An element as it is written, without padding; '' where there is none."""
+    return '\\'.join(_values(data, keyword)).strip()
+
+
+def numbers(data: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Values of an element; None unless there are ``count``, and all are finite."""
+    values = tuple(map(_number, _values(data, keyword)))
+    return values if len(values) == count and all(map(math.isfinite, values)) else None
+
+
+def number(data: pydicom.Dataset, keyword: str) -> float | None:
+    """The value of an element: NaN if that is no single number, None if there is none."""
+    values = _values(data, keyword)
+    if not any(values):
+        return None
+    return _number(values[0]) if len(values) == 1 else math.nan
+
+
+def integer(data: pydicom.Dataset, keyword: str) -> int | None:
+    """The value of an element, None unless it is one whole number."""
+    value = number(data, keyword)
+    return int(value) if value is not None and math.isfinite(value) and value % 1 == 0 else None
+
+
+def _values(data: pydicom.Dataset, keyword: str) -> list[str]:
+    if keyword not in data:
+        return []
+    element = data.get_item(keyword)
+    if isinstance(element, RawDataElement) and dictionary_VR(element.tag) in _TEXTS:
+        return [
+            value.strip(' \0') for value in (element.value or b'').decode('latin-1').split('\\')
+        ]
+    value = data[keyword].value
+    several = value if isinstance(value, MultiValue) else [value]
+    return [str(one).strip(' \0') for one in several if one is not None]
+
+
+def _number(written: str) -> float:
+    """NaN if it is none. A comma is a point: some writers write as their country does."""
+    try:
+        return float(written.replace(',', '.'))
+    except ValueError:
+        return math.nan
