@@ -1,7 +1,7 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
-from .hu import check_finite, read_hu, read_slices
-from .nifti import open_nifti, pack_nifti, read_nifti, read_slice
+from .hu import check_finite, check_hu, read_hu, read_slices
+from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
 from .series import BrokenFile, Series, SliceHeader, ct_series, find_series, sort_slices
 from .volume import ORIENTATION, Volume, VolumeError, public_name
@@ -15,6 +15,8 @@ __all__ = [
     'Volume',
     'VolumeError',
     'check_finite',
+    'check_hu',
+    'check_placement',
     'ct_series',
     'find_series',
     'open_nifti',
