@@ -45,8 +45,7 @@ def read_hu(path: str | Path, assume_hu: bool = False) -> Volume:
         check_finite(volume.voxels[..., k], k, where)
     if not assume_hu:
         check_hu(volume.voxels, where)
-    check_placement(path)
-    return volume
+    return Volume(volume.voxels, volume.affine, check_placement(path))
 
 
 def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
@@ -54,16 +53,16 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
 
     No mean, median or extreme tells: they follow how much air a scan shows, and one voxel of
     padding or undershoot is below any limit. What HU have and no other scale has is where the parts
-    of a body lie: fat a little below the water at 0, air far below both. So of the voxels from
-    -1024 up (what is below is padding) we ask three shares:
+    of a body lie: fat a little below the water at 0, air far below both. So we ask for shares:
 
-    - *body*, above -300: at least 2% of all. 25 to 60% in a scan, nearly all in a crop; 1% or less
-      where an intercept was subtracted twice.
-    - *fat*, -200 to -30: at least 2% of the body. 20 to 50% in an abdomen or a chest, 35% or more
-      in a box around a pancreas, several percent in a head, with contrast or without; none in HU +
-      1024, 0..1, -1..1, z-scores, 0..255 and MR, and 0.1% where resampling made some negative.
-    - *dense*, above 700: at most 20% of all, unless 5% are air (below -600). Bone and metal are 0
-      to 10%; HU + 1024 puts the whole body there, 25 to 60%, also where noise puts air below -30.
+    - *fat*, -200 to -30: at least 2% of what is above -300. 20 to 50% in an abdomen or a chest, 35%
+      or more in a box around a pancreas, several percent in a head, with contrast or without; none
+      in HU + 1024, 0..1, -1..1, z-scores, 0..255 and MR, 0.1% where resampling made some negative.
+    - *dense*, above 700: at most 20%, unless 5% are air (below -600). Bone and metal are 0 to 10%;
+      HU + 1024 puts the whole body there, 25 to 60%, also where noise makes fat of its air at 24.
+    - *air*: at most 98%. HU - 1024, an intercept that was subtracted twice, makes it of all else.
+    - *beyond* -1200, where it is no padding, which is one value or a few: at most 5%. Air is there
+      in HU - 1024 and in multiples of HU. What is below -1024 counts for nothing else.
 
     A window of HU that was cut, such as -100..240, is HU. Exactly -128 to 127 are 8 bits.
 
@@ -72,14 +71,15 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
         where: What they are of, for the message.
 
     Raises:
-        VolumeError: If one of the shares is another, or a value does not fit int16.
+        VolumeError: If one of the shares is another, or a value is above those of int16.
     """
     across, along = -(-max(voxels.shape[:2]) // 128), -(-voxels.shape[2] // 64)
     seen = voxels[::across, ::across, ::along]  # a share needs no more
-    seen = seen[seen >= -1024]
+    beyond, seen = seen[seen < -1200], seen[seen >= -1024]
     body = seen[seen > -300]
     fat = np.count_nonzero((body >= -200) & (body <= -30))
     air, dense = np.count_nonzero(seen < -600), np.count_nonzero(seen > 700)
+    padding = beyond.size <= 0.05 * (beyond.size + seen.size) or np.unique(beyond).size <= 8
     low, high = voxels.min(), voxels.max()
     reason = f'values from {low:g} to {high:g} are no HU'
     if low >= 0:
@@ -87,9 +87,10 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
     elif (
         high <= INT16.max
         and (low, high) != (-128, 127)
-        and body.size >= 0.02 * max(seen.size, 1)
         and fat >= 0.02 * body.size
         and (dense <= 0.2 * seen.size or air >= 0.05 * seen.size)
+        and air <= 0.98 * seen.size
+        and padding
     ):
         return
     fix = 'Export the CT before any normalisation; if this is HU, say so (--assume-hu)'

@@ -72,8 +72,8 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     return Volume(voxels, np.diag([*[_unit(header)] * 3, 1.0]) @ image.affine)
 
 
-def check_placement(path: str | Path) -> None:
-    """Refuse a volume whose header does not say, or not credibly, how it lies in the patient.
+def check_placement(path: str | Path) -> tuple[str, ...]:
+    """Refuse a volume whose header does not say credibly how it lies in the patient.
 
     A net sees slices as its training data had them, so that of a volume which lies in another way
     than it says is shown upside down or mirrored, and finds something there all the same.
@@ -81,23 +81,25 @@ def check_placement(path: str | Path) -> None:
     Args:
         path: A file that :func:`read_nifti` reads.
 
+    Returns:
+        tuple[str, ...]: Empty, or what had to be assumed, as the end of a sentence about it: where
+        both codes of orientation are 0 it is read as nibabel reads it.
+
     Raises:
-        VolumeError: If both codes of orientation are 0; if sform and qform are both there and put
-            a corner more than a voxel apart; if the one that counts (the sform, where it has a
-            code) is no number, flat, oblique within itself, or the bare identity that programs
-            write which know no orientation; if voxels are implausibly small or large in mm.
+        VolumeError: If sform and qform both have a code and put a corner more than a voxel apart;
+            if the one that counts (the sform, where it has a code) is no number, flat, sheared by
+            three degrees, or the bare identity that programs write which know no orientation; if
+            voxels are implausibly small or large in mm.
     """
     where = public_name(Path(path))
     with _open(Path(path)) as file, LoggingOutputSuppressor():
         header = _image(file, where).header
         shape = _shape(header, where)
-    coded = {name: header[f'{name}_code'] > 0 for name in ('sform', 'qform')}
-    if not any(coded.values()):
-        reason = 'its header does not say how it lies in the patient: both of its codes are 0'
-        raise VolumeError(where, reason, 'Export it again, with its orientation')
-    used = 'sform' if coded['sform'] else 'qform'
+    forms = [name for name in ('sform', 'qform') if header[f'{name}_code'] > 0]
+    used = [*forms, 'header'][0]
     try:
-        placed = {name: getattr(header, f'get_{name}')() for name in coded if coded[name]}
+        placed = {name: getattr(header, f'get_{name}')() for name in forms}
+        placed = placed or {used: header.get_base_affine()}
     except (nib.spatialimages.HeaderDataError, ValueError, ArithmeticError) as error:
         raise VolumeError(where, 'its qform is no rotation', 'Export it again') from error
     affine = placed[used]
@@ -109,14 +111,11 @@ def check_placement(path: str | Path) -> None:
         corners = np.stack(np.meshgrid(*[(0, n - 1) for n in shape]), -1).reshape(-1, 3)
         apart = np.subtract(*(nib.affines.apply_affine(one, corners) for one in placed.values()))
         if not np.linalg.norm(apart, axis=1).max() <= sizes.min():
-            codes = ' and '.join(
-                ''.join(str(code) for code in nib.aff2axcodes(one)) for one in placed.values()
-            )
-            reason = f'its sform and its qform contradict each other (they say {codes})'
+            reason = 'its sform and its qform contradict each other'
             fix = 'Set both to the right one, as image.set_qform(image.affine) of nibabel does'
             raise VolumeError(where, reason, fix)
     axes = affine[:3, :3] / sizes
-    if abs(axes.T @ axes - np.eye(3)).max() > 0.01:
+    if abs(axes.T @ axes - np.eye(3)).max() > 0.05:
         reason = f'the axes of its {used} are not at right angles'
         raise VolumeError(where, reason, 'Resample it to straight slices first')
     if np.array_equal(abs(affine), np.eye(4)):
@@ -126,6 +125,10 @@ def check_placement(path: str | Path) -> None:
     if sizes.min() < SIZES[0] or sizes.max() > SIZES[1]:
         reason = f'its voxels are {" x ".join(f"{size:.3g}" for size in sizes)} mm'
         raise VolumeError(where, reason, f'Correct its {used}, or its unit of length')
+    if forms:
+        return ()
+    codes = ''.join(nib.aff2axcodes(affine))
+    return (f'does not say how it lies in the patient, so {codes} was assumed: look at the mask',)
 
 
 def _image(file, where: str) -> nib.Nifti1Image:
