@@ -4,15 +4,22 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..utils.layout import only_channel
-from ..volumes import Volume, VolumeError, check_finite, check_hu, check_placement, public_name
-from ..volumes import read_nifti
+from ..volumes import (
+    Volume,
+    VolumeError,
+    check_finite,
+    check_hu,
+    check_placement,
+    public_name,
+    read_nifti,
+)
 from .labels import read_label
 from .prepare import Case, Folds, Source, contiguous_folds
 
@@ -37,7 +44,7 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
     Args:
         folder: With ``imagesTr``, ``labelsTr``, ``dataset.json``, and perhaps
             ``splits_final.json``.
-        assume_hu: Take the images for CT in HU, whatever they look like and their channel is called.
+        assume_hu: Take the images for CT in HU, whatever they look like or are called.
         keep_names: Keep all names that can be printed.
 
     Returns:
