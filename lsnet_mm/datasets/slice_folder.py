@@ -42,7 +42,8 @@ class SliceFolderDataset(CTSliceDataset):
         FileNotFoundError: If the folder, the split, a mask, an image or the file of folds is
             missing.
         ValueError: If an image has more than 8 bits, the split is empty, a file name does not
-            follow the pattern, a slice is there twice, or folds and slices do not name the same cases.
+            follow the pattern, a slice is there twice, or folds and slices do not name the same
+            cases.
     """
 
     def __init__(
