@@ -95,6 +95,8 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
     with _open(Path(path)) as file, LoggingOutputSuppressor():
         header = _image(file, where).header
         shape = _shape(header, where)
+        file.seek(0)  # for sizes that nibabel would put right by a guess
+        stored = type(header)(file.read(header.sizeof_hdr), check=False)['pixdim'][1:4]
     forms = [name for name in ('sform', 'qform') if header[f'{name}_code'] > 0]
     used = [*forms, 'header'][0]
     try:
@@ -104,7 +106,8 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
         raise VolumeError(where, 'its qform is no rotation', 'Export it again') from error
     affine = placed[used]
     sizes = nib.affines.voxel_sizes(affine)
-    if not np.isfinite(affine).all() or not sizes.all() or (header['pixdim'][1:4] <= 0).any():
+    positive = used == 'sform' or (stored > 0).all()
+    if not np.isfinite(affine).all() or not sizes.all() or not positive:
         reason = f'its {used} has numbers that place nothing (NaN, infinite, 0 or negative sizes)'
         raise VolumeError(where, reason, 'Export it again')
     if len(placed) == 2:

@@ -69,6 +69,17 @@ def test_refused_placements(hu, tmp_path, case, codes):
         read_hu(path)
 
 
+@pytest.mark.parametrize('size', [0, -0.8, np.nan])
+def test_sizes_that_are_none(hu, tmp_path, size):
+    image = nib.Nifti1Image(hu, None)
+    image.set_qform(LAS, 1)
+    content = bytearray(image.to_bytes())
+    content[80:84] = np.float32(size).tobytes()  # pixdim[1]
+    (tmp_path / '1.nii').write_bytes(content)
+    with pytest.raises(VolumeError, match='^1.nii: '):
+        read_hu(tmp_path / '1.nii')
+
+
 def test_no_codes_are_a_note(hu, tmp_path):
     image = nib.Nifti1Image(hu, None)
     image.header.set_zooms((0.8, 0.7, 2.5))
