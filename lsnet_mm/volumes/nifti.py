@@ -48,7 +48,6 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
         with _open(path) as file, LoggingOutputSuppressor():
             image = _image(file, where)
             proxy, header = image.dataobj, image.header
-            _check_content(header, where)
             shape = _shape(header, where)
             own = path.stat().st_size
             packed = isinstance(file, gzip.GzipFile)
@@ -143,7 +142,9 @@ def _image(file, where: str) -> nib.Nifti1Image:
         raise VolumeError(where, reason, 'Save the volume as one .nii file')
     second = nib.Nifti2Header.sizeof_hdr.to_bytes(4, 'little')
     kind = nib.Nifti2Image if start[:4] in (second, second[::-1]) else nib.Nifti1Image
+    # As it is stored: nibabel would put contradictions right by a guess.
     header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+    _check_content(header, where)
     if header['vox_offset'] > LONGEST_HEADER:  # nibabel would read all that is before them
         raise VolumeError(where, f'its voxels begin at byte {header["vox_offset"]:.3g}', AGAIN)
     return kind.from_stream(file)
