@@ -12,7 +12,8 @@ def main() -> int:
     parser = build_parser(__doc__, 'folder that TCIA was downloaded into, in any of its layouts')
     parser.add_argument('--labels', type=Path, help='folder of the labels, if it is another')
     args = parser.parse_args()
-    return run(args, partial(find_pancreas_ct, labels=args.labels))
+    find = partial(find_pancreas_ct, labels=args.labels, assume_hu=args.assume_hu)
+    return run(args, find)
 
 
 if __name__ == '__main__':

@@ -48,6 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
     tidy.add_argument(
         '--min-volume', type=float, default=0, metavar='ML', help='remove parts that are smaller'
     )
+    parser.add_argument(
+        '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace other outputs in OUT')
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')
@@ -114,6 +117,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         args.batch_size,
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
+        assume_hu=args.assume_hu,
     )
 
 
@@ -150,6 +154,8 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
         if 'record' in result:
             volumes = result['record']['classes'].items()
             print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
+            for note in result['record']['notes']:
+                print(f'warning: {about}: it {note}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
         else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from torch import nn
 
-from ..volumes import Volume, read_hu
+from ..volumes import Volume, public_name, read_hu
 from .load_model import load_model, read_model_config
 from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
 
@@ -30,6 +31,7 @@ class LSNetInferencer(BaseInferencer):
         dtype: Of the nets; see :class:`VolumePredictor`.
         compile: Compile the nets; see :func:`load_model`.
         show_progress: Show a bar.
+        assume_hu: Take the voxels of folders and files for HU even if they do not look so.
     """
 
     forward_kwargs = {'probability', 'heatmaps', 'tidy_up', 'on_slices'}
@@ -45,7 +47,9 @@ class LSNetInferencer(BaseInferencer):
         show_progress: bool = True,
         dtype: str = 'float32',
         compile: bool = False,
+        assume_hu: bool = False,
     ) -> None:
+        self.assume_hu = assume_hu
         self.window = window
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
@@ -76,7 +80,7 @@ class LSNetInferencer(BaseInferencer):
     def preprocess(self, inputs: list, batch_size: int = 8) -> Iterator[Volume]:
         """Volumes one by one; ``batch_size`` is that of their slices."""
         self.predictor.batch_size = batch_size
-        return map(_read, inputs)
+        return map(self._read, inputs)
 
     def __call__(
         self,
@@ -125,7 +129,9 @@ class LSNetInferencer(BaseInferencer):
             return []
         from ..visualization.study import study_montage
 
-        drawn = (p.drawn(_read(i), self.grey_window) for i, p in zip(inputs, preds, strict=True))
+        drawn = (
+            p.drawn(self._read(i), self.grey_window) for i, p in zip(inputs, preds, strict=True)
+        )
         return [study_montage(*one) for one in drawn]
 
     def postprocess(
@@ -136,6 +142,10 @@ class LSNetInferencer(BaseInferencer):
             preds = [found.plain(self.model.dataset_meta['classes']) for found in preds]
         return dict(predictions=preds, visualization=visualization)
 
-
-def _read(one: str | Path | Volume) -> Volume:
-    return one if isinstance(one, Volume) else read_hu(one)
+    def _read(self, one: str | Path | Volume) -> Volume:
+        if isinstance(one, Volume):
+            return one
+        volume = read_hu(one, self.assume_hu)
+        for note in volume.notes:
+            warnings.warn(f'{public_name(Path(one))}: it {note}', stacklevel=2)
+        return volume

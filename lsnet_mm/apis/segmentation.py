@@ -42,6 +42,7 @@ class SegmentationJob:
         batch_size: Slices at a time.
         tidy_up: What is removed from masks.
         overwrite: Replace outputs that are there already.
+        assume_hu: Take voxels for HU whatever they look like.
     """
 
     model: dict
@@ -51,6 +52,7 @@ class SegmentationJob:
     batch_size: int = 8
     tidy_up: TidyUp = TidyUp()
     overwrite: bool = False
+    assume_hu: bool = False
 
     def names(self, study: Study, kinds: Collection[str]) -> list[str]:
         """Names of the files of a study, without the record."""
@@ -131,7 +133,7 @@ def _segment(study: Study, job: SegmentationJob, source: str, on_slices: Callabl
         raise VolumeError('the study', reason, 'Leave out --dicom-seg')
     inferencer = load_inferencer(**job.model)
     clock = [time.perf_counter()]
-    volume = study.load()
+    volume = study.load(job.assume_hu)
     clock.append(time.perf_counter())
     options = dict(tidy_up=job.tidy_up, on_slices=on_slices, heatmaps='preview' in job.kinds)
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
@@ -149,6 +151,8 @@ def _segment(study: Study, job: SegmentationJob, source: str, on_slices: Callabl
         'classes': found.describe(inferencer.model.dataset_meta['classes']),
         'boxes': found.box_edges(),
         'tidy_up': asdict(job.tidy_up),
+        'assume_hu': job.assume_hu,
+        'notes': list(volume.notes),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }

@@ -61,8 +61,11 @@ class Study:
             raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         return sort_slices(self.source)
 
-    def load(self) -> Volume:
+    def load(self, assume_hu: bool = False) -> Volume:
         """Read and check.
+
+        Args:
+            assume_hu: Skip :func:`~lsnet_mm.volumes.check_hu`.
 
         Returns:
             Volume: In HU.
@@ -70,7 +73,9 @@ class Study:
         Raises:
             VolumeError: If anything is wrong.
         """
-        return read_hu(self.nifti) if self.nifti else read_slices(self.headers())
+        if self.nifti:
+            return read_hu(self.nifti, assume_hu)
+        return read_slices(self.headers(), assume_hu)
 
     def fingerprint(self) -> str:
         """A digest that changes when a file is replaced; no file is opened."""

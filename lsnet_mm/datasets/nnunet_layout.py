@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..utils.layout import only_channel
+
 ENDING = '.nii'
 EXAMPLE = {'background': 0, 'pancreas': 1}
 
@@ -20,8 +22,8 @@ def read_json(path: Path, *kinds: type) -> dict | list:
             f'{path} does not exist. data_root must be a prepared folder in nnU-Net layout.'
         )
     try:
-        content = json.loads(path.read_text())
-    except ValueError as error:  # of JSON, or of its encoding
+        content = json.loads(path.read_bytes())  # by which Python knows UTF-8 and 16, with a mark
+    except (ValueError, RecursionError) as error:  # of JSON, or of its encoding
         raise ValueError(f'{path} is not valid JSON ({error}). Prepare the data again.') from error
     if not isinstance(content, kinds):
         expected = ' or '.join(kind.__name__ for kind in kinds)
@@ -41,7 +43,8 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If its labels are not named 0, 1, 2 and so on, or the files are not ``.nii``.
+        ValueError: If its labels are not named 0, 1, 2 and so on, its image is no CT, or the files
+            are not ``.nii``.
     """
     path = root / 'dataset.json'
     description = read_json(path, dict)
@@ -51,6 +54,7 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
             f"{path}: 'file_ending' must be {ENDING}, got {ending}: compressed volumes cannot be "
             'read slice by slice. Prepare the data with tools/prepare_nnunet.py.'
         )
+    only_channel(path, description)
     return description.get('name'), _classes(path, labels)
 
 

@@ -98,8 +98,8 @@ class PancreasCTDataset(CTSliceDataset):
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) volumes of the split, sorted by case."""
         root = Path(self.data_root)
-        images = {p.name[: -len('_0000.nii')]: p for p in root.glob(f'imagesTr/*_0000{ENDING}')}
-        masks = {p.name[: -len(ENDING)]: p for p in root.glob(f'labelsTr/*{ENDING}')}
+        images = {p.name[: -len('_0000.nii')]: p for p in root.glob(f'imagesTr/[!.]*_0000{ENDING}')}
+        masks = {p.name[: -len(ENDING)]: p for p in root.glob(f'labelsTr/[!.]*{ENDING}')}
         pairs, path = pair_files(images, masks), root / 'splits_final.json'
         cases = list(pairs)
         if self.split != 'all':

@@ -1,12 +1,16 @@
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from ..registry import DATASETS
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import fold_cases, read_json
 
 NAME = re.compile(r'(?P<case>.+)_(?P<slice_index>\d+)')
+#: Modes of PIL whose pixels are bytes.
+EIGHT_BITS = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 SUFFIXES = {'images': ('.jpg', '.jpeg', '.png'), 'masks': ('.png',)}
 
 
@@ -37,8 +41,9 @@ class SliceFolderDataset(CTSliceDataset):
     Raises:
         FileNotFoundError: If the folder, the split, a mask, an image or the file of folds is
             missing.
-        ValueError: If the split is empty, a file name does not follow the pattern, a slice is there
-            twice, or folds and slices do not name the same cases.
+        ValueError: If an image has more than 8 bits, the split is empty, a file name does not
+            follow the pattern, a slice is there twice, or folds and slices do not name the same
+            cases.
     """
 
     def __init__(
@@ -87,6 +92,9 @@ class SliceFolderDataset(CTSliceDataset):
     def load_data_list(self) -> list[dict]:
         """One record a slice, in the order of the file names."""
         files = self.split_files()
+        for image, mask in files:
+            _check_image(image, EIGHT_BITS)
+            _check_image(mask)
         return [self.slice_info(image, mask, *_case(image), None) for image, mask in files]
 
     def _fold_cases(self, root: Path, held: set[str]) -> set[str]:
@@ -120,6 +128,25 @@ def _case(image: Path) -> tuple[str, int]:
     return match['case'], int(match['slice_index'])
 
 
+def _check_image(path: Path, modes: Collection[str] = ()) -> None:
+    """By its header: decoded later, an empty file fails without its name, and 16 bits turn black.
+
+    Raises:
+        ValueError: If the file is no image, or not of one of some modes of PIL.
+    """
+    try:
+        with Image.open(path) as image:
+            # PIL gives colours of 16 bits as RGB, and says so only in how it would decode them.
+            kind = '16 bits' if '16' in str([tile[3] for tile in image.tile]) else image.mode
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f'{path} is no image, or empty. Export the slice again.') from error
+    if modes and kind not in modes:
+        raise ValueError(
+            f'{path} has pixels of more than 8 bits ({kind}), which would become black. Map a '
+            'window of HU to 0..255 when you export slices, the same for all.'
+        )
+
+
 def _files(folders: Sequence[Path], kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """Files of one kind of some splits, by stem."""
     files: dict[str, Path] = {}
@@ -131,7 +158,8 @@ def _files(folders: Sequence[Path], kind: str, suffixes: tuple[str, ...]) -> dic
                 f'{", ".join(found) or "none"}.'
             )
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in suffixes:
+            hidden = path.name.startswith('.')  # as a Mac's ._ files beside every other
+            if path.suffix.lower() in suffixes and not hidden and path.is_file():
                 other = files.setdefault(path.stem, path)
                 if other != path:
                     raise ValueError(f'{other} and {path} are the same slice. Remove one.')

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..utils.files import encode_png
+from ..utils.layout import value_fix
 from ..utils.resizing import resize_labels
 from ..volumes import Volume, VolumeError, public_name, read_nifti, read_slice
 
@@ -42,10 +43,11 @@ def read_label(path: Path, classes: dict[str, int], shape: tuple[int, ...]) -> V
         raise VolumeError(where, reason, 'Check that the image is whole and the label is its own')
     allowed = sorted(classes.values())
     # By comparisons: the table that numpy makes of whole numbers is eight times the volume.
-    wrong = volume.voxels[~np.isin(volume.voxels, allowed, kind='sort')]
-    if wrong.size:
-        found = ', '.join(f'{value:g}' for value in np.unique(wrong)[:5])
-        fix = 'Divide it by 255' if 255 in wrong else 'Correct the label, or dataset.json'
+    known = np.isin(volume.voxels, allowed, kind='sort')
+    if not known.all():
+        wrong = np.unique(volume.voxels[~known])
+        found = ', '.join(f'{value:g}' for value in wrong[:5])
+        fix = value_fix(volume.voxels[known], wrong) or 'Correct the label, or dataset.json'
         reason = f'label values must be {", ".join(map(str, allowed))}, found {found}'
         raise VolumeError(where, reason, fix)
     return Volume(volume.voxels.astype(np.uint8, copy=False), volume.affine)

@@ -33,7 +33,7 @@ PHANTOM = 'lsnet_mm phantom'  # its Manufacturer: never to be mistaken for patie
 PINNED_ENDS = (20, 41, 61, 82)
 
 
-def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
+def find_pancreas_ct(download: Path, labels: Path | None = None, assume_hu: bool = False) -> Source:
     """Find CT series and labels at any depth and pair them by case number.
 
     A series' number is that of its PatientID, ``PANCREAS_0001``; without one, that of a folder
@@ -46,6 +46,7 @@ def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
     Args:
         download: Where the images are, and the labels unless ``labels`` says otherwise.
         labels: Where the labels are.
+        assume_hu: Take voxels for HU even if they do not look so.
 
     Returns:
         Source: A case for every number that has images or a label, complete or not.
@@ -65,8 +66,8 @@ def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
     for file in broken:
         parts = file.path.relative_to(root).parts[:-1]
         damaged[folders.get(file.path.parent, _number(*reversed(parts)))].append(file)
-    for path in sorted((labels or download).rglob('*.nii*')):
-        if match := LABEL.fullmatch(path.name):
+    for path in sorted((labels or download).rglob('*')):
+        if (match := LABEL.fullmatch(path.name)) and path.is_file():
             masks[int(match[1])].append(path)
     lost, stray = series.pop(None, ()), damaged.pop(None, ())
 
@@ -81,7 +82,7 @@ def find_pancreas_ct(download: Path, labels: Path | None = None) -> Source:
         name, parts = f'PANCREAS_{number:04d}', (series[number], damaged[number], masks[number])
         files = [header for one in series[number] for header in one.headers] + damaged[number]
         paths = (*(file.path for file in files), *masks[number])
-        cases.append(Case(name, paths, partial(_load, name, *parts)))
+        cases.append(Case(name, paths, partial(_load, name, *parts, assume_hu)))
     dropped = sorted(numbers & WITHDRAWN)
     notes = [f'case {number} was withdrawn by TCIA and is left out' for number in dropped]
     if lost:
@@ -113,7 +114,11 @@ def _number(*names: str) -> int | None:
 
 
 def _load(
-    name: str, series: list[Series], damaged: list[BrokenFile], masks: list[Path]
+    name: str,
+    series: list[Series],
+    damaged: list[BrokenFile],
+    masks: list[Path],
+    assume_hu: bool,
 ) -> tuple[Volume, Volume, dict]:
     for file in damaged:
         fix = f'Download {name} again'
@@ -125,7 +130,7 @@ def _load(
         raise VolumeError(where, 'the label is empty', 'Download the labels again')
     if _instances_descend(headers):
         label = label[..., ::-1]
-    image = read_slices(headers)
+    image = read_slices(headers, assume_hu)
     scores = alignment_scores(image.voxels, label.view(bool))
     rival, margin = best_alternative(scores)
     if margin <= 0:

@@ -28,7 +28,7 @@ OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, FOLDS, DESCRIPTION}
 #: What a run leaves that was killed while it wrote one of them.
 PARTIAL = {partial_name(name) for name in OURS}
 #: Counts up when the same input gives other output than before, so that old output is made again.
-VERSION = '1'
+VERSION = '2'
 
 Folds = list[dict[str, list[str]]]
 
@@ -54,6 +54,7 @@ class Source:
     #: From the sorted names of prepared cases to where their folds come from, and these.
     folds: Callable[[list[str]], tuple[str, Folds]]
     notes: tuple[str, ...] = ()  #: What was left aside, for the report.
+    channel: str = 'CT'  #: Name of the image's only channel.
 
 
 def build_parser(description: str, source: str) -> argparse.ArgumentParser:
@@ -67,6 +68,9 @@ def build_parser(description: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument('source', type=Path, help=source)
     parser.add_argument('out', type=Path, help='folder to prepare; a started one is continued')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (all cores)')
+    parser.add_argument(
+        '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
+    )
     return parser
 
 
@@ -97,6 +101,9 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
     for note in report['notes']:
         print(f'note: {note}')
     refused = [record for record in report['cases'] if 'error' in record]
+    for record in report['cases']:
+        for note in record.get('notes', ()):
+            print(f'warning: {record["case"]}: its image {note}', file=sys.stderr)
     for record in refused:
         print(f'{record["case"]}: {record["error"]}', file=sys.stderr)
     done = len(report['cases']) - len(refused)
@@ -146,7 +153,7 @@ def prepare(source: Source, out: Path, pool: Pool) -> dict:
         _write_json(out / FOLDS, folds)
         description = {
             'name': source.name,
-            'channel_names': {'0': 'CT'},
+            'channel_names': {'0': source.channel},
             'labels': source.labels,
             'numTraining': len(done),
             'file_ending': '.nii',
@@ -176,6 +183,8 @@ def convert_case(case: Case, out: Path, earlier: dict | None = None) -> dict:
         image, label, checks = case.load()
         image, label = image.oriented(ORIENTATION), label.oriented(ORIENTATION)
         record = {'case': case.name, **_describe(image, label), **checks, 'source': source}
+        if image.notes:
+            record['notes'] = list(image.notes)
         image_file.unlink(missing_ok=True)
         write_atomic(label_file, pack_nifti(label, compressed=False))
         write_atomic(image_file, pack_nifti(image, compressed=False))

@@ -68,7 +68,8 @@ def fingerprint(paths: Iterable[Path], salt: str = '') -> str:
     digest = hashlib.sha256(salt.encode())
     for path in sorted(paths):
         stat = path.stat()
-        digest.update(f'{path.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0'.encode())
+        digest.update(os.fsencode(path.name))  # which may be no UTF-8
+        digest.update(f'\0{stat.st_size}\0{stat.st_mtime_ns}\0'.encode())
     return digest.hexdigest()[:16]
 
 

@@ -2,8 +2,8 @@
 
 from .folder import files_below
 from .header import BrokenFile, SliceHeader
-from .hu import check_finite, read_hu, read_slices
-from .nifti import open_nifti, pack_nifti, read_nifti, read_slice
+from .hu import check_finite, check_hu, read_hu, read_slices
+from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import sort_slices
@@ -18,6 +18,8 @@ __all__ = [
     'Volume',
     'VolumeError',
     'check_finite',
+    'check_hu',
+    'check_placement',
     'ct_series',
     'files_below',
     'find_series',

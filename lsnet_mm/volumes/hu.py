@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .header import SliceHeader
-from .nifti import read_nifti
+from .nifti import check_placement, read_nifti
 from .pixels import ORIGINAL, read_pixels
 from .series import ct_series, find_series
 from .stack import sort_slices, stack_affine
@@ -25,12 +25,13 @@ ALIKE = {
 }
 
 
-def read_hu(path: str | Path) -> Volume:
+def read_hu(path: str | Path, assume_hu: bool = False) -> Volume:
     """Read a CT volume: the only CT series below a folder, or a NIfTI file.
 
     Args:
         path: ``.nii`` or ``.nii.gz`` file, or a folder. In a folder files are searched at any
             depth; localizers, dose reports and the like are left out.
+        assume_hu: Skip :func:`check_hu`.
 
     Returns:
         Volume: HU. Of a NIfTI file in its dtype, float32 where it scales its values; of a series
@@ -38,8 +39,8 @@ def read_hu(path: str | Path) -> Volume:
 
     Raises:
         VolumeError: If there is no series or more than one, a file is damaged, or one of the checks
-            of :func:`~lsnet_mm.volumes.sort_slices` fails; if voxels are no numbers, or those of a
-            NIfTI file are no HU: none below 0, as in a label or an 8-bit image.
+            of :func:`~lsnet_mm.volumes.sort_slices` fails; if voxels are no numbers or no HU, or a
+            NIfTI file does not say how it lies in the patient.
     """
     path = Path(path)
     if path.is_dir():
@@ -51,19 +52,62 @@ def read_hu(path: str | Path) -> Volume:
         if len(series) != 1:
             reason = f'it holds {len(series)} series'
             raise VolumeError('the folder', reason, 'Name the folder of one')
-        return read_slices(sort_slices(series[0]))
+        return read_slices(sort_slices(series[0]), assume_hu)
     volume, where = read_nifti(path, scaled=np.float32), public_name(path)
-    if volume.voxels.dtype.kind not in 'iuf':
-        reason = f'its voxels are {volume.voxels.dtype}, colours or complex numbers'
-        raise VolumeError(where, reason, 'Export the volume in HU, one number a voxel')
-    least = 0
     for k in range(volume.voxels.shape[2]):
         check_finite(volume.voxels[..., k], k, where)
-        least = min(least, volume.voxels[..., k].min())
-    if least >= 0:
+    if not assume_hu:
+        check_hu(volume.voxels, where)
+    return Volume(volume.voxels, volume.affine, check_placement(path))
+
+
+def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
+    """Refuse voxels that are not in HU.
+
+    No mean, median or extreme tells: they follow how much air a scan shows, and one voxel of
+    padding or undershoot is below any limit. What HU have and no other scale has is where the parts
+    of a body lie: fat a little below the water at 0, air far below both. So we ask for shares:
+
+    - *fat*, -200 to -30: at least 2% of what is above -300. 20 to 50% in an abdomen or a chest, 35%
+      or more in a box around a pancreas, several percent in a head, with contrast or without; none
+      in HU + 1024, 0..1, -1..1, z-scores, 0..255 and MR, 0.1% where resampling made some negative.
+    - *dense*, above 700: at most 20%, unless 5% are air (below -600). Bone and metal are 0 to 10%;
+      HU + 1024 puts the whole body there, 25 to 60%, also where noise makes fat of its air at 24.
+    - *air*: at most 98%. HU - 1024, an intercept that was subtracted twice, makes it of all else.
+    - *beyond* -1200, where it is no padding, which is one value or a few: at most 5%. Air is there
+      in HU - 1024 and in multiples of HU. What is below -1024 counts for nothing else.
+
+    A window of HU that was cut, such as -100..240, is HU. Exactly -128 to 127 are 8 bits.
+
+    Args:
+        voxels: (X, Y, Z), of any real dtype, finite.
+        where: What they are of, for the message.
+
+    Raises:
+        VolumeError: If one of the shares is another, or a value is above those of int16.
+    """
+    across, along = -(-max(voxels.shape[:2]) // 128), -(-voxels.shape[2] // 64)
+    seen = voxels[::across, ::across, ::along]  # a share needs no more
+    beyond, seen = seen[seen < -1200], seen[seen >= -1024]
+    body = seen[seen > -300]
+    fat = np.count_nonzero((body >= -200) & (body <= -30))
+    air, dense = np.count_nonzero(seen < -600), np.count_nonzero(seen > 700)
+    padding = beyond.size <= 0.05 * (beyond.size + seen.size) or np.unique(beyond).size <= 8
+    low, high = voxels.min(), voxels.max()
+    reason = f'values from {low:g} to {high:g} are no HU'
+    if low >= 0:
         reason = 'its values are no HU: none is below 0, and a scan has fat and air'
-        raise VolumeError(where, reason, 'Give the scan itself, with its values rescaled to HU')
-    return volume
+    elif (
+        high <= INT16.max
+        and (low, high) != (-128, 127)
+        and fat >= 0.02 * body.size
+        and (dense <= 0.2 * seen.size or air >= 0.05 * seen.size)
+        and air <= 0.98 * seen.size
+        and padding
+    ):
+        return
+    fix = 'Export the CT before any normalisation; if this is HU, say so (--assume-hu)'
+    raise VolumeError(where, reason, fix)
 
 
 def check_finite(voxels: np.ndarray, number: int, where: str = 'the volume') -> None:
@@ -77,11 +121,12 @@ def check_finite(voxels: np.ndarray, number: int, where: str = 'the volume') -> 
         raise VolumeError(where, reason, 'Replace them by the HU of air, -1000')
 
 
-def read_slices(headers: list[SliceHeader]) -> Volume:
+def read_slices(headers: list[SliceHeader], assume_hu: bool = False) -> Volume:
     """Read and stack slices that are in order.
 
     Args:
         headers: From :func:`~lsnet_mm.volumes.sort_slices`.
+        assume_hu: Skip :func:`check_hu`.
 
     Returns:
         Volume: int16 HU, Fortran order: columns, rows, slices. What is padding, or below any HU, is
@@ -89,7 +134,8 @@ def read_slices(headers: list[SliceHeader]) -> Volume:
 
     Raises:
         VolumeError: If the headers say that voxels are no HU, or no slices of one series; if a file
-            has no voxels, is truncated, cannot be decoded or does not fit int16.
+            has no voxels, is truncated, cannot be decoded or does not fit int16; or if the voxels
+            are no HU.
     """
     for header in headers:
         _check_voxels(header)
@@ -97,6 +143,8 @@ def read_slices(headers: list[SliceHeader]) -> Volume:
     stack = np.empty((len(headers), *headers[0].shape), np.int16)
     for header, values, slice_ in zip(headers, read_pixels(headers), stack, strict=True):
         slice_[:] = _rescale(header, values)
+    if not assume_hu:
+        check_hu(stack.T, f'a series of {len(headers)} files')
     return Volume(stack.T, stack_affine(headers))
 
 

@@ -1,52 +1,179 @@
 """NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
 import gzip
+import math
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 
 from .volume import Volume, VolumeError, public_name
 
 GZIP = b'\x1f\x8b'
+#: So many times its own size a compressed file can be at most: the limit of deflate.
+INFLATION = 1032
+#: In bytes, with all extensions.
+LONGEST_HEADER = 2**24
 #: How the fields begin that place a volume in space. Nothing else of a header is taken over: it
 #: may hold names.
 GEOMETRY = ('pixdim', 'qform', 'sform', 'quatern', 'qoffset', 'srow', 'xyzt_units')
+#: Millimetres of NIfTI's units of length, by their code: not said, metre, mm, micron.
+UNITS = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
+#: Voxels of a patient are larger and smaller than this, in mm.
+SIZES = (0.02, 50.0)
+AGAIN = 'Download or unpack it again'
 
 
 def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     """Read a whole 3D volume, in the units of the file.
 
     Args:
-        path: The file; whether it is compressed its first bytes say, not its name.
+        path: A file of NIfTI-1 or NIfTI-2. What it is and whether it is compressed its first bytes
+            say, not its name. Axes of length 1 after the third are dropped.
         scaled: Floating dtype of the voxels where the file has a slope or an intercept.
 
     Returns:
-        Volume: In the dtype of the file, or ``scaled``.
+        Volume: In the dtype of the file, or ``scaled``; its affine in mm, whatever the file's unit
+        of length. Whether it says where the volume lies :func:`check_placement` tells.
 
     Raises:
-        VolumeError: If the file is missing, damaged or not 3D.
+        VolumeError: If the file is missing, damaged, not 3D, or holds more or less than its header
+            tells of; if its voxels are no real numbers. Nothing is read of one that is too large.
     """
     path = Path(path)
     where = public_name(path)
     try:
-        with _open(path) as file:
-            image = nib.Nifti1Image.from_stream(file)
-            proxy = image.dataobj
+        with _open(path) as file, LoggingOutputSuppressor():
+            image = _image(file, where)
+            proxy, header = image.dataobj, image.header
+            shape = _shape(header, where)
+            own = path.stat().st_size
+            packed = isinstance(file, gzip.GzipFile)
+            end = proxy.offset + math.prod(shape) * proxy.dtype.itemsize
+            if end > own * (INFLATION if packed else 1):
+                raise VolumeError(where, 'it is smaller than its header says', AGAIN)
             plain = (proxy.slope, proxy.inter) == (1, 0)
-            voxels = np.asarray(proxy, None if plain else scaled)
-            if isinstance(file, gzip.GzipFile):
-                file.read()  # to the end, where the checksum is
-    except MemoryError:
+            voxels = np.asarray(proxy, None if plain else scaled).reshape(shape, order='F')
+            one = voxels[..., 0].size * proxy.dtype.itemsize
+            # To the end, where the checksum is, but no further than a slice.
+            rest = len(file.read(one)) if packed else own - end
+            if rest >= one:
+                reason = 'it holds more slices than its header says'
+                raise VolumeError(where, reason, 'Correct the header, or export it again')
+    except (MemoryError, VolumeError):
         raise
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
-        reason = 'the file is no NIfTI volume, or truncated'
-        raise VolumeError(where, reason, 'Download or unpack it again') from error
-    if voxels.ndim != 3:
-        reason = f'it holds an array of shape {voxels.shape}, not (x, y, slices)'
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the disk, not of the bytes
+        raise VolumeError(where, 'the file is no NIfTI volume, or truncated', AGAIN) from error
+    return Volume(voxels, np.diag([*[_unit(header)] * 3, 1.0]) @ image.affine)
+
+
+def check_placement(path: str | Path) -> tuple[str, ...]:
+    """Refuse a volume whose header does not say credibly how it lies in the patient.
+
+    A net sees slices as its training data had them, so that of a volume which lies in another way
+    than it says is shown upside down or mirrored, and finds something there all the same.
+
+    Args:
+        path: A file that :func:`read_nifti` reads.
+
+    Returns:
+        tuple[str, ...]: Empty, or what had to be assumed, as the end of a sentence about it: where
+        both codes of orientation are 0 it is read as nibabel reads it.
+
+    Raises:
+        VolumeError: If sform and qform both have a code and put a corner more than a voxel apart;
+            if the one that counts (the sform, where it has a code) is no number, flat, sheared by
+            three degrees, or the bare identity that programs write which know no orientation; if
+            voxels are implausibly small or large in mm.
+    """
+    where = public_name(Path(path))
+    with _open(Path(path)) as file, LoggingOutputSuppressor():
+        header = _image(file, where).header
+        shape = _shape(header, where)
+        file.seek(0)  # for sizes that nibabel would put right by a guess
+        stored = type(header)(file.read(header.sizeof_hdr), check=False)['pixdim'][1:4]
+    forms = [name for name in ('sform', 'qform') if header[f'{name}_code'] > 0]
+    used = [*forms, 'header'][0]
+    try:
+        placed = {name: getattr(header, f'get_{name}')() for name in forms}
+        placed = placed or {used: header.get_base_affine()}
+    except (nib.spatialimages.HeaderDataError, ValueError, ArithmeticError) as error:
+        raise VolumeError(where, 'its qform is no rotation', 'Export it again') from error
+    affine = placed[used]
+    sizes = nib.affines.voxel_sizes(affine)
+    positive = used == 'sform' or (stored > 0).all()
+    if not np.isfinite(affine).all() or not sizes.all() or not positive:
+        reason = f'its {used} has numbers that place nothing (NaN, infinite, 0 or negative sizes)'
+        raise VolumeError(where, reason, 'Export it again')
+    if len(placed) == 2:
+        corners = np.stack(np.meshgrid(*[(0, n - 1) for n in shape]), -1).reshape(-1, 3)
+        apart = np.subtract(*(nib.affines.apply_affine(one, corners) for one in placed.values()))
+        if not np.linalg.norm(apart, axis=1).max() <= sizes.min():
+            reason = 'its sform and its qform contradict each other'
+            fix = 'Set both to the right one, as image.set_qform(image.affine) of nibabel does'
+            raise VolumeError(where, reason, fix)
+    axes = affine[:3, :3] / sizes
+    if abs(axes.T @ axes - np.eye(3)).max() > 0.05:
+        reason = f'the axes of its {used} are not at right angles'
+        raise VolumeError(where, reason, 'Resample it to straight slices first')
+    if np.array_equal(abs(affine), np.eye(4)):
+        reason = f'its {used} is a bare identity, as of programs that know no orientation'
+        raise VolumeError(where, reason, 'Export it again, with its orientation and voxel size')
+    sizes = sizes * _unit(header)
+    if sizes.min() < SIZES[0] or sizes.max() > SIZES[1]:
+        reason = f'its voxels are {" x ".join(f"{size:.3g}" for size in sizes)} mm'
+        raise VolumeError(where, reason, f'Correct its {used}, or its unit of length')
+    if forms:
+        return ()
+    codes = ''.join(nib.aff2axcodes(affine))
+    return (f'does not say how it lies in the patient, so {codes} was assumed: look at the mask',)
+
+
+def _image(file, where: str) -> nib.Nifti1Image:
+    """NIfTI-1 or NIfTI-2, of which nothing but the header is read."""
+    start = file.read(nib.Nifti2Header.sizeof_hdr)
+    file.seek(0)
+    if start[344:348] == b'ni1\0' or start[4:8] == b'ni2\0':
+        reason = 'it is one half of a pair, of header (.hdr) and voxels (.img)'
+        raise VolumeError(where, reason, 'Save the volume as one .nii file')
+    second = nib.Nifti2Header.sizeof_hdr.to_bytes(4, 'little')
+    kind = nib.Nifti2Image if start[:4] in (second, second[::-1]) else nib.Nifti1Image
+    # As it is stored: nibabel would put contradictions right by a guess.
+    header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+    _check_content(header, where)
+    if header['vox_offset'] > LONGEST_HEADER:  # nibabel would read all that is before them
+        raise VolumeError(where, f'its voxels begin at byte {header["vox_offset"]:.3g}', AGAIN)
+    return kind.from_stream(file)
+
+
+def _check_content(header: nib.Nifti1Header, where: str) -> None:
+    dtype = header.get_data_dtype()
+    if dtype.kind not in 'iuf':
+        reason = f'its voxels are {dtype}, colours or complex numbers'
+        raise VolumeError(where, reason, 'Export the volume in HU, one number a voxel')
+    if 8 * dtype.itemsize != header['bitpix']:
+        reason = f'its header contradicts itself: {dtype} voxels of {header["bitpix"]} bits'
+        raise VolumeError(where, reason, 'Export it again')
+    if np.isinf(header['scl_slope']) or np.isinf(header['scl_inter']):
+        raise VolumeError(where, 'its slope or intercept is infinite', 'Export it again')
+
+
+def _shape(header: nib.Nifti1Header, where: str) -> tuple[int, ...]:
+    """(X, Y, Z), without axes of length 1 that follow."""
+    shape = tuple(map(int, header.get_data_shape()))
+    if len(shape) < 3 or min(shape) < 1 or max(shape[3:], default=1) > 1:
+        reason = f'it holds an array of shape {shape}, not (x, y, slices)'
         raise VolumeError(where, reason, 'Split it into 3D volumes')
-    return Volume(voxels, image.affine)
+    return shape[:3]
+
+
+def _unit(header: nib.Nifti1Header) -> float:
+    """The file's unit of length in mm; where it is none that there is, mm."""
+    return UNITS.get(int(header['xyzt_units']) & 7, 1.0)
 
 
 def pack_nifti(
@@ -65,8 +192,8 @@ def pack_nifti(
     image.header.set_sform(volume.affine, code='scanner')
     image.header.set_xyzt_units('mm')
     if like is not None:
-        with _open(Path(like)) as file:
-            source = nib.Nifti1Header.from_fileobj(file)
+        with _open(Path(like)) as file, LoggingOutputSuppressor():
+            source = _image(file, public_name(Path(like))).header
         for name in source:
             if name.startswith(GEOMETRY):
                 image.header[name] = source[name]
@@ -76,6 +203,9 @@ def pack_nifti(
 
 
 def _open(path: Path):
+    """Open by content; what is no regular file might make us wait for ever."""
+    if not path.is_file():
+        raise VolumeError(public_name(path), 'it is no file, or not there', AGAIN)
     with path.open('rb') as file:
         packed = file.read(len(GZIP)) == GZIP
     return (gzip.open if packed else open)(path, 'rb')
@@ -96,7 +226,11 @@ def open_nifti(path: str | Path) -> nib.Nifti1Image:
         FileNotFoundError: If there is no such file.
     """
     path = Path(path)
-    if path.suffix == '.gz':
+    packed = path.suffix.lower() == '.gz'
+    if path.is_file() and not packed:
+        with path.open('rb') as file:
+            packed = file.read(len(GZIP)) == GZIP
+    if packed:
         raise ValueError(
             f'{path} is compressed and cannot be read slice by slice. '
             'Prepare the data uncompressed (.nii).'

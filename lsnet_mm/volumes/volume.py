@@ -16,10 +16,13 @@ ORIENTATION = 'LAI'
 #: What mends a damaged series.
 RELOAD = 'Download the series again'
 # What scanners and downloaders number files with; anything else may hold a name, a date or a UID.
+# Six digits are a date of birth (840512), and with four more they are who was born then, so longer
+# numbers must begin with zeros that no date begins with, and of two one is short.
 _HARMLESS = re.compile(
-    r'(i|im|img|image|slice|ct|label|pancreas)?[-_]?\d{1,6}([-_]\d{1,6})?'
+    r'(i|im|img|image|slice|ct|label|pancreas)?[-_]?'
+    r'(0{4,}\d{1,3}|\d{1,5}|0{0,3}\d[-_]\d{1,4}|\d{1,3}[-_]\d{1,3})'
     r'(_0000)?(\.dcm|\.nii|\.nii\.gz)?',
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -32,10 +35,12 @@ class Volume:
             slice ``[:, :, k]`` one block of memory.
         affine: (4, 4) from voxel indices to millimetres to the right, the front and the head of
             the patient (RAS, as in NIfTI).
+        notes: What had to be assumed of it, each as the end of a sentence about its file.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.affine.shape != (4, 4):
@@ -68,7 +73,7 @@ class Volume:
         axes = orientations.io_orientation(self.affine)
         change = orientations.ornt_transform(axes, orientations.axcodes2ornt(codes))
         affine = self.affine @ orientations.inv_ornt_aff(change, self.voxels.shape)
-        return Volume(orientations.apply_orientation(self.voxels, change), affine)
+        return Volume(orientations.apply_orientation(self.voxels, change), affine, self.notes)
 
 
 class VolumeError(ValueError):

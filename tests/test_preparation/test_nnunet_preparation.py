@@ -116,7 +116,10 @@ DAMAGE = {
         'label values must be 0, 1, 2, found 3, 6',
     ),
     'normalised': (saved('imagesTr', lambda v: v / 1000), 'are no HU. Export the CT before any'),
-    'four dimensions': (saved('imagesTr', lambda v: v[..., None]), 'array of shape (20, 18, 6, 1)'),
+    'four dimensions': (
+        saved('imagesTr', lambda v: np.stack([v, v], -1)),
+        'array of shape (20, 18, 6, 2)',
+    ),
     'no image': (no_image, 'the case: it has 0 files for its image'),
     'two channels': (two_channels, 'the case: it has 2 files for its image'),
 }

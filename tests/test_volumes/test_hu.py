@@ -128,7 +128,9 @@ def test_oblique_series(folder):
     np.testing.assert_allclose(lps, np.column_stack([row, column, normal]), atol=1e-6)
 
 
-@pytest.mark.parametrize('bits, slope, intercept', [(16, 1, -1024), (12, 1, -1024), (16, 0.5, -7)])
+@pytest.mark.parametrize(
+    'bits, slope, intercept', [(16, 1, -1024), (12, 1, -1024), (16, 0.5, -1024)]
+)
 def test_rescaling(folder, bits, slope, intercept):
     stored = np.random.default_rng(0).integers(0, 4096, (32, 40)).astype('<u2')
     values = dict(PixelData=stored.tobytes(), PixelRepresentation=0, BitsStored=bits)

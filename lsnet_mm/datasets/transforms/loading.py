@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform, Resize
 from PIL import Image
 
 from ...registry import TRANSFORMS
+from ...utils.layout import value_fix
 from ...utils.resizing import resize_labels
 from ...volumes import open_nifti, read_slice
 
@@ -179,8 +180,8 @@ class LoadCTMask(BaseTransform):
         path = results.get('seg_map_path')
         if path is None:
             return results
-        png = Path(path).suffix == '.png'
-        mask = _read_png(path) if png else read_slice(path, results['slice_index'])
+        volume = '.nii' in (suffix.lower() for suffix in Path(path).suffixes)
+        mask = read_slice(path, results['slice_index']) if volume else _read_png(path)
         expected = tuple(results['ori_shape'][:2])
         if mask.shape != expected:
             raise ValueError(
@@ -195,10 +196,10 @@ class LoadCTMask(BaseTransform):
             np.putmask(mapped, here, new)
         if not known.all():
             wrong = np.unique(mask[~known])
-            hint = ' Masks are 0/1, not 0/255: divide by 255.' if 255 in wrong else ''
+            fix = value_fix(mask[known], wrong) or 'Correct the mask, or name the class'
             raise ValueError(
                 f'{path}: mask values must be in {sorted(label_map)}, found '
-                f'{wrong[:5].tolist()}.{hint}'
+                f'{wrong[:5].tolist()}. {fix}.'
             )
         results['gt_seg_map'] = mapped
         results['seg_fields'].append('gt_seg_map')
