@@ -12,9 +12,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from ..utils import refuse_unsafe_checkpoints
+from ..utils.cli import print_any_name
+from ..utils.files import why
 from ..volumes import Pool
 from .dicom_seg import MISSING
 from .load_model import model_identity
+from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
 from .volume_predictor import DTYPES, TidyUp
@@ -52,6 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
         '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace other outputs in OUT')
+    parser.add_argument(
+        '--list',
+        type=Path,
+        metavar='FILE',
+        help='list there which study is which file',
+    )
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')
     parser.add_argument('--batch-size', type=int, default=8, help='slices at a time (8)')
@@ -66,8 +75,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command. The exit code is 0 if every study is segmented, 1 if any was refused or
-    nothing could start."""
+    """Run the command.
+
+    Returns:
+        int: 0 if every study is segmented with all that was asked for, 1 if some are, 2 if none is
+        or nothing could start.
+    """
+    print_any_name()
     parser = build_parser()
     args = parser.parse_args(argv)
     if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
@@ -76,14 +90,25 @@ def main(argv: list[str] | None = None) -> int:
         job = make_job(args)
     except (ValueError, RuntimeError, OSError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     found = find_studies(args.studies)
+    try:
+        studies = name_studies(found.studies, args.out)
+        if args.list and not rank:
+            write_list(args.list, studies)
+    except OSError as error:
+        print(f'{args.out}: {why(error)}. Name another folder, and free space.', file=sys.stderr)
+        return 2
     if args.workers > 1:  # which inherit this, and read it when they start
         threads = max((os.cpu_count() or 1) // args.workers, 1)
         os.environ.setdefault('OMP_NUM_THREADS', str(threads))
-    with Pool(args.workers) as pool:
-        results = segment_all(found.studies[rank::ranks], job, pool)
+    own = studies[rank::ranks]
+    try:
+        with Pool(args.workers) as pool:
+            results = segment_all(own, job, pool)
+    finally:
+        give_back(own, args.out)
     if rank:  # these are the first process's to tell
         found.notes, found.refused = [], []
     return report(results, found, args.out)
@@ -102,6 +127,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         raise ValueError(MISSING)
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
+    if args.list and args.list.resolve().is_relative_to(args.out.resolve()):
+        raise ValueError(f'{args.list} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     config, checkpoint = args.model
@@ -151,6 +178,8 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
         print(f'note: {note}')
     for result in results:
         about = f'{result["name"]} ({result["place"]})'
+        if 'error' in result:
+            print(f'{about}: {result["error"]}', file=sys.stderr)
         if 'record' in result:
             volumes = result['record']['classes'].items()
             print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
@@ -158,14 +187,12 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
-        else:
-            print(f'{about}: {result["error"]}', file=sys.stderr)
     for message in found.refused:
         print(message, file=sys.stderr)
-    failed = sum('error' in result for result in results)
-    done = len(results) - failed
+    failed = found.refused or any('error' in result for result in results)
+    done = sum('record' in result or 'skipped' in result for result in results)
     print(f'{done} of {len(results)} studies are segmented in {out}. Not a medical device.')
-    return 1 if failed or found.refused else 0
+    return (1 if done else 2) if failed else 0
 
 
 def _own_device() -> str:

@@ -1,23 +1,69 @@
 """A mask as a DICOM Segmentation that refers to the series it was made from."""
 
 import io
+import logging
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 
 import numpy as np
 import pydicom
 
 from ..version import __version__
-from ..volumes import SliceHeader, Volume, VolumeError
+from ..volumes import SliceHeader, Volume, VolumeError, public_name
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
 #: SNOMED CT's names of organs by ours; others are an 'organ', and their label says which.
 ORGANS = {'pancreas', 'liver', 'spleen', 'kidney', 'stomach', 'gallbladder', 'aorta', 'duodenum'}
 
+#: What a Segmentation takes over from its series: the same in all slices, and never empty.
+REQUIRED = ('StudyInstanceUID', 'SeriesInstanceUID', 'FrameOfReferenceUID', 'SOPClassUID')
+#: Likewise, but the standard allows it to be empty where it is not known.
+MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex')
+MAY_BE_EMPTY += ('AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
+
+
+def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], model: str) -> None:
+    """Find out whether a DICOM Segmentation can refer to a series, before there is a mask.
+
+    Args:
+        headers: Of the series, in order.
+        classes: Names of the labels from 1 on.
+        model: Name of the model.
+
+    Raises:
+        VolumeError: If not; it names the element.
+    """
+    sources, seen = _read_sources(headers), {}
+    for header, source in zip(headers, sources, strict=True):
+        for keyword in (*REQUIRED, 'SOPInstanceUID'):
+            if not source.get(keyword):
+                raise _refusal(header, keyword, 'is missing or empty')
+        for keyword in REQUIRED:
+            if source[keyword].value != sources[0][keyword].value:
+                raise _refusal(header, keyword, 'is not that of the other slices')
+        other = seen.setdefault(source.SOPInstanceUID, header)
+        if other is not header:
+            raise _refusal(header, 'SOPInstanceUID', f'is also that of {public_name(other.path)}')
+    # The rest is for highdicom to say, but it does so without the name of the element.
+    ends = [sources[0], sources[-1]]
+    mask = np.ones((2, int(ends[0].Rows), int(ends[0].Columns)), np.uint8)
+    try:
+        _segmentation(mask, ends, classes, model)
+        return
+    except Exception as error:
+        keyword, cause = getattr(error, 'name', None), error
+    for k in MAY_BE_EMPTY:
+        emptied = [_with(source, k, '') for source in ends]
+        with suppress(Exception):
+            _segmentation(mask, emptied, classes, model)
+            keyword = k
+    raise _refusal(headers[0], keyword or 'header', 'is not what the standard allows') from cause
+
 
 def pack_dicom_seg(
-    mask: Volume, headers: list[SliceHeader], classes: Sequence[str], model: str
+    mask: Volume, headers: Sequence[SliceHeader], classes: Sequence[str], model: str
 ) -> bytes:
     """One segment a class, frames of empty slices left out.
 
@@ -33,48 +79,84 @@ def pack_dicom_seg(
         bytes: Content of a ``.dcm`` file.
 
     Raises:
-        VolumeError: If the series lacks what the standard requires.
+        VolumeError: If the series lacks what the standard requires; see :func:`check_dicom_seg`.
     """
+    try:
+        frames = np.ascontiguousarray(mask.voxels.T)
+        return _segmentation(frames, _read_sources(headers), classes, model)
+    except Exception as error:  # its text may quote the header
+        reason = f'a DICOM Segmentation cannot refer to it ({type(error).__name__})'
+        fix = 'Leave out --dicom-seg, or complete the headers of the series'
+        raise VolumeError(f'a series of {len(headers)} files', reason, fix) from error
+
+
+def _segmentation(
+    frames: np.ndarray, sources: Sequence[pydicom.Dataset], classes: Sequence[str], model: str
+) -> bytes:
     import highdicom as hd
 
     described = [_describe(k, name, model) for k, name in enumerate(classes, start=1)]
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # they quote values of the header
-        sources = [_read_source(header.path, mask.spacing[2]) for header in headers]
-        try:
-            segmentation = hd.seg.Segmentation(
-                source_images=sources,
-                pixel_array=np.ascontiguousarray(mask.voxels.T),
-                segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-                segment_descriptions=described,
-                series_instance_uid=hd.UID(),
-                series_number=900,
-                sop_instance_uid=hd.UID(),
-                instance_number=1,
-                manufacturer='lsnet_mm',
-                manufacturer_model_name=model,
-                software_versions=__version__,
-                device_serial_number='0',
-                content_label='SEGMENTATION',
-                content_description='Automatic segmentation, not for clinical use',
-                series_description='Automatic segmentation',
-            )
-        except (AttributeError, ValueError, TypeError) as error:
-            # The error's own text may quote the header.
-            reason = f'a DICOM Segmentation cannot refer to it ({type(error).__name__})'
-            fix = 'Leave out --dicom-seg, or complete the headers of the series'
-            raise VolumeError(f'a series of {len(headers)} files', reason, fix) from error
+    with _silent():
+        segmentation = hd.seg.Segmentation(
+            source_images=sources,
+            pixel_array=frames,
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=described,
+            series_instance_uid=hd.UID(),
+            series_number=900,
+            sop_instance_uid=hd.UID(),
+            instance_number=1,
+            manufacturer='lsnet_mm',
+            manufacturer_model_name=model,
+            software_versions=__version__,
+            device_serial_number='0',
+            content_label='SEGMENTATION',
+            content_description='Automatic segmentation, not for clinical use',
+            series_description='Automatic segmentation',
+        )
         buffer = io.BytesIO()
         segmentation.save_as(buffer)
     return buffer.getvalue()
 
 
-def _read_source(path: Path, spacing: float) -> pydicom.Dataset:
-    data = pydicom.dcmread(path, stop_before_pixels=True)
-    # It is empty in many series, and readers of the result ask for it: slices touch, then.
-    if not data.get('SliceThickness'):
-        data.SliceThickness = f'{spacing:.6f}'
-    return data
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Warnings and logs of pydicom and highdicom quote values of the header."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
+    """The headers as highdicom takes them: what may be empty is there."""
+    places = [header.position for header in headers[:2]]
+    with _silent():
+        sources = [pydicom.dcmread(header.path, stop_before_pixels=True) for header in headers]
+    for source in sources:
+        # It is empty in many series, and readers of the result ask for it: slices touch, then.
+        if not source.get('SliceThickness'):
+            source.SliceThickness = f'{np.linalg.norm(np.subtract(*places)):.6f}'
+        for keyword in MAY_BE_EMPTY:
+            if keyword not in source:
+                setattr(source, keyword, '')
+    return sources
+
+
+def _with(source: pydicom.Dataset, keyword: str, value: str) -> pydicom.Dataset:
+    changed = copy(source)
+    setattr(changed, keyword, value)
+    return changed
+
+
+def _refusal(header: SliceHeader, keyword: str, reason: str) -> VolumeError:
+    fix = 'Correct the headers of the series, or leave out --dicom-seg'
+    reason = f'its {keyword} {reason}, and a DICOM Segmentation refers to it'
+    return VolumeError(public_name(header.path), reason, fix)
 
 
 def _describe(number: int, name: str, model: str):

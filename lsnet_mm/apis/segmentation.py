@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,21 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..utils.files import write_atomic
+from ..utils.files import read_json, why, write_files
 from ..utils.machine import keep_memory
 from ..volumes import ORIENTATION, Volume, VolumeError, pack_nifti
-from .dicom_seg import pack_dicom_seg
+from .dicom_seg import check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
+from .names import KINDS, RECORD, begun, lock_outputs, started
 from .study import Study
 from .volume_predictor import TidyUp, VolumePrediction
-
-#: What may be written of a study, and how the names of its files end.
-KINDS = {
-    'mask': ('.nii.gz',),
-    'dicom_seg': ('_seg.dcm',),
-    'probability': ('_probability.nii.gz',),
-    'preview': ('.png', '.html'),
-}
 
 
 @dataclass(frozen=True)
@@ -81,18 +74,18 @@ def segment_study(
 
     Returns:
         dict: ``name``, ``place``, and one of ``record`` (what is in the JSON file), ``skipped``, or
-        ``error``, a message; then nothing was written.
+        ``error``, a message; with a ``record`` beside it, it is about a file that is not there.
     """
     about = {'name': study.name, 'place': study.place}
     try:
-        source = study.fingerprint()
+        source = {'source': study.fingerprint(), 'scan': study.identity()}
         if _is_done(study, job, source):
             return about | {'skipped': True}
-        return about | {'record': _segment(study, job, source, on_slices)}
+        return about | _segment(study, job, source, on_slices)
     except VolumeError as error:
         message = str(error)
     except OSError as error:
-        message = f'a file cannot be read ({os.strerror(error.errno or 0)}). Check its permissions.'
+        message = f'a file cannot be read ({why(error)}). Check its permissions.'
     except (MemoryError, torch.OutOfMemoryError):
         message = 'there is not enough memory. Use fewer --workers or a smaller --batch-size.'
     except Exception as error:  # one strange study must not stop the others
@@ -102,53 +95,69 @@ def segment_study(
     return about | {'error': message}
 
 
-def _is_done(study: Study, job: SegmentationJob, source: str) -> bool:
+def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool:
     """Whether all is there, of this study, this model and this tidying-up.
 
     Raises:
         VolumeError: If something is there that is not, and may not be replaced.
     """
-    wanted, record = job.names(study, job.kinds), job.out / f'{study.name}.json'
-    try:
-        kept = json.loads(record.read_text())
-        made = (source, job.identity, asdict(job.tidy_up))
-        same = (kept['source'], kept['model'], kept['tidy_up']) == made
-        # A file that it does not name is of an earlier run, perhaps of another model.
-        same = same and set(wanted) <= set(kept['files'])
-    except (OSError, ValueError, LookupError, TypeError):  # none, or not ours
-        same = False
+    wanted, record = job.names(study, job.kinds), job.out / f'{study.name}{RECORD}'
+    there = [name for name in (*wanted, record.name) if os.path.lexists(job.out / name)]
+    if not there:
+        return False
+    kept = read_json(record)
+    # Of a study that was killed while it was written there is no record.
+    scan = kept.get('scan') if record.name in there else started(job.out).get(study.name)
+    if scan != source['scan']:
+        reason, fix = 'it exists, and is not of this study', 'Start again, or name another folder'
+        raise VolumeError(there[0], reason, fix)
+    made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
+    same, listed = made.items() <= kept.items(), kept.get('files')
+    # A file that it does not name is of an earlier run, perhaps of another model.
+    same = same and isinstance(listed, list) and all(name in listed for name in wanted)
     if same and all((job.out / name).is_file() for name in wanted):
         return True
-    there = [name for name in (*wanted, record.name) if (job.out / name).exists()]
-    if there and not job.overwrite:
+    if kept and not job.overwrite:
         reason = 'it exists, and is not what this command would write'
         fix = 'Name another folder, or replace it with --overwrite'
         raise VolumeError(there[0], reason, fix)
     return False
 
 
-def _segment(study: Study, job: SegmentationJob, source: str, on_slices: Callable) -> dict:
-    if 'dicom_seg' in job.kinds and study.nifti:
-        reason = 'a DICOM Segmentation refers to a DICOM series, and this is a NIfTI file'
-        raise VolumeError('the study', reason, 'Leave out --dicom-seg')
+def _segment(
+    study: Study, job: SegmentationJob, source: dict[str, str], on_slices: Callable
+) -> dict:
     inferencer = load_inferencer(**job.model)
+    classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
-    volume = study.load(job.assume_hu)
+    if 'dicom_seg' in job.kinds:
+        _check_dicom_seg(study, job, classes[1:])
+    volume = _load(study, job.assume_hu)
     clock.append(time.perf_counter())
     options = dict(tidy_up=job.tidy_up, on_slices=on_slices, heatmaps='preview' in job.kinds)
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    files = _pack(study, job, volume, found)
+    files, failed = {}, []
+    for kind in (kind for kind in KINDS if kind in job.kinds):
+        try:
+            parts = _pack(kind, study, job, volume, found)
+            files.update(zip(job.names(study, [kind]), parts, strict=True))
+        except Exception as error:  # what may be written beside a mask must not cost the mask
+            if kind == 'mask':
+                raise
+            [name, *_] = job.names(study, [kind])
+            text = str(error) if isinstance(error, VolumeError) else f'{type(error).__name__}.'
+            failed.append(f'{name} cannot be made: {text} The mask is kept.')
     clock.append(time.perf_counter())
     record = {
         'study': study.name,
-        'source': source,
+        **source,
         'model': job.identity,
         'shape': list(volume.voxels.shape),
         'spacing_mm': [round(size, 4) for size in volume.spacing],
         'orientation': volume.orientation,
-        'classes': found.describe(inferencer.model.dataset_meta['classes']),
+        'classes': found.describe(classes),
         'boxes': found.box_edges(),
         'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
@@ -156,52 +165,71 @@ def _segment(study: Study, job: SegmentationJob, source: str, on_slices: Callabl
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }
-    _write(study, job, files, record)
-    return record
+    if not _write(study, job, files, record):
+        return {'skipped': True}
+    return {'record': record} | ({'error': ' '.join(failed)} if failed else {})
+
+
+def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:
+    if study.nifti:
+        reason = 'a DICOM Segmentation refers to a DICOM series, and this is a NIfTI file'
+        raise VolumeError('the study', reason, 'Leave out --dicom-seg')
+    check_dicom_seg(study.headers(), classes, job.identity['name'])
+
+
+def _load(study: Study, assume_hu: bool) -> Volume:
+    try:
+        return study.load(assume_hu)
+    except (VolumeError, OSError, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a decoder's panic is no Exception
+        reason = f'it is damaged in a way that no check knows ({type(error).__name__})'
+        raise VolumeError('the study', reason, 'Export it again, or leave it out') from error
 
 
 def _pack(
-    study: Study, job: SegmentationJob, volume: Volume, found: VolumePrediction
-) -> dict[str, bytes]:
-    """Content of every file but the record: all of it before any is written."""
+    kind: str, study: Study, job: SegmentationJob, volume: Volume, found: VolumePrediction
+) -> Sequence[bytes]:
+    """Content of the files of a kind."""
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes'][1:]
-    content = [pack_nifti(found.mask, study.nifti)]
-    if 'dicom_seg' in job.kinds:
-        name = job.identity['name']
-        content.append(pack_dicom_seg(found.mask, study.headers(), classes, name))
-    if 'probability' in job.kinds:
-        content.append(pack_nifti(found.probability, study.nifti, scale=1 / 255))
-    if 'preview' in job.kinds:
-        from ..visualization.study import study_montage, study_page
+    if kind == 'mask':
+        return [pack_nifti(found.mask, study.nifti)]
+    if kind == 'dicom_seg':
+        return [pack_dicom_seg(found.mask, study.headers(), classes, job.identity['name'])]
+    if kind == 'probability':
+        return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
+    from ..visualization.study import study_montage, study_page
 
-        drawn = found.drawn(volume, inferencer.grey_window)
-        x, y, z = volume.oriented(ORIENTATION).spacing
-        about = dict(heatmaps=found.heatmaps, title=study.name, classes=classes)
-        content += study_montage(*drawn), study_page(*drawn, (y, x, z), **about)
-    return dict(zip(job.names(study, job.kinds), content, strict=True))
+    drawn = found.drawn(volume, inferencer.grey_window)
+    x, y, z = volume.oriented(ORIENTATION).spacing
+    about = dict(heatmaps=found.heatmaps, title=study.name, classes=classes)
+    return study_montage(*drawn), study_page(*drawn, (y, x, z), **about)
 
 
-def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: dict) -> None:
+def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: dict) -> bool:
     """Write all files, and the record last.
 
+    Returns:
+        bool: Whether it was written; not if another command has done the same meanwhile.
+
     Raises:
-        VolumeError: If one cannot be written; then none of them stays.
+        VolumeError: If one cannot be written, or another command has written something else; then
+            all is as it was.
     """
     text = (json.dumps(dict(record, files=sorted(files)), indent=2) + '\n').encode()
-    last = f'{study.name}.json'
-    # The record first: a run that is killed here leaves nothing that counts as done. Then what
-    # --overwrite replaces by nothing, which would pass for this model's.
-    gone = [last, *(set(job.names(study, KINDS)) - set(files) if job.overwrite else ())]
-    written = []
+    last = f'{study.name}{RECORD}'
+    # The record first: a run that is killed here leaves nothing that counts as done. Then what is
+    # replaced by nothing, which would pass for this model's.
+    gone = [last, *(name for name in job.names(study, KINDS) if name not in files)]
     try:
-        for name in gone:
-            (job.out / name).unlink(missing_ok=True)
-        for name, content in {**files, last: text}.items():
-            written.append(write_atomic(job.out / name, content))
+        with lock_outputs(job.out):
+            if _is_done(study, job, {key: record[key] for key in ('source', 'scan')}):
+                return False
+            with begun(study, record['scan'], job.out):
+                write_files(job.out, {**files, last: text}, gone)
+            return True
     except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        reason = f'its outputs cannot be written ({os.strerror(error.errno or 0)})'
+        reason = f'its outputs cannot be written ({why(error)})'
         fix = 'Free space, or name a folder that can be written to'
         raise VolumeError('the study', reason, fix) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..utils.files import fingerprint
+from ..utils.files import fingerprint, why
 from ..volumes import (
     BrokenFile,
     Series,
@@ -25,6 +25,8 @@ from ..volumes import (
 )
 
 ENDING = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
+#: Bytes of a part of a file that tells it from others.
+PART = 1 << 16
 NOTHING = 'Name a folder with a CT series (DICOM), a .nii or .nii.gz file, or a folder of these'
 
 
@@ -79,9 +81,25 @@ class Study:
 
     def fingerprint(self) -> str:
         """A digest that changes when a file is replaced; no file is opened."""
+        return fingerprint(self._files())
+
+    def identity(self) -> str:
+        """A digest of the scan that no other has, and that it keeps when it is copied or completed.
+
+        It is of parts of the first file: of DICOM they hold UIDs, of NIfTI voxels in the body.
+        """
+        first = min(self._files(), key=lambda path: (path.name, path))
+        size, digest = first.stat().st_size, hashlib.sha256()
+        with first.open('rb') as file:
+            for start in (0, size // 2, size - PART):
+                file.seek(max(start, 0))
+                digest.update(file.read(PART))
+        return digest.hexdigest()[:16]
+
+    def _files(self) -> list[Path]:
         if self.nifti:
-            return fingerprint([self.nifti])
-        return fingerprint(file.path for file in (*self.source.headers, *self.broken))
+            return [self.nifti]
+        return [file.path for file in (*self.source.headers, *self.broken)]
 
 
 @dataclass
@@ -133,8 +151,12 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         except VolumeError as error:
             found.refused.append(str(error))
         except OSError as error:
-            reason = f'it cannot be read ({os.strerror(error.errno or 0)})'
+            reason = f'it cannot be read ({why(error)})'
             found.refused.append(str(VolumeError(place, reason, 'Check its permissions')))
+        except Exception as error:  # one strange folder must not stop the others
+            reason = f'it cannot be searched ({type(error).__name__})'
+            fix = 'Name the folders in it one by one'
+            found.refused.append(str(VolumeError(place, reason, fix)))
     return found
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..datasets.ct_slice_dataset import CTSliceDataset
-from ..utils.files import encode_png, replace_folder, write_atomic
+from ..utils.files import encode_png, replace_folder
 
 #: Transforms that make a slice, its mask and its boxes. The first ones load.
 KEPT = ('LoadCTSlice', 'LoadImageFromFile', 'HUWindow', 'LoadCTMask', 'BoxesFromMask')
@@ -134,11 +134,12 @@ def _export_slices(
 ) -> tuple[list[dict], list[dict]]:
     """Writes the images of a dataset; COCO's records of these and of their objects."""
     images, annotations = [], []
+    folder.mkdir()
     for index in track(range(len(dataset)), split, console=Console(stderr=True)):
         results = dataset[index]
         case, number = results['case'], results['slice_index']
         grey, name = _grey(results['img']), f'{case}_{number:03d}.png'
-        write_atomic(folder / name, encode_png(grey))
+        (folder / name).write_bytes(encode_png(grey))
         height, width = grey.shape
         image = dict(id=index + 1, file_name=name, width=width, height=height)
         images.append(image | dict(case=case, slice_index=number))

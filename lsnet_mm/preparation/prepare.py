@@ -14,7 +14,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ..utils.files import fingerprint, partial_name, write_atomic
+from ..utils.cli import print_any_name
+from ..utils.files import (
+    fingerprint,
+    locked,
+    read_json,
+    remove_partials,
+    whole_name,
+    why,
+    write_atomic,
+)
 from ..utils.machine import keep_memory
 from ..volumes import ORIENTATION, Pool, Volume, VolumeError, pack_nifti
 from .labels import draw_contact_sheet
@@ -25,8 +34,7 @@ PROGRESS = '.preparing'
 REPORT, SHEET = 'preparation.json', 'contact_sheet.png'
 FOLDS, DESCRIPTION = 'splits_final.json', 'dataset.json'
 OURS = {IMAGES, LABELS, PROGRESS, REPORT, SHEET, FOLDS, DESCRIPTION}
-#: What a run leaves that was killed while it wrote one of them.
-PARTIAL = {partial_name(name) for name in OURS}
+LOCK = '.lock'
 #: Counts up when the same input gives other output than before, so that old output is made again.
 VERSION = '2'
 
@@ -82,8 +90,10 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
         find: Gives what there is to prepare.
 
     Returns:
-        int: Exit code: 0 if every case was prepared, 1 if any was refused or nothing could start.
+        int: Exit code: 0 if every case is prepared, 1 if some are, 2 if none is or nothing could
+            start.
     """
+    print_any_name()
     try:
         if not args.source.is_dir():
             raise FileNotFoundError(f'{args.source} is no folder. Name the downloaded one.')
@@ -93,11 +103,10 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
             report = prepare(source, args.out, pool)
     except (ValueError, FileExistsError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        print(f'{args.out}: {reason}. Name a folder to write to.', file=sys.stderr)
-        return 1
+        print(f'{args.out}: {why(error)}. Name a folder to write to.', file=sys.stderr)
+        return 2
     for note in report['notes']:
         print(f'note: {note}')
     refused = [record for record in report['cases'] if 'error' in record]
@@ -111,7 +120,7 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
     if done:
         print(f'folds: {report["folds"]}. All figures of the cases: {args.out / REPORT}')
         print(f'Look at {args.out / SHEET}: every outline must sit on its organ.')
-    return 1 if refused else 0
+    return (1 if done else 2) if refused else 0
 
 
 def prepare(source: Source, out: Path, pool: Pool) -> dict:
@@ -126,9 +135,15 @@ def prepare(source: Source, out: Path, pool: Pool) -> dict:
         dict: The report, as in ``preparation.json``.
 
     Raises:
-        FileExistsError: If ``out`` holds something else.
+        FileExistsError: If ``out`` holds something else, or another command is preparing it.
         OSError: If ``out`` cannot be written to.
     """
+    _check_folder(out)
+    with locked(out / LOCK, of=out):
+        return _prepare(source, out, pool)
+
+
+def _prepare(source: Source, out: Path, pool: Pool) -> dict:
     earlier = _open_folder(out)
     calls = [(case, out, earlier.get(case.name)) for case in source.cases]
     results, bar = pool.unordered(convert_case, calls), Console(stderr=True)
@@ -194,8 +209,9 @@ def convert_case(case: Case, out: Path, earlier: dict | None = None) -> dict:
     except VolumeError as error:
         message = str(error)
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        message = f'a file cannot be read or written ({reason}). Free space, or check the disks.'
+        message = (
+            f'a file cannot be read or written ({why(error)}). Free space, or check the disks.'
+        )
     except MemoryError:
         message = 'there is not enough memory. Run it again with fewer workers.'
     except Exception as error:  # one strange case must not stop the others
@@ -229,18 +245,35 @@ def cross_validation(blocks: list[list[str]]) -> Folds:
     return [{'train': [c for c in cases if c not in block], 'val': block} for block in blocks]
 
 
+def _check_folder(out: Path) -> None:
+    """Refuse a folder of somebody else's."""
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f'{out} is a file. Name a folder.')
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    # What a run leaves that was killed at once, or while it wrote one of the files.
+    found = {whole_name(name) or name for name in found - {LOCK}}
+    if found - OURS or (found and not found & {PROGRESS, REPORT}):
+        raise FileExistsError(f'{out} holds files that are not of a preparation. Name another.')
+
+
 def _open_folder(out: Path) -> dict[str, dict]:
     """Make the folder and return the records of earlier runs, by case."""
-    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if found - OURS - PARTIAL or (found and not found & {PROGRESS, REPORT}):
-        raise FileExistsError(f'{out} holds files that are not of a preparation. Name another.')
-    for folder in (IMAGES, LABELS, PROGRESS):
+    for folder in (PROGRESS, IMAGES, LABELS):  # the first one says that it is ours
         (out / folder).mkdir(parents=True, exist_ok=True)
-    for name in PARTIAL:
-        (out / name).unlink(missing_ok=True)
-    records = _read_json(out / REPORT).get('cases', [])
-    records += [_read_json(path) for path in sorted((out / PROGRESS).glob('*.json'))]
-    return {record['case']: record for record in records if 'bytes' in record}
+        remove_partials(out / folder)
+    remove_partials(out)
+    records = read_json(out / REPORT).get('cases')
+    records = records if isinstance(records, list) else []
+    records += [read_json(path) for path in sorted((out / PROGRESS).glob('[!.]*.json'))]
+    return {record['case']: record for record in records if _is_record(record)}
+
+
+def _is_record(record: object) -> bool:
+    """Whether it is a record of a case that was prepared, and nobody has damaged it by hand."""
+    kinds = {'case': str, 'source': str, 'bytes': list, 'sheet_slice': int}
+    return isinstance(record, dict) and all(
+        isinstance(record.get(key), kind) for key, kind in kinds.items()
+    )
 
 
 def _describe(image: Volume, label: Volume) -> dict:
@@ -255,13 +288,6 @@ def _describe(image: Volume, label: Volume) -> dict:
         'label_ml': round(float(areas.sum() * volume), 1),
         'sheet_slice': int(areas.argmax()),
     }
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
 
 
 def _write_json(path: Path, content: dict | list) -> None:

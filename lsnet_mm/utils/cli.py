@@ -1,8 +1,10 @@
 """What the tools share: MMSegmentation's arguments, read one way."""
 
 import argparse
+import io
 import os
 import os.path as osp
+import sys
 
 import torch
 from mmengine.config import Config, DictAction
@@ -11,6 +13,13 @@ from mmengine.dist import init_dist
 from .checkpoint import refuse_unsafe_checkpoints
 from .machine import keep_memory
 from .settings import read_config
+
+
+def print_any_name() -> None:
+    """Let this process print names of files that are no text, as of a zip from another system."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:

@@ -1,24 +1,32 @@
 """Files and folders: there whole or not at all, and whether they are still the same."""
 
+import errno
 import hashlib
+import json
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import cv2
 import numpy as np
+from filelock import FileLock, Timeout
+
+#: What a file or folder is called until it is whole: no two runs choose the same name.
+_PARTIAL = re.compile(r'\..+\.[0-9a-f]{8}\.partial')
 
 
 def write_atomic(path: str | Path, content: bytes) -> Path:
     """Write a file under a temporary name, then rename: a failure leaves the old one as it was.
 
-    A killed process leaves ``.<name>.partial`` behind, which the next one overwrites.
+    A killed process leaves ``.<name>.<number>.partial`` behind; see :func:`remove_partials`.
 
     Args:
-        path: The file; missing folders are made.
+        path: The file; missing folders are made. A link is replaced, not followed.
         content: All of it.
 
     Returns:
@@ -29,26 +37,43 @@ def write_atomic(path: str | Path, content: bytes) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(partial_name(path.name))
-    try:
-        with partial.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # a name on the disk must not come before its content
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):  # the first error is the one to tell
-            partial.unlink()
-        raise
+    write_files(path.parent, {path.name: content})
     return path
 
 
-def partial_name(name: str) -> str:
-    """What a file or folder is called until it is whole."""
-    return f'.{name}.partial'
+def write_files(folder: Path, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
+    """Write files that belong together: all are on the disk before the first one is renamed.
+
+    Args:
+        folder: Where; it must exist.
+        files: Content by name. They are renamed in this order, so that the last can vouch for all.
+        gone: Names of files to remove between writing and renaming.
+
+    Raises:
+        OSError: If one cannot be written; then all that was there is as it was.
+    """
+    partials = {name: folder / partial_name(name) for name in files}
+    try:
+        for name, partial in partials.items():
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+            with partial.open('xb') as file:  # never through a link that somebody has put there
+                file.write(files[name])
+                file.flush()
+                os.fsync(file.fileno())
+        for name in gone:
+            (folder / name).unlink(missing_ok=True)
+        for name, partial in partials.items():
+            os.replace(partial, folder / name)
+        _sync_folder(folder)
+    except BaseException:
+        for partial in partials.values():
+            with suppress(OSError):  # the first error is the one to tell
+                partial.unlink()
+        raise
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, where the system can say so."""
     with suppress(OSError):  # Windows opens no folders
         descriptor = os.open(folder, os.O_RDONLY)
@@ -56,6 +81,80 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def partial_name(name: str) -> str:
+    """What a file or folder is called until it is whole; another one at every call."""
+    return f'.{name}.{secrets.token_hex(4)}.partial'
+
+
+def whole_name(name: str) -> str | None:
+    """What a file or folder with such a name was to be called; None if the name is no such one."""
+    return name[1:-17] if _PARTIAL.fullmatch(name) else None
+
+
+def remove_partials(folder: Path, *names: str) -> None:
+    """Remove what killed processes left of files or folders of some names, or of any.
+
+    No other process may be writing these meanwhile: see :func:`locked`.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        whole = whole_name(path.name)
+        if whole and (not names or whole in names):
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all in it, as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, of: Path | None = None) -> Iterator[None]:
+    """Keep other processes out for as long as the block lasts, also those that are started later.
+
+    Args:
+        path: A file that stands for what is locked. It is there while somebody holds the lock.
+        of: What is locked, for the message: do not wait for others, but refuse.
+
+    Raises:
+        FileExistsError: If another process holds the lock, and ``of`` is given.
+        OSError: If there can be no such file.
+    """
+    lock = FileLock(path, timeout=0 if of else -1)
+    while not lock.is_locked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # somebody has just removed an empty folder
+            try:
+                lock.acquire()
+            except Timeout:
+                message = f'{of} is in use by another command. Wait for it, or name another folder.'
+                raise FileExistsError(message) from None
+    try:
+        yield
+    finally:
+        # Before the lock is given back: who waits for it sees that its file is gone, and makes a
+        # new one. On Windows it cannot be removed while it is open, and does not stay anyway.
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+
+
+def read_json(path: Path) -> dict:
+    """A file of ours; empty if there is none, or if it was damaged by hand."""
+    try:
+        content = json.loads(path.read_text('utf-8-sig'))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def why(error: OSError) -> str:
+    """The reason of the system, without the path."""
+    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 def fingerprint(paths: Iterable[Path], salt: str = '') -> str:
@@ -114,9 +213,28 @@ def replace_folder(
         Path: The folder to fill.
 
     Raises:
-        FileExistsError: If ``out`` is a file, or is not empty and may not be replaced.
+        FileExistsError: If ``out`` is a file, or is not empty and may not be replaced, or another
+            command is filling it.
     """
     out = Path(out).resolve()
+    with locked(out.with_name(f'.{out.name}.lock'), of=out):
+        _check_replaceable(out, kind, layout, overwrite, marker)
+        remove_partials(out.parent, out.name)
+        new, old = (out.with_name(partial_name(out.name)) for _ in range(2))
+        new.mkdir()
+        try:
+            yield new
+            if out.exists():  # it is whole, under the one name or the other
+                os.replace(out, old)
+            os.replace(new, out)
+            remove(old)
+        finally:
+            remove(new)
+
+
+def _check_replaceable(
+    out: Path, kind: str, layout: Collection[str], overwrite: bool, marker: str | None
+) -> None:
     found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     foreign = [name for name in found if not any(fnmatch(name, known) for known in layout)]
     if out.exists() and not out.is_dir():
@@ -124,17 +242,7 @@ def replace_folder(
     if found and not overwrite:
         raise FileExistsError(f'{out} is not empty. Name another folder or pass --overwrite.')
     if foreign or (found and marker and marker not in found):
-        why = f'holds more than a {kind} ({foreign[0]})' if foreign else f'has no {marker}'
+        reason = f'holds more than a {kind} ({foreign[0]})' if foreign else f'has no {marker}'
         raise FileExistsError(
-            f'{out} {why}, so it may be no {kind}, and is not overwritten. Name another folder.'
+            f'{out} {reason}, so it may be no {kind}, and is not overwritten. Name another folder.'
         )
-    partial = out.with_name(partial_name(out.name))
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

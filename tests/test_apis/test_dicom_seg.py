@@ -1,11 +1,15 @@
 """The DICOM Segmentation as its readers see it."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 from threshold_segmentor import expected_mask
 
+from lsnet_mm.apis import LSNetInferencer, segmentation
+from lsnet_mm.apis.dicom_seg import MAY_BE_EMPTY
 from lsnet_mm.experiments.phantom import write_download
 
 hd = pytest.importorskip('highdicom')
@@ -81,5 +85,92 @@ def test_empty_mask(study, segment, tmp_path):
 def test_a_nifti_file_has_nothing_to_refer_to(tmp_path, segment):
     nib.save(nib.Nifti1Image(np.full((8, 8, 4), -90, np.int16), np.eye(4)), tmp_path / '1.nii')
     code, _, errors, out = segment(tmp_path / '1.nii', options=['--dicom-seg'])
-    assert code == 1 and 'this is a NIfTI file. Leave out --dicom-seg.' in errors
+    assert code == 2 and 'this is a NIfTI file. Leave out --dicom-seg.' in errors
     assert not out.exists()
+
+
+def strip(folder, keyword, value=None, index=None):
+    """Set an element of all slices or of one, or take it away."""
+    files = sorted(folder.glob('*.dcm'))
+    for path in files if index is None else [files[index]]:
+        data = pydicom.dcmread(path)
+        if value is None:
+            delattr(data, keyword)
+        else:
+            data.add_new(keyword, pydicom.datadict.dictionary_VR(keyword), value)
+        if keyword == 'SOPInstanceUID' and value:
+            data.file_meta.MediaStorageSOPInstanceUID = value
+        data.save_as(path)
+
+
+@pytest.fixture
+def series(study, monkeypatch):
+    """Folder of a series, which no net may see."""
+
+    def no_net(*args, **kwargs):
+        raise AssertionError('the nets ran')
+
+    monkeypatch.setattr(LSNetInferencer, 'forward', no_net)
+    return next(study.rglob('*.dcm')).parent
+
+
+REFUSED = {
+    'FrameOfReferenceUID': (None, None, '1-001.dcm: its FrameOfReferenceUID is missing or empty'),
+    'StudyInstanceUID': (None, 3, '1-004.dcm: its StudyInstanceUID is missing or empty'),
+    'SOPInstanceUID': ('1.2.3.4', None, '1-002.dcm: its SOPInstanceUID is also that of 1-001.dcm'),
+    'PatientSex': ('unknown', None, '1-001.dcm: its PatientSex is not what the standard allows'),
+    'PatientBirthDate': ('1850', None, '1-001.dcm: its PatientBirthDate is not what the standard'),
+    'StudyTime': ('half ten', None, '1-001.dcm: its StudyTime is not what the standard allows'),
+}
+
+
+@pytest.mark.parametrize('keyword', REFUSED)
+@pytest.mark.filterwarnings('ignore::UserWarning')  # of pydicom, about what is written here
+def test_what_cannot_be_referred_to_is_told_before(series, segment, caplog, keyword):
+    value, index, message = REFUSED[keyword]
+    strip(series, keyword, value, index)
+    code, printed, errors, out = segment(series, options=['--dicom-seg'])
+    assert code == 2 and message in errors and 'or leave out --dicom-seg' in errors
+    assert not out.exists() and '1.2.' not in printed + errors + caplog.text
+
+
+def test_another_frame_of_reference(series, segment):
+    strip(series, 'FrameOfReferenceUID', '1.2.3', 5)
+    code, _, errors, _ = segment(series, options=['--dicom-seg'])
+    assert code == 2
+    assert '1-006.dcm: its FrameOfReferenceUID is not that of the other slices' in errors
+
+
+def test_what_may_be_empty_may_be_stripped(study, segment):
+    for keyword in MAY_BE_EMPTY:
+        for path in study.rglob('*.dcm'):
+            data = pydicom.dcmread(path)
+            if keyword in data:
+                delattr(data, keyword)
+                data.save_as(path)
+    code, _, errors, out = segment(next(study.rglob('*.dcm')).parent, options=['--dicom-seg'])
+    assert code == 0, errors
+    data = pydicom.dcmread(out / 'study_001_seg.dcm')
+    assert not data.PatientName and not data.PatientID and data.pixel_array.any()
+
+
+@pytest.mark.parametrize('kind', ['pack_dicom_seg', 'pack_nifti'])
+def test_what_fails_beside_the_mask_does_not_cost_the_mask(study, segment, monkeypatch, kind):
+    """Either is called for the second file; the first is the mask."""
+    real, calls = getattr(segmentation, kind), []
+
+    def fail(*args, **kwargs):
+        calls.append(args)
+        if kind == 'pack_dicom_seg' or len(calls) == 2:
+            raise TypeError('1.2.3')
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(segmentation, kind, fail)
+    lost = {'pack_dicom_seg': '_seg.dcm', 'pack_nifti': '_probability.nii.gz'}[kind]
+    folder = next(study.rglob('*.dcm')).parent
+    code, printed, errors, out = segment(folder, options=['--dicom-seg', '--probabilities'])
+    assert code == 1 and 'pancreas' in printed and '1 of 1 studies' in printed
+    assert f'study_001{lost} cannot be made: TypeError. The mask is kept.' in errors
+    record = json.loads((out / 'study_001.json').read_text())
+    assert sorted(p.name for p in out.iterdir()) == sorted([*record['files'], 'study_001.json'])
+    assert 'study_001.nii.gz' in record['files'] and f'study_001{lost}' not in record['files']

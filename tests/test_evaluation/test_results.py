@@ -1,6 +1,5 @@
 import json
 import math
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from lsnet_mm.evaluation.results import (
     write_result,
     write_slices,
 )
-from lsnet_mm.utils.files import write_atomic
 
 COUNTS = ('case', 'slice', 'area', 'tp', 'fp', 'fn', 'box_iou', 'n_boxes')
 ROWS = [
@@ -48,21 +46,6 @@ def test_other_schemas_are_refused(tmp_path):
     (tmp_path / 'result.json').write_text('{"schema": "lsnet_mm.result/0"}')
     with pytest.raises(ValueError, match=f'expected schema {SCHEMA}'):
         read_run(tmp_path)
-
-
-def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
-    path = write_atomic(tmp_path / 'panel.png', b'old')
-
-    def write_half(self, content):
-        with self.open('wb') as file:
-            file.write(content[: len(content) // 2])
-        raise OSError('disk full')
-
-    monkeypatch.setattr(Path, 'write_bytes', write_half)
-    with pytest.raises(OSError, match='disk full'):
-        write_atomic(path, b'new one')
-    assert path.read_bytes() == b'old'
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def log(work_dir, start, *lines):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from downloads import prepare_download
+from downloads import prepare_download, tree
 
 from lsnet_mm.preparation import Case, find_pancreas_ct, prepare
 from lsnet_mm.volumes import Pool
@@ -133,17 +133,70 @@ def check_refusal(printed: str, out: Path, prepared: Path, message: str) -> None
     assert json.loads((out / 'dataset.json').read_text())['numTraining'] == 1
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='/dev/full is a device of Linux')
+@pytest.mark.skipif(sys.platform == 'win32', reason='no limits of files')
 def test_full_disk(download, prepared, tmp_path, capsys):
-    out = tmp_path / 'out'
-    for folder in ('.preparing', 'imagesTr'):
-        (out / folder).mkdir(parents=True)
-    (out / 'imagesTr' / '.PANCREAS_0001_0000.nii.partial').symlink_to('/dev/full')
-    assert prepare_download(download.root, out) == 1
-    message = 'a file cannot be read or written (No space left on device)'
-    check_refusal(capsys.readouterr().err, out, prepared, message)
+    """The system refuses files as large as an image, but for smaller ones there is space."""
+    import resource
+
+    out, before = tmp_path / 'out', resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
+    try:
+        assert prepare_download(download.root, out) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    message = 'a file cannot be read or written (File too large). Free space'
+    assert capsys.readouterr().err.count(message) == 2
+    assert not [*(out / 'imagesTr').iterdir(), *(out / 'labelsTr').iterdir()]
     assert prepare_download(download.root, out) == 0  # there is space again
-    assert (out / 'preparation.json').is_file()
+    assert tree(out) == tree(prepared)
+
+
+def test_two_at_once(download, prepared, tmp_path, capsys):
+    """The second one is refused in a sentence, and the first one does not notice it."""
+    out, codes = tmp_path / 'out', []
+    source = find_pancreas_ct(download.root)
+
+    def load():
+        codes.append(prepare_download(download.root, out))
+        return source.cases[0].load()
+
+    case = replace(source.cases[0], load=load)
+    with Pool(1) as pool:
+        prepare(replace(source, cases=(case, source.cases[1])), out, pool)
+    assert codes == [2]
+    assert 'out is in use by another command. Wait for it, or' in capsys.readouterr().err
+    assert tree(out) == tree(prepared)
+
+
+@pytest.mark.parametrize(
+    'damage', ['[]', '{"cases": [3, {"case": 1}, {"case": "x"}]}', 'x', '[' * 9999]
+)
+def test_a_report_that_was_damaged_by_hand(download, prepared, tmp_path, damage):
+    out = shutil.copytree(prepared, tmp_path / 'out')
+    (out / 'preparation.json').write_text(damage)
+    assert prepare_download(download.root, out) == 0
+    assert tree(out) == tree(prepared)
+
+
+@pytest.mark.parametrize('left', [['.lock'], ['.preparing'], ['.preparing', 'imagesTr']])
+def test_what_an_early_kill_leaves_is_ours(download, prepared, tmp_path, left):
+    out = tmp_path / 'out'
+    out.mkdir()
+    for name in left:
+        (out / name).touch() if name == '.lock' else (out / name).mkdir()
+    if 'imagesTr' in left:
+        (out / 'imagesTr' / '.PANCREAS_0001_0000.nii.0123abcd.partial').write_bytes(b'half')
+    assert prepare_download(download.root, out) == 0
+    assert tree(out) == tree(prepared)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='other systems refuse such names')
+def test_names_that_are_no_text(download, prepared, tmp_path):
+    for path in download.files:
+        os.rename(path, os.fsencode(path.parent) + b'/Sch\xe4del_' + os.fsencode(path.name))
+    assert prepare_download(download.root, tmp_path / 'out') == 0
+    name = 'imagesTr/PANCREAS_0001_0000.nii'
+    assert (tmp_path / 'out' / name).read_bytes() == (prepared / name).read_bytes()
 
 
 def run_out_of_memory():
@@ -184,7 +237,7 @@ def test_nothing_can_start(download, tmp_path, capsys):
         (tmp_path / 'thesis', tmp_path / 'out', 'no CT series and no label was found'),
         (tmp_path / 'nowhere', tmp_path / 'out', 'nowhere is no folder. Name the downloaded one.'),
     ):
-        assert prepare_download(source, out) == 1
+        assert prepare_download(source, out) == 2
         assert message in capsys.readouterr().err
     assert [path.name for path in (tmp_path / 'thesis').iterdir()] == ['chapter1.tex']
 

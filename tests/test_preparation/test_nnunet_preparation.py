@@ -165,7 +165,7 @@ def test_descriptions_that_cannot_be_read(tmp_path, capsys, content, message):
     (tmp_path / 'set').mkdir()
     if content is not None:
         (tmp_path / 'set' / 'dataset.json').write_text(content)
-    assert prepare_set(tmp_path / 'set', tmp_path / 'out') == 1
+    assert prepare_set(tmp_path / 'set', tmp_path / 'out') == 2
     assert message in capsys.readouterr().err
 
 

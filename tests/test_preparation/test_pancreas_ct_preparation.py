@@ -173,7 +173,7 @@ def test_killed_and_started_again(tmp_path):
 def test_killed_while_a_file_of_the_whole_set_was_written(pristine, prepared, tmp_path, name):
     out = tmp_path / 'out'
     shutil.copytree(prepared, out)
-    (out / name).rename(out / f'.{name}.partial')
+    (out / name).rename(out / f'.{name}.0123abcd.partial')
     (out / '.preparing').mkdir()
     assert prepare_download(pristine, out) == 0
     assert tree(out) == tree(prepared)

@@ -11,7 +11,7 @@ from mmengine.runner import CheckpointLoader
 
 from ...registry import HOOKS
 from ...utils.checkpoint import CheckpointError, newest_first
-from ...utils.files import sync_folder, write_atomic
+from ...utils.files import write_atomic
 
 
 @register_backend('whole_files')
@@ -30,7 +30,6 @@ class WholeFiles(LocalBackend):
         path = Path(filepath)
         try:
             write_atomic(path, obj)
-            sync_folder(path.parent)  # or a power cut could take back the name, not the removal
         except OSError as error:
             raise CheckpointError(
                 f'{path.parent}: {path.name} could not be written ({error.strerror}), and the '
