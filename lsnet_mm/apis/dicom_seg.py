@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from copy import copy
 
 import numpy as np
 import pydicom
@@ -54,11 +53,13 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
         return
     except Exception as error:
         keyword, cause = getattr(error, 'name', None), error
-    for k in MAY_BE_EMPTY:
-        emptied = [_with(source, k, '') for source in ends]
+    for one in MAY_BE_EMPTY:  # one after the other, until nothing is wrong any more
+        for source in ends:
+            setattr(source, one, '')
         with suppress(Exception):
-            _segmentation(mask, emptied, classes, model)
-            keyword = k
+            _segmentation(mask, ends, classes, model)
+            keyword = one
+            break
     raise _refusal(headers[0], keyword or 'header', 'is not what the standard allows') from cause
 
 
@@ -145,12 +146,6 @@ def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
             if keyword not in source:
                 setattr(source, keyword, '')
     return sources
-
-
-def _with(source: pydicom.Dataset, keyword: str, value: str) -> pydicom.Dataset:
-    changed = copy(source)
-    setattr(changed, keyword, value)
-    return changed
 
 
 def _refusal(header: SliceHeader, keyword: str, reason: str) -> VolumeError:
