@@ -164,7 +164,7 @@ def test_unknown_orientation_is_a_warning(make, capsys):
     root = make()
     for path in root.rglob('*.nii'):
         image = nib.load(path)
-        image = nib.Nifti1Image(np.asanyarray(image.dataobj), None)
+        image = nib.Nifti1Image(np.array(image.dataobj), None)
         image.header.set_zooms((0.8, 0.8, 2.5))
         nib.save(image, path)
     code, _ = go(root)

@@ -23,13 +23,21 @@ def save(path, image):
     return path
 
 
-def placed(hu, sform, qform=None, codes=(1, 1)):
-    image = nib.Nifti1Image(hu, None)
-    image.set_qform(LAS if qform is None else qform, codes[1])
-    image.header['sform_code'] = codes[0]
-    for row, values in zip(('srow_x', 'srow_y', 'srow_z'), sform, strict=False):
-        image.header[row] = values
-    return image
+def changed(hu, **fields):
+    """Bytes of a file whose header is edited by hand: nibabel would put it right."""
+    image = nib.Nifti1Image(hu, LAS)
+    image.set_qform(LAS, 1)
+    content = image.to_bytes()
+    header = nib.Nifti1Header(content[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    return header.binaryblock + content[348:]
+
+
+def placed(hu, sform, codes):
+    """Bytes of a file with such a sform and the right qform."""
+    rows = dict(zip(('srow_x', 'srow_y', 'srow_z'), sform, strict=False))
+    return changed(hu, sform_code=codes[0], qform_code=codes[1], **rows)
 
 
 def other(**numbers):
@@ -64,19 +72,16 @@ def test_refused_placements(hu, tmp_path, case, codes):
         return
     if codes == (1, 1) and case in ALONE:
         message = 'contradict each other'
-    path = save(tmp_path / '1.nii', placed(hu, affine, codes=codes))
+    (tmp_path / '1.nii').write_bytes(placed(hu, affine, codes))
     with pytest.raises(VolumeError, match=f'^1.nii: .*{message}'):
-        read_hu(path)
+        read_hu(tmp_path / '1.nii')
 
 
 @pytest.mark.parametrize('size', [0, -0.8, np.nan])
 def test_sizes_that_are_none(hu, tmp_path, size):
-    image = nib.Nifti1Image(hu, None)
-    image.set_qform(LAS, 1)
-    content = bytearray(image.to_bytes())
-    content[80:84] = np.float32(size).tobytes()  # pixdim[1]
-    (tmp_path / '1.nii').write_bytes(content)
-    with pytest.raises(VolumeError, match='^1.nii: '):
+    sizes = [1, size, 0.7, 2.5, 1, 1, 1, 1]
+    (tmp_path / '1.nii').write_bytes(changed(hu, sform_code=0, pixdim=sizes))
+    with pytest.raises(VolumeError, match='^1.nii: .*(place nothing|truncated)'):
         read_hu(tmp_path / '1.nii')
 
 
@@ -112,16 +117,6 @@ def test_nifti_2_and_axes_of_one(hu, tmp_path, name):
     assert mask.shape == hu.shape
 
 
-def changed(hu, **fields):
-    """Bytes of a file whose header is edited by hand."""
-    content = nib.Nifti1Image(hu, LAS).to_bytes()
-    header = nib.Nifti1Header(content[:348], check=False)
-    for name, value in fields.items():
-        header[name] = value
-    return header.binaryblock + content[348:]
-
-
-DIM = [3, 40, 32, 8, 1, 1, 1, 1]
 BYTES = {
     'fewer slices': (dict(dim=[3, 40, 32, 4, 1, 1, 1, 1]), 'it holds more slices than its header'),
     'more slices': (dict(dim=[3, 40, 32, 800, 1, 1, 1, 1]), 'smaller than its header|truncated'),
