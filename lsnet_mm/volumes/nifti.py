@@ -71,7 +71,9 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk, not of the bytes
         raise VolumeError(where, 'the file is no NIfTI volume, or truncated', AGAIN) from error
-    return Volume(voxels, np.diag([*[_unit(header)] * 3, 1.0]) @ image.affine)
+    affine = image.affine.copy()
+    affine[:3] *= _unit(header)
+    return Volume(voxels, affine)
 
 
 def check_placement(path: str | Path) -> tuple[str, ...]:
