@@ -117,10 +117,10 @@ def _given_folds(path: Path, called: dict[str, str]) -> Folds:
             )
         unknown = sum(str(case) not in called for cases in lists for case in cases)
         if unknown or not any(lists):
+            what = f'{unknown} case(s) that have no file' if unknown else 'no case'
             raise ValueError(
-                f'{path}: a fold names no case, or {unknown} that neither imagesTr nor labelsTr '
-                'has. Name cases as their label files, without ending; or remove the file to have '
-                'the cases divided anew.'
+                f'{path}: a fold names {what}. Name cases as their label files, '
+                'without ending; or remove the file to have the cases divided anew.'
             )
     return [{part: [called[str(c)] for c in cases] for part, cases in f.items()} for f in folds]
 
@@ -147,7 +147,7 @@ def _read_json(path: Path, kind: type) -> dict | list:
 
 def _classes(labels: object) -> dict[str, int]:
     """nnU-Net writes {"pancreas": 1}, the Decathlon {"1": "pancreas"}."""
-    labels = labels if isinstance(labels, dict) else {'labels': labels}
+    labels = labels if isinstance(labels, dict) else {'?': labels}
     if labels and all(str(key).isdecimal() and isinstance(v, str) for key, v in labels.items()):
         labels = {name: int(value) for value, name in labels.items()}
     if not all(type(value) is int for value in labels.values()) or 0 not in labels.values():

@@ -73,7 +73,7 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
       in HU + 1024, 0..1, -1..1, z-scores, 0..255 and MR, 0.1% where resampling made some negative.
     - *dense*, above 700: at most 20%, unless 5% are air (below -600). Bone and metal are 0 to 10%;
       HU + 1024 puts the whole body there, 25 to 60%, also where noise makes fat of its air at 24.
-    - *air*: at most 98%. HU - 1024, an intercept that was subtracted twice, makes it of all else.
+    - *air*: at most 99.5%. HU - 1024, an intercept subtracted twice, makes it of all soft tissue.
     - *beyond* -1200, where it is no padding, which is one value or a few: at most 5%. Air is there
       in HU - 1024 and in multiples of HU. What is below -1024 counts for nothing else.
 
@@ -102,7 +102,7 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
         and (low, high) != (-128, 127)
         and fat >= 0.02 * body.size
         and (dense <= 0.2 * seen.size or air >= 0.05 * seen.size)
-        and air <= 0.98 * seen.size
+        and air <= 0.995 * seen.size
         and padding
     ):
         return

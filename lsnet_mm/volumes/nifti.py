@@ -1,13 +1,16 @@
 """NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
 import gzip
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.imageglobals import logger
 
 from .volume import Volume, VolumeError, public_name
 
@@ -45,7 +48,7 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     path = Path(path)
     where = public_name(path)
     try:
-        with _open(path) as file, LoggingOutputSuppressor():
+        with _open(path) as file, _quiet():
             image = _image(file, where)
             proxy, header = image.dataobj, image.header
             shape = _shape(header, where)
@@ -68,7 +71,9 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk, not of the bytes
         raise VolumeError(where, 'the file is no NIfTI volume, or truncated', AGAIN) from error
-    return Volume(voxels, np.diag([*[_unit(header)] * 3, 1.0]) @ image.affine)
+    affine = image.affine.copy()
+    affine[:3] *= _unit(header)
+    return Volume(voxels, affine)
 
 
 def check_placement(path: str | Path) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
             voxels are implausibly small or large in mm.
     """
     where = public_name(Path(path))
-    with _open(Path(path)) as file, LoggingOutputSuppressor():
+    with _open(Path(path)) as file, _quiet():
         header = _image(file, where).header
         shape = _shape(header, where)
         file.seek(0)  # for sizes that nibabel would put right by a guess
@@ -192,7 +197,7 @@ def pack_nifti(
     image.header.set_sform(volume.affine, code='scanner')
     image.header.set_xyzt_units('mm')
     if like is not None:
-        with _open(Path(like)) as file, LoggingOutputSuppressor():
+        with _open(Path(like)) as file, _quiet():
             source = _image(file, public_name(Path(like))).header
         for name in source:
             if name.startswith(GEOMETRY):
@@ -200,6 +205,17 @@ def pack_nifti(
     image.header.set_slope_inter(scale, 0)
     content = image.to_bytes()
     return gzip.compress(content, compresslevel=6, mtime=0) if compressed else content
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what nibabel prints of odd headers, which names no file."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _open(path: Path):

@@ -14,10 +14,9 @@ def build(root):
     return DATASETS.build(cfg)
 
 
-@pytest.mark.parametrize('dtype', [np.uint16, np.int32])
-def test_more_than_8_bits_are_refused(slice_root, dtype):
+def test_more_than_8_bits_are_refused(slice_root):
     path = slice_root / 'val/images/P_02_003.png'
-    Image.fromarray(np.full((20, 30), 1064, dtype)).save(path)
+    Image.fromarray(np.full((20, 30), 1064, np.uint16)).save(path)
     with pytest.raises(ValueError, match='P_02_003.png has pixels of more than 8 bits .* black'):
         build(slice_root)
 
@@ -54,7 +53,7 @@ def test_capitals(slice_root):
     [
         ((0, 255), 'divide by 255'),
         ((0, 1, 255), "255 seems to mean 'ignore'"),
-        ((0, 9, 255), 'Corr'),
+        ((0, 9, 255), r'found \[9, 255\].$'),
     ],
 )
 def test_advice_for_255(slice_root, values, advice):

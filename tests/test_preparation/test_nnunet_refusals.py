@@ -93,7 +93,7 @@ def test_byte_order_marks(make, capsys, encoding):
     path = root / 'dataset.json'
     path.write_text(path.read_text(), encoding=encoding)
     code, out = go(root)
-    assert code == 0 and len(PancreasCTDataset(data_root=str(out))) == 8
+    assert code == 0 and len(PancreasCTDataset(data_root=str(out), split='all')) == 8
 
 
 @pytest.mark.parametrize('shift', [1024, 1000])

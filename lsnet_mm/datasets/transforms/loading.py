@@ -196,10 +196,10 @@ class LoadCTMask(BaseTransform):
             np.putmask(mapped, here, new)
         if not known.all():
             wrong = np.unique(mask[~known])
-            fix = value_fix(mask[known], wrong) or 'Correct the mask, or name the class'
+            fix = value_fix(mask[known], wrong)
             raise ValueError(
                 f'{path}: mask values must be in {sorted(label_map)}, found '
-                f'{wrong[:5].tolist()}. {fix}.'
+                f'{wrong[:5].tolist()}.{f" {fix}." if fix else ""}'
             )
         results['gt_seg_map'] = mapped
         results['seg_fields'].append('gt_seg_map')
