@@ -89,7 +89,7 @@ def test_two_patients_whose_files_look_alike(segment, tmp_path):
         voxels = np.full((16, 16, 8), -90, np.int16)
         voxels[4 * k, 4:12, 4] = 100
         (tmp_path / f'{k}').mkdir()
-        nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / f'{k}' / 'scan.nii')
+        nib.save(nib.Nifti1Image(voxels, np.diag([2, 2, 2, 1])), tmp_path / f'{k}' / 'scan.nii')
         os.utime(tmp_path / f'{k}' / 'scan.nii', ns=(1, 1))
     for k in (1, 2):
         code, printed, errors, out = segment(tmp_path / f'{k}')

@@ -66,7 +66,7 @@ DESCRIPTIONS = {
 def test_descriptions(make, capsys, name):
     description, message = DESCRIPTIONS[name]
     code, out = go(make(**description))
-    assert code == 1 and message in capsys.readouterr().err and not out.exists()
+    assert code == 2 and message in capsys.readouterr().err and not out.exists()
 
 
 SPLITS = {
@@ -83,7 +83,7 @@ def test_splits(make, capsys, name):
     root = make()
     (root / 'splits_final.json').write_text(json.dumps(SPLITS[name]))
     code, out = go(root)
-    assert code == 1 and not out.exists()
+    assert code == 2 and not out.exists()
     assert 'splits_final.json' in capsys.readouterr().err
 
 
@@ -100,7 +100,7 @@ def test_byte_order_marks(make, capsys, encoding):
 def test_another_scale_and_the_way_past(make, capsys, shift):
     root = make(image=lambda hu: (hu + shift).clip(0).astype(np.int16), channel_names={'0': 'CT'})
     code, out = go(root)
-    assert code == 1 and 'are no HU. ' in capsys.readouterr().err.replace(':', '. ')
+    assert code == 2 and 'are no HU. ' in capsys.readouterr().err.replace(':', '. ')
     assert not [*(out / 'imagesTr').iterdir()]
     assert go(root, assume_hu=True)[0] == 0
 
