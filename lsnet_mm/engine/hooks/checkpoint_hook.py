@@ -70,7 +70,8 @@ class DurableCheckpointHook(CheckpointHook):
             return
         self.backend_args, self.file_backend = {'backend': 'whole_files'}, WholeFiles()
         if is_main_process():  # what a killed training was writing
-            for partial in Path(self.out_dir).glob('.*.pth*.partial'):
+            left = Path(self.out_dir).glob('.*.pth*.partial')
+            for partial in (*left, *Path(runner.work_dir).glob('.last_checkpoint.*.partial')):
                 partial.unlink()
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
