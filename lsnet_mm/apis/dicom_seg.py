@@ -11,6 +11,7 @@ import pydicom
 
 from ..version import __version__
 from ..volumes import SliceHeader, Volume, VolumeError, public_name
+from ..volumes.dicom_file import read_dicom
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
 #: SNOMED CT's names of organs by ours; others are an 'organ', and their label says which.
@@ -137,7 +138,7 @@ def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
     """The headers as highdicom takes them: what may be empty is there."""
     places = [header.position for header in headers[:2]]
     with _silent():
-        sources = [pydicom.dcmread(header.path, stop_before_pixels=True) for header in headers]
+        sources = [read_dicom(header.path) for header in headers]
     for source in sources:
         # It is empty in many series, and readers of the result ask for it: slices touch, then.
         if not source.get('SliceThickness'):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..utils.files import locked, read_json, remove_partials, write_atomic
+from ..utils.files import locked, read_json, remove_partials, whole_name, write_atomic
 from .study import Study
 
 #: What may be written of a study, and how the names of its files end.
@@ -61,7 +61,10 @@ def name_studies(studies: Sequence[Study], out: Path) -> list[Study]:
         OSError: If the folder cannot be written to.
     """
     with lock_outputs(out):
-        remove_partials(out)
+        whole = (whole_name(path.name) for path in out.iterdir())
+        # Of ours alone: the folder of another command may be growing beside.
+        if left := [name for name in whole if name and name.endswith(tuple(_ENDINGS))]:
+            remove_partials(out, *left)
         claims, (recorded, taken) = started(out), _look(out)
         known = defaultdict(list)
         for name, scan in sorted((claims | recorded).items()):

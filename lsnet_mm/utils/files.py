@@ -219,15 +219,21 @@ def replace_folder(
     out = Path(out).resolve()
     with locked(out.with_name(f'.{out.name}.lock'), of=out):
         _check_replaceable(out, kind, layout, overwrite, marker)
-        remove_partials(out.parent, out.name)
+        if out.exists():  # else a kill came between two renames, and the old one is among them
+            remove_partials(out.parent, out.name)
         new, old = (out.with_name(partial_name(out.name)) for _ in range(2))
         new.mkdir()
         try:
             yield new
             if out.exists():  # it is whole, under the one name or the other
                 os.replace(out, old)
-            os.replace(new, out)
-            remove(old)
+            try:
+                os.replace(new, out)
+            except OSError:
+                if old.exists():
+                    os.replace(old, out)
+                raise
+            remove_partials(out.parent, out.name)
         finally:
             remove(new)
 

@@ -21,10 +21,12 @@ def files_below(folder: Path) -> Iterator[Path]:
     seen = {_identity(parent) for parent in (here, *here.parents)}  # a link to / is no inbox
 
     def is_new(path: Path) -> bool:
+        if path.name.startswith('.'):
+            return False
         identity = _identity(path)
         new = identity is None or identity not in seen
         seen.add(identity)
-        return new and not path.name.startswith('.')
+        return new
 
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in sorted(folders) if is_new(Path(parent, name))]

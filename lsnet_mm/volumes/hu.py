@@ -196,7 +196,10 @@ def _rescale(header: SliceHeader, values: np.ndarray) -> np.ndarray:
     first, last = header.padding
     if first is not None:
         # Often it is written without regard to the sign of voxels: -2000 as 63536.
-        ends = np.array([first, first if last is None else last], np.int64).astype(values.dtype)
+        last = first if last is None else last
+        ends = np.array([first, last], np.int64).astype(values.dtype)
+        if (first <= last) != (ends[0] <= ends[1]):  # a range that is none with that sign
+            ends = ends[:1]
         hu = np.where((values >= ends.min()) & (values <= ends.max()), AIR, hu)
     hu = np.maximum(hu, AIR)
     if hu.max() > INT16.max:

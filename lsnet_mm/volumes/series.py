@@ -62,8 +62,7 @@ def find_series(folder: Path) -> tuple[list[Series], list[BrokenFile]]:
 
 def _pattern(path: Path) -> tuple[Path, str]:
     """Files of a folder whose names differ in numbers only are of one kind."""
-    name = re.sub(r'\d+', '0', path.name)
-    return path.parent, name if '0' in name else ''
+    return path.parent, re.sub(r'\d+', '0', path.name)
 
 
 def _together(broken: list[BrokenFile]) -> list[BrokenFile]:

@@ -201,7 +201,7 @@ def _check_steps(headers: list[SliceHeader], heights: np.ndarray, rounding: floa
     if not SIZES[0] <= usual <= SIZES[1]:
         reason = f'its slices are {usual:.4g} mm apart, which no scan has'
         raise VolumeError(f'a series of {len(headers)} files', reason, RELOAD)
-    if np.abs(heights - even).max() <= tolerance:
+    if np.abs(heights - even).max() <= tolerance or np.abs(steps / usual - 1).max() <= UNEVEN:
         return
     k = int(np.argmax(np.abs(steps - usual)))
     before, after = (public_name(header.path) for header in headers[k : k + 2])

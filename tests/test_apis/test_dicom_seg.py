@@ -174,3 +174,12 @@ def test_what_fails_beside_the_mask_does_not_cost_the_mask(study, segment, monke
     record = json.loads((out / 'study_001.json').read_text())
     assert sorted(p.name for p in out.iterdir()) == sorted([*record['files'], 'study_001.json'])
     assert 'study_001.nii.gz' in record['files'] and f'study_001{lost}' not in record['files']
+
+
+def test_sources_without_a_preamble(tmp_path, segment):
+    download = write_download(tmp_path / 'download', 1, SHAPE, layout='doi', withdrawn=False)
+    for path in download.rglob('*.dcm'):
+        path.write_bytes(path.read_bytes()[132:])
+    code, _, errors, out = segment(download / 'DOI', options=['--dicom-seg'])
+    assert code == 0, errors
+    assert hd.seg.segread(out / 'study_001_seg.dcm').number_of_frames > 0

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
+
+from lsnet_mm.datasets import SliceFolderDataset
 
 PIPELINE = [dict(type='LoadImageFromFile', color_type='grayscale'), dict(type='LoadCTMask'),
             dict(type='BoxesFromMask'), dict(type='PackLSNetInputs')]  # fmt: skip
 
 
 def build(root):
-    cfg = dict(type='SliceFolderDataset', data_root=str(root), split='val', pipeline=PIPELINE)
+    init_default_scope('mmseg')
+    cfg = dict(type=SliceFolderDataset, data_root=str(root), split='val', pipeline=PIPELINE)
     return DATASETS.build(cfg)
 
 
@@ -40,6 +43,12 @@ def test_hidden_files_are_no_slices(slice_root):
     for path in [*slice_root.rglob('*.png')]:
         path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
     assert len(build(slice_root)) == 1
+
+
+def test_names_of_volumes_that_slices_were_cut_from(slice_root):
+    for path in [*slice_root.rglob('P_02_003.png')]:
+        path.rename(path.with_name('P.nii.gz_02_003.png'))
+    assert build(slice_root)[0]['data_samples'].gt_sem_seg.data.sum() == 24
 
 
 def test_capitals(slice_root):

@@ -4,6 +4,8 @@ import os
 import shutil
 import struct
 import zlib
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -21,6 +23,7 @@ from pydicom.uid import (
 
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.volumes import VolumeError, ct_series, find_series, read_hu
+from lsnet_mm.volumes.stack import _check_steps as check_steps
 
 SHAPE = (40, 32, 8)
 HU = downloaded_case(0, 1, SHAPE)[0]
@@ -157,6 +160,18 @@ def linked(d):
     target.joinpath('circle').symlink_to(d.root)
 
 
+def hidden(d):
+    store = d.files[0].parent.with_name('.store')
+    shutil.move(d.files[0].parent, store)
+    store.with_name('scan').symlink_to(store)
+
+
+def named(d):
+    """A slice whose name has no number, beside a file whose name has none."""
+    d.files[0].rename(d.files[0].with_name('first.dcm'))
+    d.files[0].with_name('LICENSE').write_text('CC BY 3.0')
+
+
 READ = {
     'without preamble': headless,
     'empty UID': lambda d: every(d, SeriesInstanceUID=''),
@@ -169,6 +184,8 @@ READ = {
     'stored without a sign': unsigned,
     'signed HU without a scale': lambda d: every(d, RescaleSlope=None, RescaleIntercept=None),
     'linked': linked,
+    'linked to a hidden folder': hidden,
+    'a name without a number': named,
 }
 
 
@@ -188,6 +205,26 @@ def test_positions_rounded_to_a_tenth(series):
     series.files[4].unlink()
     with pytest.raises(VolumeError, match=r'1-006.dcm: 1 slice\(s\) missing'):
         read_hu(series.root)
+
+
+def test_steps_that_differ_little():
+    """5.0 mm and then 5.1: each is even, though the middle is a millimetre from a straight line."""
+    headers = [SimpleNamespace(path=Path(f'{k}.dcm')) for k in range(101)]
+    heights = np.cumsum([0] + [5.0] * 50 + [5.1] * 50)
+    check_steps(headers, heights, 0.0)
+    with pytest.raises(VolumeError, match=r'40.dcm: 1 slice\(s\) missing between it and 39.dcm'):
+        check_steps(headers, np.delete(heights, 40), 0.0)
+
+
+def test_padding_of_the_wrong_sign_takes_no_tissue(series):
+    """-2000 to 0 where voxels have no sign: 63536 to 0 is no range of them."""
+    unsigned(series)
+    for path in series.files:
+        data = pydicom.dcmread(path)
+        data.add_new('PixelPaddingValue', 'SS', -2000)
+        data.add_new('PixelPaddingRangeLimit', 'SS', 0)
+        data.save_as(path)
+    np.testing.assert_array_equal(read_hu(series.root).voxels, HU.clip(-1024))
 
 
 @pytest.mark.parametrize('sign, value', [(1, -32768), (0, 63536)])

@@ -1,5 +1,6 @@
 """Slices and their masks, from files or from a volume in memory, on the grid of a net."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -180,7 +181,7 @@ class LoadCTMask(BaseTransform):
         path = results.get('seg_map_path')
         if path is None:
             return results
-        volume = '.nii' in (suffix.lower() for suffix in Path(path).suffixes)
+        volume = re.search(r'\.nii(\.gz)?$', str(path), re.IGNORECASE)
         mask = read_slice(path, results['slice_index']) if volume else _read_png(path)
         expected = tuple(results['ori_shape'][:2])
         if mask.shape != expected:
