@@ -24,6 +24,20 @@ MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex')
 MAY_BE_EMPTY += ('AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without warnings and logs: pydicom's and highdicom's quote values, wherever one is read."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
+@_silent()
 def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], model: str) -> None:
     """Find out whether a DICOM Segmentation can refer to a series, before there is a mask.
 
@@ -64,6 +78,7 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
     raise _refusal(headers[0], keyword or 'header', 'is not what the standard allows') from cause
 
 
+@_silent()
 def pack_dicom_seg(
     mask: Volume, headers: Sequence[SliceHeader], classes: Sequence[str], model: str
 ) -> bytes:
@@ -98,47 +113,32 @@ def _segmentation(
     import highdicom as hd
 
     described = [_describe(k, name, model) for k, name in enumerate(classes, start=1)]
-    with _silent():
-        segmentation = hd.seg.Segmentation(
-            source_images=sources,
-            pixel_array=frames,
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=described,
-            series_instance_uid=hd.UID(),
-            series_number=900,
-            sop_instance_uid=hd.UID(),
-            instance_number=1,
-            manufacturer='lsnet_mm',
-            manufacturer_model_name=model,
-            software_versions=__version__,
-            device_serial_number='0',
-            content_label='SEGMENTATION',
-            content_description='Automatic segmentation, not for clinical use',
-            series_description='Automatic segmentation',
-        )
-        buffer = io.BytesIO()
-        segmentation.save_as(buffer)
+    segmentation = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=frames,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=described,
+        series_instance_uid=hd.UID(),
+        series_number=900,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer='lsnet_mm',
+        manufacturer_model_name=model,
+        software_versions=__version__,
+        device_serial_number='0',
+        content_label='SEGMENTATION',
+        content_description='Automatic segmentation, not for clinical use',
+        series_description='Automatic segmentation',
+    )
+    buffer = io.BytesIO()
+    segmentation.save_as(buffer)
     return buffer.getvalue()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Warnings and logs of pydicom and highdicom quote values of the header."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
     """The headers as highdicom takes them: what may be empty is there."""
     places = [header.position for header in headers[:2]]
-    with _silent():
-        sources = [read_dicom(header.path) for header in headers]
+    sources = [read_dicom(header.path) for header in headers]
     for source in sources:
         # It is empty in many series, and readers of the result ask for it: slices touch, then.
         if not source.get('SliceThickness'):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ..utils.files import fingerprint, why
 from ..volumes import (
+    NIFTI,
     BrokenFile,
     Series,
     SliceHeader,
@@ -24,7 +24,6 @@ from ..volumes import (
     sort_slices,
 )
 
-ENDING = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
 #: Bytes of a part of a file that tells it from others.
 PART = 1 << 16
 NOTHING = 'Name a folder with a CT series (DICOM), a .nii or .nii.gz file, or a folder of these'
@@ -120,7 +119,7 @@ class Findings:
         """Add a study: numbered, or by a file's own name if that is a number and nobody else's."""
         name = f'study_{len(self.studies) + 1:03d}'
         if isinstance(source, Path) and public_name(source) == source.name:
-            own = ENDING.sub('', source.name)
+            own = NIFTI.sub('', source.name)
             name = name if own in {study.name for study in self.studies} else own
         self.studies.append(Study(name, place, source, tuple(broken)))
 
@@ -143,7 +142,7 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         try:
             if path.is_dir():
                 _find_in_folder(found, path, place)
-            elif ENDING.search(path.name) and path.exists():
+            elif NIFTI.search(path.name) and path.exists():
                 found.add(place, path)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
@@ -167,7 +166,7 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     beside = defaultdict(list)
     for file in broken:
         beside[file.path.parent].append(file)
-    files = sorted(p for p in folder.rglob('[!.]*') if ENDING.search(p.name) and p.is_file())
+    files = sorted(p for p in folder.rglob('[!.]*') if NIFTI.search(p.name) and p.is_file())
     if not series and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
     for k, one in enumerate(series, start=1):

@@ -3,13 +3,14 @@
 from .folder import files_below
 from .header import BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
-from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
+from .nifti import NIFTI, check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import sort_slices
 from .volume import ORIENTATION, Volume, VolumeError, public_name
 
 __all__ = [
+    'NIFTI',
     'ORIENTATION',
     'BrokenFile',
     'Pool',

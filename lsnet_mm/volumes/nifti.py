@@ -3,6 +3,7 @@
 import gzip
 import logging
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from nibabel.imageglobals import logger
 
 from .volume import Volume, VolumeError, public_name
 
+#: How the names of files end that are taken for volumes; what they are their first bytes say.
+NIFTI = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
 GZIP = b'\x1f\x8b'
 #: So many times its own size a compressed file can be at most: the limit of deflate.
 INFLATION = 1032

@@ -10,10 +10,9 @@ import numpy as np
 
 from .folder import files_below
 from .header import NO_DICOM, BrokenFile, SliceHeader, read_header
+from .nifti import NIFTI
 from .stack import is_placed, sort_slices, stack_step
 from .volume import VolumeError
-
-_NIFTI = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def find_series(folder: Path) -> tuple[list[Series], list[BrokenFile]]:
     broken: list[BrokenFile] = []
     others: list[Path] = []
     for path in files_below(folder):
-        if _NIFTI.search(path.name):
+        if NIFTI.search(path.name):
             continue
         found = read_header(path)
         if isinstance(found, SliceHeader):

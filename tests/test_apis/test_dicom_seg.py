@@ -1,6 +1,7 @@
 """The DICOM Segmentation as its readers see it."""
 
 import json
+import warnings
 
 import nibabel as nib
 import numpy as np
@@ -183,3 +184,17 @@ def test_sources_without_a_preamble(tmp_path, segment):
     code, _, errors, out = segment(download / 'DOI', options=['--dicom-seg'])
     assert code == 0, errors
     assert hd.seg.segread(out / 'study_001_seg.dcm').number_of_frames > 0
+
+
+def test_odd_identifiers_are_not_printed(tmp_path, segment):
+    """A UID that is none: pydicom warns of it, with its value, when it is read."""
+    download = write_download(tmp_path / 'download', 1, SHAPE, layout='doi', withdrawn=False)
+    for path in download.rglob('*.dcm'):
+        uid = str(pydicom.dcmread(path).StudyInstanceUID)
+        odd = f'1.SECRET{"x" * (len(uid) - 8)}'
+        path.write_bytes(path.read_bytes().replace(uid.encode(), odd.encode()))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter('always')
+        _, printed, errors, out = segment(download / 'DOI', options=['--dicom-seg'])
+    assert (out / 'study_001.nii.gz').exists() or errors
+    assert 'SECRET' not in printed + errors + ''.join(str(one.message) for one in warned)

@@ -1,6 +1,5 @@
 """Slices and their masks, from files or from a volume in memory, on the grid of a net."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image
 from ...registry import TRANSFORMS
 from ...utils.layout import value_fix
 from ...utils.resizing import resize_labels
-from ...volumes import open_nifti, read_slice
+from ...volumes import NIFTI, open_nifti, read_slice
 
 
 @TRANSFORMS.register_module()
@@ -181,7 +180,7 @@ class LoadCTMask(BaseTransform):
         path = results.get('seg_map_path')
         if path is None:
             return results
-        volume = re.search(r'\.nii(\.gz)?$', str(path), re.IGNORECASE)
+        volume = NIFTI.search(str(path))
         mask = read_slice(path, results['slice_index']) if volume else _read_png(path)
         expected = tuple(results['ori_shape'][:2])
         if mask.shape != expected:

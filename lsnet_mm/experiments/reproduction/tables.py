@@ -123,18 +123,16 @@ def _systems(scale: int) -> dict[str, System]:
     s = {key: System.of(configs[scale]) for key, configs in _CONFIGS.items()}
     mask = {'type': 'FocalDiceLoss'}
     if scale:
-        for key in (
-            'lsnet',
-            'lsnet_fcn',
-            'literal',
-            'literal_fcn',
-        ):  # the margin of their baselines
+        for key in ('lsnet', 'lsnet_fcn', 'literal', 'literal_fcn'):  # the margin of the baselines
             s[key] = s[key].trained('margin15', {'model.roi_extractor.margin': 15})
         mask['batch_dice'] = True  # volumes have empty slices, folders of slices none
-    for key, (config, encoders) in _ENCODERS.items():
+    random = {
+        key: {f'model.{encoder}.init_cfg': None for encoder in encoders}
+        for key, (_, encoders) in _ENCODERS.items()
+    }
+    for key, (config, _) in _ENCODERS.items():
         s[f'{key}_imagenet'] = s[key] if scale else System.of(config)
-        random = {f'model.{encoder}.init_cfg': None for encoder in encoders}
-        s[f'{key}_random'] = s[f'{key}_imagenet'].trained('random', random)
+        s[f'{key}_random'] = s[f'{key}_imagenet'].trained('random', random[key])
     for name, width in zip(('operations', 'parameters'), _WIDTHS[scale][2:], strict=True):
         s[f'unet_{name}'] = s['unet'].trained(f'w{width}', _widened(scale, width))
     s['unet_bce'] = s['unet'].trained('bce', {'model.decode_head.loss_decode': _BCE})
@@ -155,9 +153,9 @@ def _systems(scale: int) -> dict[str, System]:
         s[f'{key}_rounds'] = s[key].tested('rounds', _ROUNDS)
     s['no_rounds'] = s['accurate'].tested('no_rounds', {'model.test_cfg.rounds': 0})
     s['half'] = s['fast'].tested('half', {'test_cfg.fp16': True})
-    for key, kind in (('peer', 'unet'), ('fast', 'lsnet')) if scale else ():
-        random = {f'model.{encoder}.init_cfg': None for encoder in _ENCODERS[kind][1]}
-        s[f'{key}_brief'] = s[key].trained('brief', _BRIEF | random)
+    if scale:  # speed is not of the narrow nets
+        s['peer_brief'] = s['peer'].trained('brief', _BRIEF | random['unet'])
+        s['fast_brief'] = s['fast'].trained('brief', _BRIEF | random['lsnet'])
     s['fused'] = s['fast'].trained('fused', {'train_cfg.type': 'EpochBasedTrainLoop'})
     return s
 
@@ -268,7 +266,7 @@ def _tables(s: Mapping[str, System]) -> dict[int, Table]:
         Table(5, 'The presets', presets, _MASKS | _BOXES | _SIZE),
         Table(6, 'Encoders from ImageNet', tuple(encoders), _MASKS | _BOXES | _SIZE),
     )
-    if 'fast_brief' in s:  # speed is not of the narrow nets
+    if 'fast_brief' in s:
         volumes = (
             Row('U-Net', s['peer_brief'], s['fast_brief']),
             Row('L-SNet, fast', s['fast_brief']),
