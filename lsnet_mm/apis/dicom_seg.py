@@ -1,17 +1,16 @@
 """A mask as a DICOM Segmentation that refers to the series it was made from."""
 
 import io
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pydicom
 
 from ..version import __version__
-from ..volumes import SliceHeader, Volume, VolumeError, public_name
-from ..volumes.dicom_file import read_dicom
+from ..volumes import SliceHeader, Volume, VolumeError
+from ..volumes.dicom_file import read_dicom, silent
+from ..volumes.stack import stack_heights
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
 #: SNOMED CT's names of organs by ours; others are an 'organ', and their label says which.
@@ -24,20 +23,7 @@ MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex')
 MAY_BE_EMPTY += ('AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without warnings and logs: pydicom's and highdicom's quote values, wherever one is read."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        logging.disable(before)
-
-
-@_silent()
+@silent()
 def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], model: str) -> None:
     """Find out whether a DICOM Segmentation can refer to a series, before there is a mask.
 
@@ -49,8 +35,11 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
     Raises:
         VolumeError: If not; it names the element.
     """
-    sources, seen = _read_sources(headers), {}
-    for header, source in zip(headers, sources, strict=True):
+    sources, seen, enhanced = _read_sources(headers), {}, headers[0].frame is not None
+    if enhanced and len(sources) > 1:
+        reason = 'a DICOM Segmentation cannot refer to several enhanced files'
+        raise VolumeError(headers[0].name, reason, 'Leave out --dicom-seg')
+    for header, source in zip(headers, sources, strict=False):  # of frames there is one source
         for keyword in (*REQUIRED, 'SOPInstanceUID'):
             if not source.get(keyword):
                 raise _refusal(header, keyword, 'is missing or empty')
@@ -59,10 +48,11 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
                 raise _refusal(header, keyword, 'is not that of the other slices')
         other = seen.setdefault(source.SOPInstanceUID, header)
         if other is not header:
-            raise _refusal(header, 'SOPInstanceUID', f'is also that of {public_name(other.path)}')
+            raise _refusal(header, 'SOPInstanceUID', f'is also that of {other.name}')
     # The rest is for highdicom to say, but it does so without the name of the element.
-    ends = [sources[0], sources[-1]]
-    mask = np.ones((2, int(ends[0].Rows), int(ends[0].Columns)), np.uint8)
+    ends = sources[:: max(len(sources) - 1, 1)]
+    mask = np.zeros((len(headers) if enhanced else 2, *headers[0].shape), np.uint8)
+    mask[:: len(mask) - 1] = 1
     try:
         _segmentation(mask, ends, classes, model)
         return
@@ -78,7 +68,7 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
     raise _refusal(headers[0], keyword or 'header', 'is not what the standard allows') from cause
 
 
-@_silent()
+@silent()
 def pack_dicom_seg(
     mask: Volume, headers: Sequence[SliceHeader], classes: Sequence[str], model: str
 ) -> bytes:
@@ -100,6 +90,8 @@ def pack_dicom_seg(
     """
     try:
         frames = np.ascontiguousarray(mask.voxels.T)
+        if headers[0].frame is not None:  # a segment's frames go by those of the file
+            frames = frames[np.argsort([header.frame for header in headers])]
         return _segmentation(frames, _read_sources(headers), classes, model)
     except Exception as error:  # its text may quote the header
         reason = f'a DICOM Segmentation cannot refer to it ({type(error).__name__})'
@@ -137,12 +129,12 @@ def _segmentation(
 
 def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
     """The headers as highdicom takes them: what may be empty is there."""
-    places = [header.position for header in headers[:2]]
-    sources = [read_dicom(header.path) for header in headers]
+    step = np.median(np.diff(stack_heights(headers)))
+    sources = [read_dicom(path) for path in dict.fromkeys(header.path for header in headers)]
     for source in sources:
         # It is empty in many series, and readers of the result ask for it: slices touch, then.
-        if not source.get('SliceThickness'):
-            source.SliceThickness = f'{np.linalg.norm(np.subtract(*places)):.6f}'
+        if headers[0].frame is None and not source.get('SliceThickness'):
+            source.SliceThickness = f'{step:.6f}'
         for keyword in MAY_BE_EMPTY:
             if keyword not in source:
                 setattr(source, keyword, '')
@@ -152,7 +144,7 @@ def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
 def _refusal(header: SliceHeader, keyword: str, reason: str) -> VolumeError:
     fix = 'Correct the headers of the series, or leave out --dicom-seg'
     reason = f'its {keyword} {reason}, and a DICOM Segmentation refers to it'
-    return VolumeError(public_name(header.path), reason, fix)
+    return VolumeError(header.name, reason, fix)
 
 
 def _describe(number: int, name: str, model: str):

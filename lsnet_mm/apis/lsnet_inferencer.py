@@ -102,9 +102,9 @@ class LSNetInferencer(BaseInferencer):
 
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
-            ``affine``, ``volume_ml`` of each class, ``boxes`` in voxels (see
-            :meth:`VolumePrediction.box_edges`), and what was asked for. ``visualization``: PNG
-            files as bytes, or empty.
+            ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
+            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), and what was asked
+            for. ``visualization``: PNG files as bytes, or empty.
 
         Raises:
             VolumeError: If a volume is refused; it says which, why, and what would mend it.

@@ -15,7 +15,7 @@ import torch
 
 from ..utils.files import read_json, why, write_files
 from ..utils.machine import keep_memory
-from ..volumes import ORIENTATION, Volume, VolumeError, pack_nifti
+from ..volumes import ORIENTATION, MissingSlices, Volume, VolumeError, pack_nifti
 from .dicom_seg import check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
@@ -112,16 +112,23 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
         reason, fix = 'it exists, and is not of this study', 'Start again, or name another folder'
         raise VolumeError(there[0], reason, fix)
     made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
-    same, listed = made.items() <= kept.items(), kept.get('files')
+    same = made.items() <= kept.items()
+    listed, left_out = (_listed(kept, key) for key in ('files', 'left_out'))
     # A file that it does not name is of an earlier run, perhaps of another model.
-    same = same and isinstance(listed, list) and all(name in listed for name in wanted)
-    if same and all((job.out / name).is_file() for name in wanted):
+    same = same and bool(listed) and all(name in listed | left_out for name in wanted)
+    if same and all((job.out / name).is_file() for name in wanted if name not in left_out):
         return True
     if kept and not job.overwrite:
         reason = 'it exists, and is not what this command would write'
         fix = 'Name another folder, or replace it with --overwrite'
         raise VolumeError(there[0], reason, fix)
     return False
+
+
+def _listed(record: dict, key: str) -> set[str]:
+    """Names in a record, which someone may have edited."""
+    names = record.get(key)
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _segment(
@@ -133,18 +140,20 @@ def _segment(
     if 'dicom_seg' in job.kinds:
         _check_dicom_seg(study, job, classes[1:])
     volume = _load(study, job.assume_hu)
+    kinds = _possible_kinds(job.kinds, volume)
+    failed = [str(volume.irregular)] if isinstance(volume.irregular, MissingSlices) else []
     clock.append(time.perf_counter())
     options = dict(tidy_up=job.tidy_up, on_slices=on_slices, heatmaps='preview' in job.kinds)
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    files, failed = {}, []
-    for kind in (kind for kind in KINDS if kind in job.kinds):
+    files = {}
+    for kind in kinds:
         try:
             parts = _pack(kind, study, job, volume, found)
             files.update(zip(job.names(study, [kind]), parts, strict=True))
         except Exception as error:  # what may be written beside a mask must not cost the mask
-            if kind == 'mask':
+            if kind == kinds[0]:
                 raise
             [name, *_] = job.names(study, [kind])
             text = str(error) if isinstance(error, VolumeError) else f'{type(error).__name__}.'
@@ -156,6 +165,7 @@ def _segment(
         'model': job.identity,
         'shape': list(volume.voxels.shape),
         'spacing_mm': [round(size, 4) for size in volume.spacing],
+        'left_out': job.names(study, set(job.kinds) - set(kinds)),
         'orientation': volume.orientation,
         'classes': found.describe(classes),
         'boxes': found.box_edges(),
@@ -168,6 +178,21 @@ def _segment(
     if not _write(study, job, files, record):
         return {'skipped': True}
     return {'record': record} | ({'error': ' '.join(failed)} if failed else {})
+
+
+def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
+    """What can be written of a volume out of what was asked for, the mask first.
+
+    Raises:
+        VolumeError: If it has no straight grid, and nothing was asked for that needs none.
+    """
+    irregular, kinds = volume.irregular, [kind for kind in KINDS if kind in kinds]
+    if not irregular:
+        return kinds
+    if 'dicom_seg' not in kinds:
+        fix = f'{irregular.fix}, or segment it slice by slice with --dicom-seg'
+        raise VolumeError(irregular.where, f'{irregular.reason}: NIfTI cannot hold it', fix)
+    return [kind for kind in kinds if kind not in ('mask', 'probability')]
 
 
 def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -47,13 +47,13 @@ class VolumePrediction:
 
     def describe(self, classes: Sequence[str]) -> dict[str, dict]:
         """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
-        voxel = abs(np.linalg.det(self.mask.affine[:3, :3])) / 1000
-        slices = self.mask.oriented(ORIENTATION).voxels.T  # all at once would be copied as int64
+        mask = self.mask.oriented(ORIENTATION)
+        slices = mask.voxels.T  # all at once would be copied as int64
         counts = np.array([np.bincount(one.ravel(), minlength=len(classes)) for one in slices])
         described = {}
         for label, name in enumerate(classes[1:], start=1):
             pixels = counts[:, label]
-            volume = round(float(pixels.sum() * voxel), 3)
+            volume = round(float(pixels @ mask.voxel_ml), 3)
             described[name] = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
         return described
 
@@ -78,7 +78,8 @@ class VolumePrediction:
 
     def plain(self, classes: Sequence[str]) -> dict:
         """As a dict of what is there; see :meth:`LSNetInferencer.__call__`."""
-        plain = dict(mask=self.mask.voxels, affine=self.mask.affine, boxes=self.box_edges())
+        affine = None if self.mask.irregular else self.mask.affine
+        plain = dict(mask=self.mask.voxels, affine=affine, boxes=self.box_edges())
         plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255
@@ -133,15 +134,15 @@ class TidyUp:
         """
         if not (self.largest_component or self.min_volume_ml):
             return mask
-        least = 1000 * self.min_volume_ml / abs(np.linalg.det(mask.affine[:3, :3]))
-        tidied = Volume(mask.voxels.copy(order='K'), mask.affine)
+        tidied = replace(mask, voxels=mask.voxels.copy(order='K'))
         # Box by box, so that no array of whole numbers has the size of the volume.
         for label, box in enumerate(ndimage.find_objects(mask.voxels), start=1):
             if box is None:
                 continue
             parts, count = ndimage.label(mask.voxels[box] == label, np.ones((3, 3, 3)))
-            sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-            kept = sizes >= least
+            counts = [np.bincount(one.ravel(), minlength=count + 1)[1:] for one in parts.T]
+            sizes = mask.voxel_ml[box[2]] @ counts
+            kept = sizes >= self.min_volume_ml * (1 - 1e-9)  # sums are rounded
             if self.largest_component:
                 kept &= np.arange(count) == sizes.argmax()
             tidied.voxels[box][np.concatenate([[False], ~kept])[parts]] = 0
@@ -195,8 +196,8 @@ class VolumePredictor:
             raise ValueError(f'batch_size must be at least 1, got {self.batch_size}.')
         slices = volume.oriented(ORIENTATION)
         count = slices.voxels.shape[2]
-        mask = Volume(np.zeros(volume.voxels.shape, np.uint8, 'F'), volume.affine)
-        prob = Volume(np.zeros_like(mask.voxels), volume.affine) if probability else None
+        mask = replace(volume, voxels=np.zeros(volume.voxels.shape, np.uint8, 'F'))
+        prob = replace(mask, voxels=np.zeros_like(mask.voxels)) if probability else None
         # Views into the same memory: what is written to a slice arrives in the input's frame.
         masks = mask.oriented(ORIENTATION).voxels
         probs = prob.oriented(ORIENTATION).voxels if probability else None

@@ -14,6 +14,7 @@ from ..volumes import (
     SliceHeader,
     Volume,
     VolumeError,
+    find_irregularity,
     find_series,
     public_name,
     read_slices,
@@ -124,6 +125,8 @@ def _load(
         fix = f'Download {name} again'
         raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
     headers, path = sort_slices(_one_series(name, series)), _one_label(name, masks)
+    if irregular := find_irregularity(headers):
+        raise irregular
     where = public_name(path)
     label = read_label(path, CLASSES, (*headers[0].shape[::-1], len(headers))).voxels
     if not label.any():

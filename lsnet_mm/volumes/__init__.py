@@ -6,13 +6,14 @@ from .hu import check_finite, check_hu, read_hu, read_slices
 from .nifti import NIFTI, check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .pool import Pool
 from .series import Series, ct_series, find_series
-from .stack import sort_slices
-from .volume import ORIENTATION, Volume, VolumeError, public_name
+from .stack import find_irregularity, sort_slices
+from .volume import ORIENTATION, MissingSlices, Volume, VolumeError, public_name
 
 __all__ = [
     'NIFTI',
     'ORIENTATION',
     'BrokenFile',
+    'MissingSlices',
     'Pool',
     'Series',
     'SliceHeader',
@@ -23,6 +24,7 @@ __all__ = [
     'check_placement',
     'ct_series',
     'files_below',
+    'find_irregularity',
     'find_series',
     'open_nifti',
     'pack_nifti',

@@ -5,6 +5,7 @@ is parsed where it is asked for, so that a strange one in an element nobody need
 """
 
 import io
+import logging
 import math
 import re
 import stat
@@ -34,10 +35,22 @@ _BARE = re.compile(rb'[\x02\x08]\x00.\x00([A-Z]{2}|..\x00\x00)', re.DOTALL)
 
 
 @contextmanager
+def silent() -> Iterator[None]:
+    """Without warnings and logs: pydicom and highdicom quote values, perhaps names or dates."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
-    """pydicom would print values that it finds odd, and they may be names or dates."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter('ignore')
+    """Silent, and values that are odd are taken as they are."""
+    with silent(), disable_value_validation():
         yield
 
 

@@ -7,7 +7,10 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from .dicom_file import integer, number, numbers, quiet, read_dicom, text
+from .volume import public_name
 
+#: CT and its enhanced kinds.
+_CT = '1.2.840.10008.5.1.4.1.1.2'
 #: Secondary Capture and its multi-frame kinds: pictures of a screen, such as dose reports.
 _CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
 #: What may be said of a file that is no CT: the element holds whatever someone wrote into it.
@@ -43,6 +46,14 @@ class SliceHeader:
     padding: tuple[int | None, int | None]  #: Stored values that are no voxels, from and to.
     table: bool  #: Whether a table of values takes the place of slope and intercept.
     compressed: bool
+    enhanced: bool = False  #: Whether geometry and scale stand with the frames: Enhanced CT.
+    frame: int | None = None  #: Which of an enhanced file this is, from 0.
+
+    @property
+    def name(self) -> str:
+        """What a message may call it."""
+        name = public_name(self.path)
+        return name if self.frame is None else f'{name}, frame {self.frame + 1}'
 
 
 @dataclass(frozen=True)
@@ -72,15 +83,19 @@ def _parse(path: Path, data) -> SliceHeader | None:
     modality, series = text(data, 'Modality'), text(data, 'SeriesInstanceUID')
     if data.file_meta.get('MediaStorageSOPClassUID') == MediaStorageDirectoryStorage:
         return None
-    # An anonymiser may have emptied its UID, but all headers of slices come to their rows.
-    if modality in ('', 'CT') and not series and 'Rows' not in data:
+    form, empty = text(data, 'SOPClassUID'), 'Rows' not in data
+    # An anonymiser may have emptied its UID, but all headers of slices come to their rows; what a
+    # scanner keeps of its own beside them (raw data) has none.
+    if modality in ('', 'CT') and empty and (not series or form.startswith((_CT, _CAPTURE))):
         raise ValueError('the file ends before its image, or has none')
     position = numbers(data, 'ImagePositionPatient', 3)
     samples = integer(data, 'SamplesPerPixel') or 1
-    captured = text(data, 'SOPClassUID').startswith(_CAPTURE)
+    captured = form.startswith(_CAPTURE)
     if modality != 'CT':
         other = f'{modality} file' if modality in _MODALITIES else 'file of another modality'
         kind = other if modality else 'file without modality'
+    elif empty:
+        kind = 'file without image'
     elif 'LOCALIZER' in text(data, 'ImageType').split('\\'):
         kind = 'localizer'
     elif captured and (samples != 1 or position is None):  # ITK writes slices as captures, too
@@ -113,4 +128,5 @@ def _parse(path: Path, data) -> SliceHeader | None:
         padding=(integer(data, 'PixelPaddingValue'), integer(data, 'PixelPaddingRangeLimit')),
         table='ModalityLUTSequence' in data,
         compressed=syntax.is_transfer_syntax and syntax.is_compressed,
+        enhanced='PerFrameFunctionalGroupsSequence' in data,
     )

@@ -1,6 +1,7 @@
 """CT volumes from a disk in HU: a DICOM series or a NIfTI file."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from .header import SliceHeader
 from .nifti import check_placement, read_nifti
 from .pixels import ORIGINAL, read_pixels
 from .series import ct_series, find_series
-from .stack import sort_slices, stack_affine
+from .stack import find_irregularity, sort_slices, stack_affine, stack_heights
 from .volume import RELOAD, Volume, VolumeError, public_name
 
 INT16 = np.iinfo(np.int16)
@@ -130,7 +131,7 @@ def read_slices(headers: list[SliceHeader], assume_hu: bool = False) -> Volume:
 
     Returns:
         Volume: int16 HU, Fortran order: columns, rows, slices. What is padding, or below any HU, is
-        air: -1024.
+        air: -1024. It is ``irregular`` where slices are missing, uneven or tilted.
 
     Raises:
         VolumeError: If the headers say that voxels are no HU, or no slices of one series; if a file
@@ -145,7 +146,11 @@ def read_slices(headers: list[SliceHeader], assume_hu: bool = False) -> Volume:
         slice_[:] = _rescale(header, values)
     if not assume_hu:
         check_hu(stack.T, f'a series of {len(headers)} files')
-    return Volume(stack.T, stack_affine(headers))
+    volume, irregular = Volume(stack.T, stack_affine(headers)), find_irregularity(headers)
+    if not irregular:
+        return volume
+    notes = (f'has no straight grid, which NIfTI needs: {irregular}',)
+    return replace(volume, notes=notes, irregular=irregular, heights=stack_heights(headers))
 
 
 def _check_voxels(header: SliceHeader) -> None:
@@ -172,7 +177,7 @@ def _check_voxels(header: SliceHeader) -> None:
     elif header.intercept is not None and not np.isfinite(header.intercept):
         reason = f'its RescaleIntercept is {header.intercept}, no number'
     if reason:
-        raise VolumeError(public_name(header.path), reason, fix)
+        raise VolumeError(header.name, reason, fix)
 
 
 def _check_alike(headers: list[SliceHeader]) -> None:
@@ -184,7 +189,7 @@ def _check_alike(headers: list[SliceHeader]) -> None:
             if (value := getattr(header, attribute)) != usual:
                 said = [str('none' if one in (None, '') else one) for one in (value, usual)]
                 reason = 'its {} is {}, of most slices {}'.format(keyword, *said)
-                raise VolumeError(public_name(header.path), reason, RELOAD)
+                raise VolumeError(header.name, reason, RELOAD)
 
 
 def _rescale(header: SliceHeader, values: np.ndarray) -> np.ndarray:
@@ -204,5 +209,5 @@ def _rescale(header: SliceHeader, values: np.ndarray) -> np.ndarray:
     hu = np.maximum(hu, AIR)
     if hu.max() > INT16.max:
         reason = f'values up to {hu.max():.0f} are no HU'
-        raise VolumeError(public_name(header.path), reason, 'Check its RescaleSlope and Intercept')
+        raise VolumeError(header.name, reason, 'Check its RescaleSlope and Intercept')
     return hu

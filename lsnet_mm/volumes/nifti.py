@@ -194,7 +194,12 @@ def pack_nifti(
         like: NIfTI file whose geometry is taken over to the bit; None: that of ``volume``.
         scale: What a stored 1 means.
         compressed: As ``.nii.gz``, else as ``.nii``.
+
+    Raises:
+        VolumeError: If it is irregular: NIfTI has no place for each slice.
     """
+    if volume.irregular:
+        raise volume.irregular
     image = nib.Nifti1Image(volume.voxels, None)
     image.header.set_qform(volume.affine, code='scanner')
     image.header.set_sform(volume.affine, code='scanner')

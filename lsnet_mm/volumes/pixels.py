@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -14,8 +14,9 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, RLELossless
 
 from .dicom_file import quiet, read_dicom
+from .frames import open_frames
 from .header import SliceHeader
-from .volume import RELOAD, VolumeError, public_name
+from .volume import RELOAD, VolumeError
 
 ORIGINAL = 'Export the series as the scanner made it, in HU'
 DAMAGED = 'the file is truncated or damaged'
@@ -41,9 +42,9 @@ def read_pixels(headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
     Raises:
         VolumeError: If a file is damaged, does not fit its header, or cannot be decoded.
     """
-    with _Child(headers) as child:
+    with _Child(headers) as child, open_frames() as opened:
         for header in headers:
-            yield child.read(header) if header.compressed else _read(header)
+            yield child.read(header) if header.compressed else _read(header, opened)
 
 
 class _Child:
@@ -81,7 +82,7 @@ class _Child:
             found = pickle.load(self.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             reason = 'its pixel data are damaged: the decoder crashed or came to no end'
-            raise VolumeError(public_name(header.path), reason, RELOAD) from error
+            raise VolumeError(header.name, reason, RELOAD) from error
         finally:
             clock.cancel()
         if isinstance(found, Exception):
@@ -93,21 +94,23 @@ def _serve() -> None:
     """Read what is asked for, until nobody asks: the other end of the child."""
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what decoders print is no answer
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError), open_frames() as opened:
         while True:
             header = pickle.load(sys.stdin.buffer)
             try:
-                found = _read(header)
+                found = _read(header, opened)
             except (VolumeError, MemoryError) as error:
                 found = error
             pickle.dump(found, answers, protocol=5)
             answers.flush()
 
 
-def _read(header: SliceHeader) -> np.ndarray:
-    where = public_name(header.path)
+def _read(header: SliceHeader, opened: Callable) -> np.ndarray:
+    where = header.name
     try:
         with quiet():
+            if header.frame is not None:
+                return _decode_frame(header, opened(header.path), where)
             return _decode(header, where)
     except (VolumeError, KeyboardInterrupt, MemoryError):
         raise
@@ -139,6 +142,17 @@ def _decode(header: SliceHeader, where: str) -> np.ndarray:
         reason = f'its pixel data have {len(stored.value)} bytes, by its Rows and Columns {size}'
         raise VolumeError(where, reason, RELOAD)
     values = data.pixel_array
+    if values.shape != header.shape:
+        raise VolumeError(where, f'its pixel data are {values.shape} by their decoder', RELOAD)
+    return values
+
+
+def _decode_frame(header: SliceHeader, image, where: str) -> np.ndarray:
+    """One of an enhanced file, which was opened by highdicom."""
+    if header.compressed:
+        frame = image.get_raw_frame(header.frame, as_index=True)
+        _check_frame(frame, image.file_meta.TransferSyntaxUID, header, where)
+    values = image.get_stored_frame(header.frame, as_index=True)
     if values.shape != header.shape:
         raise VolumeError(where, f'its pixel data are {values.shape} by their decoder', RELOAD)
     return values

@@ -11,7 +11,7 @@ import numpy as np
 from .folder import files_below
 from .header import NO_DICOM, BrokenFile, SliceHeader, read_header
 from .nifti import NIFTI
-from .stack import is_placed, sort_slices, stack_step
+from .stack import find_irregularity, is_placed, sort_slices
 from .volume import VolumeError
 
 
@@ -83,7 +83,8 @@ def _join(series: list[Series]) -> list[Series]:
         alike[header.patient, header.shape, header.spacing, header.orientation].append(one)
     for lone in alike.values():
         joined = Series(tuple(one.headers[0] for one in lone))
-        if len(lone) > 3 or _sorted(joined):
+        stack = _sorted(joined)
+        if len(lone) > 3 or (stack and not find_irregularity(stack)):
             series = [one for one in series if one not in lone] + [joined]
     return series
 
@@ -93,7 +94,7 @@ def _is_lone(one: Series) -> bool:
 
 
 def _sorted(series: Series) -> list[SliceHeader]:
-    """Empty if it is no stack."""
+    """Empty if they are no slices of one volume."""
     try:
         return sort_slices(series)
     except VolumeError:
@@ -116,20 +117,19 @@ def _strays(series: list[Series]) -> Iterator[tuple[Path, str]]:
 
 
 def _continues(stack: list[SliceHeader], header: SliceHeader) -> bool:
-    """Whether a file is one of the next three slices of a stack, at either of its ends."""
-    first, last = stack[0], stack[-1]
+    """Whether a file is one of the next three slices of a stack, at either end or in a gap."""
+    first = stack[0]
     near = header.path.parent == first.path.parent or header.patient == first.patient
     if not near or header.shape != first.shape or header.frames != 1:
         return False
     if not np.allclose(header.spacing + header.orientation, first.spacing + first.orientation):
         return False
-    step = stack_step(stack)
-    for end, outwards in ((last, step), (first, -step)):
-        way = np.subtract(header.position, end.position)
-        steps = round(way @ outwards / (outwards @ outwards))
-        if 1 <= steps <= 3 and np.abs(way - steps * outwards).max() < 0.2 * np.abs(step).max():
-            return True
-    return False
+    places = np.array([one.position for one in stack]) - first.position
+    along = places[-1] / np.linalg.norm(places[-1])
+    usual = np.median(np.diff(places @ along))
+    way = np.subtract(header.position, first.position)
+    steps = np.abs(places @ along - way @ along).min() / usual
+    return 0.8 < steps < 3.2 and np.linalg.norm(way - way @ along * along) < 0.2 * usual
 
 
 def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:

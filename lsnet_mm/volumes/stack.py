@@ -1,5 +1,6 @@
-"""Slices of a CT series in their order, and where they are. What is no straight and whole stack of
-slices is refused, by the numbers in their headers: all of them finite, plausible and in accord.
+"""Slices of a CT series in their order, and where they are, by the numbers in their headers: all of
+them finite, plausible and in accord, or the series is refused. Nets see slice by slice, so that
+gaps, uneven spacing and a tilt are no reason to refuse it, but no straight grid describes it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .dicom_file import read_dicom, text
+from .frames import split_frames
 from .header import SliceHeader
-from .volume import RELOAD, VolumeError, public_name
+from .volume import RELOAD, MissingSlices, VolumeError
 
 if TYPE_CHECKING:
     from .series import Series
@@ -46,45 +48,57 @@ _APART = (
 
 
 def sort_slices(series: Series) -> list[SliceHeader]:
-    """Order the slices of a CT series along its normal, after every check on its geometry.
+    """Order the slices of a CT series along its normal.
 
     Args:
-        series: Any.
+        series: Any; each frame of an enhanced file is a slice.
 
     Returns:
-        list[SliceHeader]: By rising position along the normal.
+        list[SliceHeader]: By rising position along the normal; see :func:`find_irregularity`.
 
     Raises:
-        VolumeError: If it is no CT, or has frames or colours, missing or impossible headers,
-            several sizes, orientations or spacings, a slice twice, a gap, uneven spacing, or a
-            tilt.
+        VolumeError: If it is no CT, or has colours, missing or impossible headers, several sizes,
+            orientations or spacings, or a slice twice.
     """
-    headers = series.headers
-    for header in headers:
+    for header in series.headers:
         _check_kind(header)
+    headers = [frame for header in series.headers for frame in split_frames(header)]
+    for header in headers:
         _check_place(header)
     if len(headers) < 2:
         raise VolumeError('a series of 1 files', 'one slice is no volume', RELOAD)
     _check_equal(headers)
     normal = np.cross(headers[0].orientation[:3], headers[0].orientation[3:])
-    normal /= np.linalg.norm(normal)
-    headers = sorted(headers, key=lambda header: np.dot(header.position, normal))
-    positions = np.array([header.position for header in headers])
-    _check_twice(headers, np.diff(positions @ normal))
-    rounding = _rounding(positions)
-    _check_tilt(headers, positions - positions[0], normal, rounding)
-    _check_steps(headers, positions @ normal, rounding)
+    headers.sort(key=lambda header: np.dot(header.position, normal))
+    steps = np.diff(stack_heights(headers))
+    _check_twice(headers, steps)
+    if not SIZES[0] <= np.median(steps) <= SIZES[1]:
+        reason = f'its slices are {np.median(steps):.4g} mm apart, which no scan has'
+        raise VolumeError(f'a series of {len(headers)} files', reason, RELOAD)
     return headers
+
+
+def find_irregularity(headers: list[SliceHeader]) -> VolumeError | None:
+    """Why sorted slices form no straight grid, as who needs one would refuse them.
+
+    Returns:
+        VolumeError | None: :class:`MissingSlices` if it is a gap, uneven spacing, or a tilt.
+    """
+    positions = np.array([header.position for header in headers])
+    rounding = _rounding(positions)
+    return _find_tilt(headers, positions - positions[0], rounding) or _find_step(headers, rounding)
+
+
+def stack_heights(headers: list[SliceHeader]) -> np.ndarray:
+    """Where slices are along their normal, (slices,) in mm."""
+    row, column = np.reshape(headers[0].orientation, (2, 3))
+    normal = np.cross(row, column)
+    return np.array([header.position for header in headers]) @ normal / np.linalg.norm(normal)
 
 
 def is_placed(header: SliceHeader) -> bool:
     """Whether a file says where in the patient it is."""
     return None not in (header.position, header.orientation, header.spacing)
-
-
-def stack_step(headers: list[SliceHeader]) -> np.ndarray:
-    """From a slice to the next one of sorted slices, (3,) in mm."""
-    return np.subtract(headers[-1].position, headers[0].position) / (len(headers) - 1)
 
 
 def stack_affine(headers: list[SliceHeader]) -> np.ndarray:
@@ -94,22 +108,22 @@ def stack_affine(headers: list[SliceHeader]) -> np.ndarray:
     lps = np.eye(4)
     lps[:3, 0] = row / np.linalg.norm(row) * between_columns
     lps[:3, 1] = column / np.linalg.norm(column) * between_rows
-    lps[:3, 2] = stack_step(headers)
+    lps[:3, 2] = np.subtract(headers[-1].position, headers[0].position) / (len(headers) - 1)
     lps[:3, 3] = headers[0].position
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
 
 
 def _check_kind(header: SliceHeader) -> None:
-    where = public_name(header.path)
+    where = header.name
     if header.kind != 'CT slice':
         raise VolumeError(where, f'it is a {header.kind}, no CT slice', 'Choose a CT series')
-    if header.frames != 1 or header.samples != 1:
+    if (header.frames != 1 and not header.enhanced) or header.samples != 1:
         reason = f'it holds {header.frames} frames of {header.samples} channels'
         raise VolumeError(where, reason, 'Export the series as one grey slice a file')
 
 
 def _check_place(header: SliceHeader) -> None:
-    where, fix = public_name(header.path), 'Remove it if it is no slice of the volume'
+    where, fix = header.name, 'Remove it if it is no slice of the volume'
     rows, columns = header.shape
     if not 0 < rows * columns <= VOXELS:
         raise VolumeError(where, f'its Rows and Columns are {rows} and {columns}', RELOAD)
@@ -138,7 +152,7 @@ def _check_equal(headers: Iterable[SliceHeader]) -> None:
                 keyword = PLACE.get(attribute, ['(Rows, Columns)'])[0]
                 reason = f'its {keyword} is {value}, of most slices {usual}'
                 fix = 'Keep the files of one acquisition only'
-                raise VolumeError(public_name(header.path), reason, fix)
+                raise VolumeError(header.name, reason, fix)
 
 
 def _rounding(positions: np.ndarray) -> float:
@@ -159,13 +173,15 @@ def _check_twice(headers: list[SliceHeader], steps: np.ndarray) -> None:
         reason = f'{len(pairs)} of its slices lie at the places of others: {apart}'
         where, fix = f'a series of {len(headers)} files', 'Keep one set of them only'
     else:
-        before, where = (public_name(header.path) for header in pairs[0])
+        before, where = (header.name for header in pairs[0])
         reason, fix = f'it is at the same position as {before}: {apart}', 'Remove one of the two'
     raise VolumeError(where, reason, fix)
 
 
 def _what_differs(pairs: list[tuple[SliceHeader, SliceHeader]]) -> str:
     """How the files of every pair are told apart, as the end of a sentence."""
+    if all(one.path == other.path for one, other in pairs):
+        return 'they are frames of one file, of which the series holds several stacks'
     some = [[read_dicom(header.path) for header in pair] for pair in (pairs[0], pairs[-1])]
     for keyword in _APART:
         if all(text(one, keyword) != text(other, keyword) for one, other in some):
@@ -176,40 +192,37 @@ def _what_differs(pairs: list[tuple[SliceHeader, SliceHeader]]) -> str:
     return 'they are copies' if same else 'no element says how they differ'
 
 
-def _check_tilt(
-    headers: list[SliceHeader], steps: np.ndarray, normal: np.ndarray, rounding: float
-) -> None:
-    """Slices, by their (slices, 3) mm from the first one, follow each other along the normal."""
-    heights = steps @ normal
-    sideways = np.linalg.norm(steps - np.outer(heights, normal), axis=1)
+def _find_tilt(
+    headers: list[SliceHeader], steps: np.ndarray, rounding: float
+) -> VolumeError | None:
+    """Slices, by their (slices, 3) mm from the first one, do not follow along the normal."""
+    heights = stack_heights(headers) - stack_heights(headers)[0]
+    sideways = np.sqrt(np.maximum((steps**2).sum(1) - heights**2, 0))
     tilt = max((header.tilt for header in headers), key=abs)
     told = abs(tilt) > np.degrees(np.arctan(LEAN))
     if told or (sideways > LEAN * heights[-1] + 2 * rounding + SAME_PLACE).any():
         angle = abs(tilt) if told else np.degrees(np.arctan2(sideways.max(), heights[-1]))
         reason = f'the gantry was tilted by {angle:.1f} degrees, the slices are sheared'
         where = f'a series of {len(headers)} files'
-        raise VolumeError(where, reason, 'Resample it to straight slices first, or leave it out')
+        return VolumeError(where, reason, 'Resample it to straight slices first, or leave it out')
+    return None
 
 
-def _check_steps(headers: list[SliceHeader], heights: np.ndarray, rounding: float) -> None:
-    """Sorted slices follow each other evenly, by their ``heights`` in mm, as far as these tell."""
+def _find_step(headers: list[SliceHeader], rounding: float) -> VolumeError | None:
+    """Slices do not follow each other evenly, as far as their positions tell."""
+    heights = stack_heights(headers)
     steps = np.diff(heights)
     usual = np.median(steps)
     even = np.polynomial.Polynomial.fit(range(len(heights)), heights, 1)(np.arange(len(heights)))
     # Never so much that a slice more or less would fit.
     tolerance = UNEVEN * usual + min(rounding, 0.15 * usual)
-    if not SIZES[0] <= usual <= SIZES[1]:
-        reason = f'its slices are {usual:.4g} mm apart, which no scan has'
-        raise VolumeError(f'a series of {len(headers)} files', reason, RELOAD)
     if np.abs(heights - even).max() <= tolerance or np.abs(steps / usual - 1).max() <= UNEVEN:
-        return
+        return None
     k = int(np.argmax(np.abs(steps - usual)))
-    before, after = (public_name(header.path) for header in headers[k : k + 2])
+    before, after = (header.name for header in headers[k : k + 2])
     missing = round(steps[k] / usual) - 1
     uneven = np.abs(steps - usual) > UNEVEN * usual + rounding
     if missing >= 1 and uneven.mean() < 0.5:
-        reason, fix = f'{missing} slice(s) missing between it and {before}', RELOAD
-    else:
-        reason = f'uneven spacing: {steps[k]:.2f} mm from {before}, {usual:.2f} mm elsewhere'
-        fix = 'Keep one reconstruction only, or resample it first'
-    raise VolumeError(after, reason, fix)
+        return MissingSlices(after, f'{missing} slice(s) missing between it and {before}', RELOAD)
+    reason = f'uneven spacing: {steps[k]:.2f} mm from {before}, {usual:.2f} mm elsewhere'
+    return VolumeError(after, reason, 'Keep one reconstruction only, or resample it first')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -36,11 +36,16 @@ class Volume:
         affine: (4, 4) from voxel indices to millimetres to the right, the front and the head of
             the patient (RAS, as in NIfTI).
         notes: What had to be assumed of it, each as the end of a sentence about its file.
+        irregular: Why its slices, ``[:, :, k]``, form no straight grid; None: they do. Then its
+            affine is one of even steps from the first slice to the last.
+        heights: (Z,) mm along the normal, where its slices are if they are irregular.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
     notes: tuple[str, ...] = ()
+    irregular: VolumeError | None = None
+    heights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.affine.shape != (4, 4):
@@ -55,6 +60,15 @@ class Volume:
         return tuple(float(size) for size in nib.affines.voxel_sizes(self.affine))
 
     @property
+    def voxel_ml(self) -> np.ndarray:
+        """(Z,) millilitres of a voxel of each slice, which reaches half way to the next ones."""
+        if self.irregular is None:
+            one = abs(np.linalg.det(self.affine[:3, :3])) / 1000
+            return np.full(self.voxels.shape[2], one)
+        area = np.linalg.norm(np.cross(*self.affine[:3, :2].T))
+        return area * np.abs(np.gradient(self.heights)) / 1000
+
+    @property
     def orientation(self) -> str:
         """Where the three axes point, nearly: ``'LAI'`` is left, anterior (front), inferior."""
         return ''.join(nib.aff2axcodes(self.affine))
@@ -67,13 +81,25 @@ class Volume:
 
         Returns:
             Volume: Itself if it is so already; else views into the same memory.
+
+        Raises:
+            VolumeError: If slices would be cut across others that form no straight grid.
         """
         if codes == self.orientation:
             return self
         axes = orientations.io_orientation(self.affine)
         change = orientations.ornt_transform(axes, orientations.axcodes2ornt(codes))
         affine = self.affine @ orientations.inv_ornt_aff(change, self.voxels.shape)
-        return Volume(orientations.apply_orientation(self.voxels, change), affine, self.notes)
+        turned = replace(
+            self, voxels=orientations.apply_orientation(self.voxels, change), affine=affine
+        )
+        if self.irregular is None:
+            return turned
+        axis, direction = change[2]
+        if axis != 2:
+            reason = f'its slices are {self.orientation[:2]}, and: {self.irregular.reason}'
+            raise VolumeError(self.irregular.where, reason, self.irregular.fix)
+        return replace(turned, heights=self.heights[:: int(direction)])
 
 
 class VolumeError(ValueError):
@@ -94,6 +120,10 @@ class VolumeError(ValueError):
 
     def __str__(self) -> str:
         return f'{self.where}: {self.reason}. {self.fix}.'
+
+
+class MissingSlices(VolumeError):
+    """A series with a gap, as when a download was not complete."""
 
 
 def public_name(path: Path) -> str:

@@ -198,3 +198,96 @@ def test_odd_identifiers_are_not_printed(tmp_path, segment):
         _, printed, errors, out = segment(download / 'DOI', options=['--dicom-seg'])
     assert (out / 'study_001.nii.gz').exists() or errors
     assert 'SECRET' not in printed + errors + ''.join(str(one.message) for one in warned)
+
+
+def gap(folder):
+    sorted(folder.glob('*.dcm'))[3].unlink()
+
+
+def uneven(folder):
+    for k, path in enumerate(sorted(folder.glob('*.dcm'))):
+        data = pydicom.dcmread(path)
+        data.ImagePositionPatient = [0, 0, -2.5 * k - 0.7 * max(k - 4, 0)]
+        data.save_as(path)
+
+
+def tilted(folder):
+    angle = np.radians(15)
+    strip(folder, 'ImageOrientationPatient', [1, 0, 0, 0, -np.cos(angle), -np.sin(angle)])
+
+
+def enhanced(folder):
+    """One file of all slices, in another order than theirs."""
+    sources = [pydicom.dcmread(path) for path in sorted(folder.glob('*.dcm'))]
+    for source in sources:
+        source.SeriesNumber = 1
+        for keyword in MAY_BE_EMPTY:
+            if keyword not in source:
+                setattr(source, keyword, '')
+    image = hd.legacy.LegacyConvertedEnhancedCTImage(sources, hd.UID(), 1, hd.UID(), 1)
+    for path in folder.glob('*.dcm'):
+        path.unlink()
+    order = np.random.default_rng(0).permutation(len(sources))
+    pixels = image.pixel_array[order].tobytes()
+    groups = list(image.PerFrameFunctionalGroupsSequence)
+    image.PerFrameFunctionalGroupsSequence = [groups[k] for k in order]
+    image.PixelData = pixels
+    image.save_as(folder / '1.dcm')
+
+
+IRREGULAR = {  # what is done to a series, the exit code, a message, and whether it has a grid
+    'gap': (gap, 1, '1-005.dcm: 1 slice(s) missing between it and 1-003.dcm', False),
+    'uneven': (uneven, 0, 'uneven spacing: ', False),
+    'tilted': (tilted, 0, 'the gantry was tilted by 15.0 degrees', False),
+    'enhanced': (enhanced, 0, '', True),
+    'enhanced gap': (lambda f: (gap(f), enhanced(f)), 1, '1 slice(s) missing between', False),
+}
+
+
+def frames_by_position(path):
+    """What pydicom reads of a file with frames: (z in mm, stored values) of each."""
+    data = pydicom.dcmread(path)
+    groups = data.PerFrameFunctionalGroupsSequence
+    places = [group.PlanePositionSequence[0].ImagePositionPatient for group in groups]
+    pixels = data.pixel_array.reshape(-1, data.Rows, data.Columns)
+    return [(tuple(map(float, place)), one) for place, one in zip(places, pixels, strict=True)]
+
+
+@pytest.mark.parametrize('kind', IRREGULAR)
+def test_every_frame_has_its_own_place(study, segment, kind):
+    """Slice by slice: no straight grid is needed, nor guessed."""
+    spoil, expected_code, message, grid = IRREGULAR[kind]
+    folder = next(study.rglob('*.dcm')).parent
+    spoil(folder)
+    if 'enhanced' in kind:
+        sources = frames_by_position(folder / '1.dcm')
+    else:
+        data = [pydicom.dcmread(path) for path in folder.glob('*.dcm')]
+        sources = [(tuple(map(float, one.ImagePositionPatient)), one.pixel_array) for one in data]
+    code, _, errors, out = segment(folder, options=['--dicom-seg', '--probabilities', '--preview'])
+    assert code == expected_code and message in errors, errors
+    expected = {place: expected_mask(hu) for place, hu in sources if expected_mask(hu).any()}
+    found = frames_by_position(out / 'study_001_seg.dcm')
+    assert {place for place, _ in found} == set(expected) and expected
+    for place, mask in found:
+        np.testing.assert_array_equal(mask, expected[place])
+    record = json.loads((out / 'study_001.json').read_text())
+    absent = [] if grid else ['study_001.nii.gz', 'study_001_probability.nii.gz']
+    assert record['left_out'] == absent
+    assert (out / 'study_001.nii.gz').exists() == grid
+    heights = np.sort([place[2] for place, _ in sources])
+    thick = dict(zip(heights, np.gradient(heights), strict=True))
+    pixels = {place[2]: mask.sum() for place, mask in expected.items()}
+    x, y = record['spacing_mm'][:2]
+    cos = np.cos(np.radians(15)) if kind == 'tilted' else 1
+    ml = sum(pixels[z] * thick[z] * cos for z in pixels) * x * y / 1000
+    assert record['classes']['pancreas']['volume_ml'] == pytest.approx(ml, abs=0.01)
+    again, printed, *_ = segment(folder, options=['--dicom-seg', '--probabilities', '--preview'])
+    assert again == 0 and 'skipped' in printed
+
+
+def test_without_a_grid_or_a_segmentation_nothing_starts(series, segment):
+    gap(series)
+    code, _, errors, out = segment(series, options=['--probabilities'])
+    assert code == 2 and not out.exists()
+    assert 'NIfTI cannot hold it. Download the series again, or segment it slice by' in errors

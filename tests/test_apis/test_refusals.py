@@ -59,7 +59,8 @@ CASES = {
     ),
     'gap': (
         lambda s: (s / '1-004.dcm').unlink(),
-        '1-005.dcm: 1 slice(s) missing between it and 1-003.dcm. Download the series again.',
+        '1-005.dcm: 1 slice(s) missing between it and 1-003.dcm: NIfTI cannot hold it. Download '
+        'the series again, or segment it slice by slice with --dicom-seg.',
     ),
     'localizers alone': (
         lambda s: edit(s, ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']),
