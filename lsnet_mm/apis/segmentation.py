@@ -226,9 +226,10 @@ def _pack(
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
 
-    drawn = found.drawn(volume, inferencer.grey_window)
-    x, y, z = volume.oriented(ORIENTATION).spacing
+    drawn, slices = found.drawn(volume, inferencer.grey_window), volume.oriented(ORIENTATION)
+    x, y, z = slices.spacing
     about = dict(heatmaps=found.heatmaps, title=study.name, classes=classes)
+    about['thickness'] = 1000 * slices.voxel_ml / (x * y)
     return study_montage(*drawn), study_page(*drawn, (y, x, z), **about)
 
 

@@ -23,6 +23,7 @@ def study_page(
     heatmaps: np.ndarray | None = None,
     title: str = 'study',
     classes: Sequence[str] = ('pancreas',),
+    thickness: np.ndarray | None = None,
 ) -> bytes:
     """A page with the slices, their mask, boxes and heatmap, and the area and volume of the mask.
 
@@ -36,6 +37,7 @@ def study_page(
         heatmaps: (slices, h, w) in [0, 1], each covering its whole slice; None leaves them out.
         title: Headline of the page.
         classes: Names of the labels from 1 on.
+        thickness: (slices,) mm that each slice stands for; None: the spacing of slices.
 
     Returns:
         bytes: HTML in UTF-8.
@@ -53,6 +55,7 @@ def study_page(
     colors = [CLASSES[k % len(CLASSES)] for k in range(len(classes))]
     pixels = np.array([(mask == k).sum((1, 2)) for k in range(1, len(classes) + 1)])
     areas = pixels * spacing[0] * spacing[1]
+    thickness = np.full(len(mask), spacing[2]) if thickness is None else thickness
     data = {
         'title': title,
         'shape': volume.shape[1:],
@@ -62,7 +65,7 @@ def study_page(
         'box_color': BOX,
         # The fullest slice comes up first; without any mask, the middle one.
         'start': int(pixels.sum(0).argmax()) if pixels.any() else len(volume) // 2,
-        'volumes': (areas.sum(1) * spacing[2] / 1000).tolist(),
+        'volumes': (areas @ thickness / 1000).tolist(),
         'areas': areas.round(2).tolist(),
         'boxes': [np.asarray(b, float).reshape(-1, 4).round(2).tolist() for b in boxes],
         'grey': [_grey(image) for image in volume],

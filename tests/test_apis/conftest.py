@@ -55,7 +55,7 @@ def pictures(monkeypatch):
         calls['montage'] = (volume, mask, boxes)
         return b'\x89PNG'
 
-    def page(volume, mask, boxes, spacing, heatmaps=None, title='study', classes=('pancreas',)):
+    def page(volume, mask, boxes, spacing, heatmaps=None, title='', classes=(), thickness=None):
         calls['page'] = (volume, mask, boxes, spacing, heatmaps, title, classes)
         return np.array_str(np.array(spacing)).encode()
 

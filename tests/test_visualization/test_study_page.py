@@ -97,3 +97,11 @@ def test_montage_has_outlines_and_boxes(study):
         colourful.append((np.ptp(image, axis=2) > 60).sum())
     assert colourful[0] > 500
     assert colourful[1] == 0
+
+
+def test_slices_that_stand_for_different_distances():
+    mask = np.zeros((3, 8, 8), np.uint8)
+    mask[0, :2, :2], mask[2, :4, :4] = 1, 1
+    about = dict(spacing=(0.5, 2, 9), thickness=np.array([1, 2, 4]))
+    out = page_data(study_page(mask, mask, [np.zeros((0, 4))] * 3, **about))
+    assert out['volumes'] == [pytest.approx((4 * 1 + 16 * 4) / 1000)]
