@@ -4,6 +4,8 @@ from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
+from ..utils.colors import class_palette
+
 
 class CTSliceDataset(BaseSegDataset):
     """What every dataset of axial CT slices shares: classes, slice records and a fingerprint.
@@ -16,7 +18,7 @@ class CTSliceDataset(BaseSegDataset):
         split: The part that this dataset holds.
     """
 
-    METAINFO = dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [230, 60, 60]])
+    METAINFO = dict(classes=('background', 'pancreas'), palette=class_palette(['pancreas']))
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted, whatever ``indices`` says."""

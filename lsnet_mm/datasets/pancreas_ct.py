@@ -1,10 +1,10 @@
-import colorsys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..registry import DATASETS
+from ..utils.colors import class_palette
 from ..volumes import open_nifti
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import ENDING, fold_cases, read_description, read_json
@@ -74,7 +74,7 @@ class PancreasCTDataset(CTSliceDataset):
         super().__init__(data_root=str(data_root), metainfo=metainfo, **kwargs)
 
     def _palette(self, classes: Sequence[str]) -> list[list[int]]:
-        """RGB of each class: black, then evenly spaced hues from the pancreas's red on."""
+        """RGB of each class, the same whatever others are selected."""
         known = self.label_names[1:]
         twice = len(set(classes)) < len(classes)
         if len(classes) < 2 or classes[0] != 'background' or twice or {*classes[1:]} - {*known}:
@@ -82,9 +82,8 @@ class PancreasCTDataset(CTSliceDataset):
                 f"classes must be 'background' and then some of {known}, each once, "
                 f'got {tuple(classes)}.'
             )
-        hues = [known.index(name) / len(known) for name in classes[1:]]
-        colours = [colorsys.hsv_to_rgb(hue, 0.74, 0.9) for hue in hues]
-        return [[0, 0, 0]] + [[round(255 * part) for part in colour] for colour in colours]
+        colors = class_palette(known)
+        return [colors[self.label_names.index(name)] for name in classes]
 
     def get_label_map(self, new_classes: Sequence[str]) -> dict[int, int]:
         """From values in the label files to classes; what is left out is background.

@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..registry import DATASETS
+from ..utils.colors import class_palette
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import fold_cases, read_json
 
@@ -21,7 +22,11 @@ class SliceFolderDataset(CTSliceDataset):
     ::
 
         data_root/{split}/images/<case>_<number>.jpg (or .png)
-        data_root/{split}/masks/<case>_<number>.png      0 background, 1 pancreas
+        data_root/{split}/masks/<case>_<number>.png      0 background, 1 the first class, ...
+
+    A name without a number is that of a case with one slice, number 0. ``metainfo=dict(classes=
+    ('background', 'liver', 'spleen'))`` names the values of masks in their order; by default they
+    are 0 and 1, the pancreas.
 
     The spacing of such slices is unknown (None), so no score in millimetres can be had.
 
@@ -36,14 +41,14 @@ class SliceFolderDataset(CTSliceDataset):
             ``{"train": [case], "val": [case]}``: the list itself, or a file, relative to the
             current folder or to ``data_root``.
         fold: Which of them, from 0.
+        metainfo: Of mmseg's ``BaseSegDataset``.
         **kwargs: Of mmseg's ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:
         FileNotFoundError: If the folder, the split, a mask, an image or the file of folds is
             missing.
-        ValueError: If an image has more than 8 bits, the split is empty, a file name does not
-            follow the pattern, a slice is there twice, or folds and slices do not name the same
-            cases.
+        ValueError: If an image has more than 8 bits, the split is empty, a slice is there twice,
+            or folds and slices do not name the same cases.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class SliceFolderDataset(CTSliceDataset):
         name: str = 'slices',
         folds: str | list | dict | None = None,
         fold: int | str | None = None,
+        metainfo: dict | None = None,
         **kwargs,
     ):
         if (folds is None) != (fold is None):
@@ -65,7 +71,12 @@ class SliceFolderDataset(CTSliceDataset):
         self.name = name
         self.folds = folds
         self.fold = fold
-        super().__init__(data_root=str(data_root), **kwargs)
+        metainfo = {'classes': self.METAINFO['classes'], **(metainfo or {})}
+        metainfo.setdefault('palette', class_palette(metainfo['classes'][1:]))
+        super().__init__(data_root=str(data_root), metainfo=metainfo, **kwargs)
+
+    def get_label_map(self, new_classes: Sequence[str]) -> None:
+        """None: masks hold the numbers of whatever classes the config names."""
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted by name."""
@@ -95,6 +106,11 @@ class SliceFolderDataset(CTSliceDataset):
         for image, mask in files:
             _check_image(image, EIGHT_BITS)
             _check_image(mask)
+        slices: dict[tuple[str, int], Path] = {}
+        for image, _ in files:
+            other = slices.setdefault(_case(image), image)
+            if other != image:
+                raise ValueError(f'{other} and {image} are the same slice. Rename one.')
         return [self.slice_info(image, mask, *_case(image), None) for image, mask in files]
 
     def _fold_cases(self, root: Path, held: set[str]) -> set[str]:
@@ -121,11 +137,7 @@ class SliceFolderDataset(CTSliceDataset):
 def _case(image: Path) -> tuple[str, int]:
     """Case and number of a slice, by its name."""
     match = NAME.fullmatch(image.stem)
-    if match is None:
-        raise ValueError(
-            f'{image} does not follow <case>_<number>{image.suffix}. Rename the slice.'
-        )
-    return match['case'], int(match['slice_index'])
+    return (match['case'], int(match['slice_index'])) if match else (image.stem, 0)
 
 
 def _check_image(path: Path, modes: Collection[str] = ()) -> None:

@@ -111,6 +111,28 @@ def aggregate(
     return out
 
 
+def class_key(name: str) -> str:
+    """How the keys of a class's own scores begin."""
+    return f'class/{name.replace("/", "_")}'
+
+
+def class_scores(rows: Sequence[SliceRow], classes: Sequence[str]) -> dict[str, float]:
+    """Scores of each class by itself, where there are several.
+
+    Args:
+        rows: One for each slice and class.
+        classes: Names of the labels from 1 on.
+
+    Returns:
+        dict: ``class/<name>/<case | slice_fg>/<dsc | precision | recall>`` in percent.
+    """
+    found = {}
+    for (label,), own in _by(rows, 'class').items():
+        scores = aggregate(own, protocols=('case', 'slice_fg')) if label else {}
+        found |= {f'{class_key(classes[label - 1])}/{key}': v for key, v in scores.items()}
+    return found
+
+
 def box_scores(rows: Sequence[SliceRow]) -> dict[str, float]:
     """How well the boxes fit, over the slices with foreground.
 

@@ -22,7 +22,6 @@ import numpy as np
 from rich.table import Table
 
 from ..utils.files import is_absolute, write_atomic
-from .functional import PROTOCOLS
 
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'
@@ -139,7 +138,7 @@ def _number(text: str) -> int | float | None:
 
 
 def metric_table(result: dict) -> Table:
-    """The metrics of a run for the terminal: one row a protocol, and one a metric without any.
+    """The metrics of a run for the terminal: a row a protocol and class, and a row any other.
 
     Args:
         result: As in ``result.json``.
@@ -150,10 +149,10 @@ def metric_table(result: dict) -> Table:
     table = Table(title=title or None, caption='percent; hd95 in mm')
     for column in ('', 'DSC', 'precision', 'recall'):
         table.add_column(column, justify='right' if column else 'left')
-    for protocol in (*PROTOCOLS, *(f'oracle/{name}' for name in PROTOCOLS)):
-        keys = [f'{protocol}/{name}' for name in ('dsc', 'precision', 'recall')]
-        if keys[0] in metrics:
-            table.add_row(protocol, *(f'{metrics.pop(key):.2f}' for key in keys))
+    units = [key.removesuffix('/dsc') for key in metrics if key.endswith('/dsc')]
+    for unit in units:
+        keys = [f'{unit}/{name}' for name in ('dsc', 'precision', 'recall')]
+        table.add_row(unit.removeprefix('class/'), *(f'{metrics.pop(key):.2f}' for key in keys))
     table.add_section()
     for key, value in metrics.items():
         table.add_row(key, f'{value:.2f}')

@@ -1,4 +1,5 @@
 import zlib
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -9,7 +10,17 @@ from torch import Tensor
 from ..models.geometry import mask_to_box
 from ..registry import METRICS
 from .boxes import hull, union_box_iou
-from .functional import HULL, TRUTH, aggregate, box_scores, counts, failure_rates, nanmean
+from .functional import (
+    HULL,
+    TRUTH,
+    aggregate,
+    box_scores,
+    class_key,
+    class_scores,
+    counts,
+    failure_rates,
+    nanmean,
+)
 from .surface import check_volume, hd95, nsd
 
 
@@ -18,6 +29,7 @@ class TwoStageSegMetric(BaseMetric):
     """Masks and boxes of one- and two-stage segmentors, under every protocol at once.
 
     Keys, in percent: ``{case,slice_fg,slice_all,pooled}/{dsc,precision,recall}``,
+    of several classes their means, and ``class/<name>/`` with those by case and by slice of each;
     ``slice_fg/failed`` and ``slice_empty/found``; for two-stage models also ``box/miou``,
     ``box/miss`` and what centres and sizes cost (see :func:`box_scores`), ``box/low`` and
     ``slice_empty/boxes`` (see :func:`failure_rates`) and, where the model predicts with
@@ -43,14 +55,14 @@ class TwoStageSegMetric(BaseMetric):
         self.rows: list[dict] = []
 
     @property
-    def num_classes(self) -> int:
-        """The number of foreground classes; one where the dataset does not name its classes."""
-        return max(len((self.dataset_meta or {}).get('classes', ())) - 1, 1)
+    def classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes; one where the dataset does not name its classes."""
+        return tuple((self.dataset_meta or {}).get('classes', ())[1:]) or ('foreground',)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Reduce each sample to its rows, one item a sample as ``collect_results`` counts them."""
         for sample in data_samples:
-            labels = range(1, self.num_classes + 1)
+            labels = range(1, len(self.classes) + 1)
             item = {'rows': [self._row(sample, label) for label in labels]}
             item |= {'files': _files(sample, item['rows']), 'root': sample.get('data_root')}
             if self.surface:
@@ -71,9 +83,9 @@ class TwoStageSegMetric(BaseMetric):
         items = [unique[key] for key in sorted(unique)]
         self.rows = [row for item in items for row in item['rows']]
 
-        metrics = aggregate(self.rows)
+        metrics = aggregate(self.rows) | class_scores(self.rows, self.classes)
         if self.surface:
-            metrics.update(_surface_scores(items))
+            metrics.update(_surface_scores(items, self.classes))
         if _all_or_none(self.rows, 'n_boxes', 'pred_instances'):
             metrics.update(box_scores(self.rows))
         metrics.update(failure_rates(self.rows))
@@ -91,7 +103,7 @@ class TwoStageSegMetric(BaseMetric):
         count = {'ignore_index': self.ignore_index, 'label': label}
         tp, fp, fn = counts(_labels(sample, 'pred_sem_seg'), target, **count)
         row = {'case': str(sample['case']), 'slice': int(sample['slice_index'])}
-        if self.num_classes > 1:
+        if len(self.classes) > 1:
             row['class'] = label
         row.update(area=tp + fn, tp=tp, fp=fp, fn=fn, box_iou=None, n_boxes=None)
         if 'pred_instances' in sample:
@@ -130,9 +142,9 @@ def _check_identity(items: list[dict], keys: tuple[str, ...], source: str) -> No
             )
 
 
-def _surface_scores(items: list[dict]) -> dict[str, float]:
-    """``case/hd95`` and ``case/nsd`` of items sorted by case and slice."""
-    scores = []
+def _surface_scores(items: list[dict], classes: Sequence[str]) -> dict[str, float]:
+    """``case/hd95`` and ``case/nsd`` of items sorted by case and slice, of several classes each."""
+    scores = defaultdict(list)
     for case, group in groupby(items, key=lambda item: item['rows'][0]['case']):
         group = list(group)
         rows, spacing = group[0]['rows'], group[0]['spacing']
@@ -141,11 +153,11 @@ def _surface_scores(items: list[dict]) -> dict[str, float]:
         volumes = [torch.stack([_unpack(*slice_) for slice_ in side], dim=-1) for side in sides]
         for label in (row.get('class', 1) for row in rows):
             pred, target = (volume == label for volume in volumes)
-            scores.append((hd95(pred, target, spacing), nsd(pred, target, spacing)))
-    return {
-        'case/hd95': nanmean(distance for distance, _ in scores),
-        'case/nsd': nanmean(dice for _, dice in scores),
-    }
+            own = [f'{class_key(classes[label - 1])}/'] if len(classes) > 1 else []
+            for name in ('', *own):
+                scores[f'{name}case/hd95'].append(hd95(pred, target, spacing))
+                scores[f'{name}case/nsd'].append(nsd(pred, target, spacing))
+    return {key: nanmean(values) for key, values in scores.items()}
 
 
 def _all_or_none(rows: Sequence[dict], key: str, field: str) -> bool:

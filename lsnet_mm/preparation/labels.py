@@ -4,6 +4,7 @@ Inside an organ values are alike, around it they are not: fat on one side, vesse
 other. The right label scores higher than the same label mirrored or moved.
 """
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from ..utils.colors import GT, class_colors
 from ..utils.files import encode_png
 from ..utils.layout import value_fix
 from ..utils.resizing import resize_labels
@@ -30,7 +32,8 @@ GIVEN = 'as given'
 #: Pictures in a row of the sheet; their side, title and gap in pixels.
 PICTURES, SIDE, HEAD, GAP = 8, 256, 18, 4
 WINDOW = (-100, 240)
-OUTLINE, INK, PAPER = (120, 200, 0), (40, 40, 40), (255, 255, 255)  # blue, green, red
+FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
+INK, PAPER = (40, 40, 40), (255, 255, 255)  # blue, green, red
 #: All that is within ``RING`` steps from voxel to voxel.
 _DIAMOND = np.uint8(np.add.outer(*[abs(np.arange(-RING, RING + 1))] * 2) <= RING)
 
@@ -89,25 +92,50 @@ def best_alternative(scores: dict[str, float]) -> tuple[str, float]:
     return name, scores[GIVEN] - scores[name]
 
 
-def draw_contact_sheet(slices: list[tuple[str, int, tuple[Path, Path]]]) -> bytes:
+def draw_contact_sheet(
+    slices: list[tuple[str, int, tuple[Path, Path]]], classes: Sequence[str] = ('object',)
+) -> bytes:
     """Draw slices with their labels outlined, for people to look at.
 
     OpenCV does it: the package of our other pictures loads torch and OpenMMLab.
 
     Args:
         slices: Case, number of the slice, and files of image and label of each; at least one.
+        classes: Names of the labels from 1 on; of several each has a colour, which a line explains.
 
     Returns:
         bytes: A PNG without metadata, the same for the same data.
     """
-    tiles = [_tile(*one) for one in slices]
+    colors = [_bgr(color) for color in (class_colors(classes) if len(classes) > 1 else [GT])]
+    tiles = [_tile(*one, colors) for one in slices]
     columns = min(PICTURES, len(tiles))
     tiles += [np.full_like(tiles[0], PAPER)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+    if len(classes) > 1:
+        rows = [*_legend(classes, colors, rows[0].shape[1]), *rows]
     return encode_png(np.vstack(rows))
 
 
-def _tile(case: str, number: int, files: tuple[Path, Path]) -> np.ndarray:
+def _bgr(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color[1:]))[::-1]
+
+
+def _legend(classes: Sequence[str], colors: list[tuple], width: int) -> list[np.ndarray]:
+    """Names of the classes in their colours, as many lines as they need."""
+    lines, x = [], width
+    for name, color in zip(classes, colors, strict=True):
+        long = cv2.getTextSize(name, *FONT)[0][0]
+        if x + long > width:
+            lines.append(np.full((HEAD, width, 3), PAPER, np.uint8))
+            x = 2
+        cv2.putText(lines[-1], name, (x, HEAD - 5), FONT[0], FONT[1], color, 1, cv2.LINE_AA)
+        x += long + HEAD
+    return lines
+
+
+def _tile(
+    case: str, number: int, files: tuple[Path, Path], colors: list[tuple[int, ...]]
+) -> np.ndarray:
     image, label = (read_slice(path, number) for path in files)
     low, high = WINDOW
     grey = (255 * (image.astype(np.float32) - low) / (high - low)).clip(0, 255).astype(np.uint8)
@@ -115,14 +143,16 @@ def _tile(case: str, number: int, files: tuple[Path, Path]) -> np.ndarray:
     scale = SIDE / max(grey.shape)
     size = [max(round(n * scale), 1) for n in grey.shape[::-1]]
     picture = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
-    mask = resize_labels((label > 0).astype(np.uint8), size)
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, OUTLINE, 1)
+    labels = resize_labels(label.astype(np.uint8), size)
+    for value, color in enumerate(colors, start=1):
+        mask = (labels == value).astype(np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, contours, -1, color, 1)
 
     tile = np.full((SIDE + HEAD + GAP, SIDE + GAP, 3), PAPER, np.uint8)
     tile[HEAD : HEAD + size[1], : size[0]] = picture
     title = f'{case}, slice {number}'
-    cv2.putText(tile, title, (2, HEAD - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
+    cv2.putText(tile, title, (2, HEAD - 5), FONT[0], FONT[1], INK, 1, cv2.LINE_AA)
     return tile
 
 

@@ -164,7 +164,8 @@ def _prepare(source: Source, out: Path, pool: Pool) -> dict:
         slices = [
             (name, one['sheet_slice'], prepared_files(out, name)) for name, one in done.items()
         ]
-        write_atomic(out / SHEET, draw_contact_sheet(slices))
+        names = sorted(source.labels, key=source.labels.get)[1:]
+        write_atomic(out / SHEET, draw_contact_sheet(slices, names))
         _write_json(out / FOLDS, folds)
         description = {
             'name': source.name,
@@ -277,7 +278,8 @@ def _is_record(record: object) -> bool:
 
 
 def _describe(image: Volume, label: Volume) -> dict:
-    areas = np.array([np.count_nonzero(part) for part in np.moveaxis(label.voxels, 2, 0)])
+    counts = np.array([np.bincount(part.ravel(), minlength=256)[1:] for part in label.voxels.T])
+    areas, classes = counts.sum(1), (counts > 0).sum(1)
     volume = np.prod(image.spacing) / 1000
     return {
         'shape': list(image.voxels.shape),
@@ -286,7 +288,8 @@ def _describe(image: Volume, label: Volume) -> dict:
         'hu': [int(image.voxels.min()), int(image.voxels.max())],
         'label_slices': int(np.count_nonzero(areas)),
         'label_ml': round(float(areas.sum() * volume), 1),
-        'sheet_slice': int(areas.argmax()),
+        # Of those that show the most classes.
+        'sheet_slice': int(np.where(classes == classes.max(), areas, -1).argmax()),
     }
 
 

@@ -1,7 +1,7 @@
 """Pictures of slices: the image, the ground truth, the boxes, the masks and the heatmap.
 
-Marks are in continuous pixel coordinates: pixel i covers [i, i + 1). Colours are Okabe and Ito's,
-which colour-blind readers can tell apart; line styles say the same a second time.
+Marks are in continuous pixel coordinates: pixel i covers [i, i + 1). Line styles say a second time
+what colours say.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,9 @@ from matplotlib.patheffects import Normal, Stroke
 from mmengine.structures import BaseDataElement
 
 from ..models.geometry import mask_to_box
+from ..utils.colors import BOX, GT, PRED, class_colors
 
-GT, PRED, BOX = '#00C896', '#E8590C', '#F0E442'
 INK, PAPER = '#1A1A1A', '#FFFFFF'
-
-#: Of predicted classes in their order, then from the front again.
-CLASSES = (PRED, '#56B4E9', '#00C896', '#CC79A7', '#E69F00', '#0072B2')
 
 #: Transparent to opaque: where the heatmap is silent the image shows.
 HEAT = LinearSegmentedColormap.from_list(
@@ -44,10 +41,12 @@ class SliceView:
             ``pred_instances``, ``pred_heatmap``; boxes in original pixels.
         gt: Show the ground truth.
         pred: Show the prediction.
+        classes: Names of the labels from 1 on; of several each has a colour of its own.
 
     Attributes, of which the sample's are None where it has no such thing, or it is not shown:
         image: (H, W) uint8.
-        gt, pred: (H, W) bool.
+        gt, pred: (H, W) uint8 labels, ignored pixels being 0.
+        colors: (class, colour of its ground truth, of its prediction), from label 1 on.
         gt_boxes, pred_boxes: (n, 4) continuous pixel edges ``x1, y1, x2, y2``.
         scores: (n,) in [0, 1], of the predicted boxes.
         heatmap: (h, w) in [0, 1], covering the whole image at its own resolution.
@@ -57,11 +56,21 @@ class SliceView:
     """
 
     def __init__(
-        self, image: np.ndarray, sample: BaseDataElement, gt: bool = True, pred: bool = True
+        self,
+        image: np.ndarray,
+        sample: BaseDataElement,
+        gt: bool = True,
+        pred: bool = True,
+        classes: Sequence[str] = (),
     ) -> None:
         if image.ndim == 3:
             image = image[..., image.shape[-1] // 2]
         self.image = np.clip(image, 0, 255).astype(np.uint8)
+        self.colors = [('', GT, PRED)]
+        if len(classes) > 1:
+            self.colors = [
+                (c, color, color) for c, color in zip(classes, class_colors(classes), strict=True)
+            ]
         sample = sample.numpy()
         true = sample if gt and 'gt_sem_seg' in sample else {}
         found = sample if pred and 'pred_sem_seg' in sample else {}
@@ -80,14 +89,14 @@ class SliceView:
                 f'{name} and image must have the same size, '
                 f'got {labels.shape} and {self.image.shape}'
             )
-        return (labels > 0) & (labels != IGNORED)
+        return np.where(labels == IGNORED, 0, labels).astype(np.uint8)
 
     def window(self) -> tuple[float, ...]:
         """A square around everything marked: ``x1, y1, x2, y2``, inside the image if it fits."""
         height, width = self.image.shape
         boxes = [boxes for boxes in (self.gt_boxes, self.pred_boxes) if boxes is not None]
         masks = [mask for mask in (self.gt, self.pred) if mask is not None]
-        boxes += [mask_to_box(torch.from_numpy(mask)).numpy().astype(float) for mask in masks]
+        boxes += [mask_to_box(torch.from_numpy(mask > 0)).numpy().astype(float) for mask in masks]
         boxes = np.concatenate([np.zeros((0, 4)), *boxes])
         if not len(boxes):
             return 0.0, 0.0, float(width), float(height)
@@ -179,8 +188,11 @@ def _draw_pair(left: Axes, right: Axes, view: SliceView) -> None:
     left.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PAPER, lw=0.9))
     show_image(right, view.image)
     right.set(xlim=(x1, x2), ylim=(y2, y1))
-    draw_mask(right, view.pred, PRED, filled=True)
-    draw_mask(right, view.gt, GT)
+    for label, (name, true, found) in enumerate(view.colors, start=1):
+        if view.pred is not None:
+            draw_mask(right, view.pred == label, found, filled=True, outlined=not name)
+        if view.gt is not None:
+            draw_mask(right, view.gt == label, true)
     draw_boxes(right, view.gt_boxes, GT)
     draw_boxes(right, view.pred_boxes, BOX, (0, (4, 2)), view.scores)
 
@@ -193,15 +205,19 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
     axes.spines[:].set_visible(False)
 
 
-def draw_mask(axes: Axes, mask: np.ndarray | None, color: str, filled: bool = False) -> None:
-    """Outline a mask along its pixels, over a translucent fill if asked for."""
-    if mask is None or not mask.any():
+def draw_mask(
+    axes: Axes, mask: np.ndarray, color: str, filled: bool = False, outlined: bool = True
+) -> None:
+    """Outline a mask along its pixels, over a translucent fill if asked for, or fill it alone."""
+    if not mask.any():
         return
     height, width = mask.shape
     if filled:
         fill = np.zeros((height, width, 4))
-        fill[mask] = to_rgba(color, 0.28)
+        fill[mask] = to_rgba(color, 0.28 if outlined else 0.45)
         axes.imshow(fill, extent=(0, width, height, 0), interpolation='nearest')
+    if not outlined:
+        return
     # The half level runs between pixel centres; a frame of background closes it at the border.
     padded = np.pad(mask, 1).astype(float)
     x, y = np.arange(width + 2) - 0.5, np.arange(height + 2) - 0.5
@@ -233,6 +249,11 @@ def _draw_legend(figure: Figure, views: Sequence[SliceView]) -> None:
         Line2D([], [], color=GT, label='ground truth'),
         Patch(facecolor=to_rgba(PRED, 0.35), edgecolor=PRED, label='prediction'),
     ]
+    if len(views[0].colors) > 1:
+        handles = [Patch(facecolor=color, label=name) for name, color, _ in views[0].colors]
+        handles.append(Line2D([], [], color=INK, label='outline: ground truth'))
+        handles.append(Line2D([], [], color=GT, label='true box'))
+        handles.append(Patch(facecolor=to_rgba(INK, 0.35), label='fill: prediction'))
     if any(view.pred_boxes is not None for view in views):
         label = 'predicted box (score, %)'
         handles.append(Line2D([], [], color='#B8AC00', linestyle='--', label=label))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ COLUMNS = {
     'box mIoU': 'box/miou',
 }
 QUALITY = 85  # of panels as JPEG, which is a quarter of their PNG
+CLASS = re.compile(r'class/[^/]+/case/dsc')
 _COUNTS = ('slice', 'area', 'tp', 'fp', 'fn')
 
 
@@ -108,6 +110,7 @@ def _read(folder: Path, name: str) -> tuple[str, dict, list[SliceRow]]:
             'seed': result['seed'],
             'fold': data.get('fold'),
             'metrics': metrics,
+            'classes': _classes(metrics),
             'params': result['params'] / 1e6,
             'gflops': result['gflops'],
             'minutes': result['train']['minutes'],
@@ -137,6 +140,17 @@ def _named(path: Path) -> Iterator[Path]:
         cause = f'lacks {error}' if isinstance(error, KeyError) else cause
         fix = 'write it again with tools/test.py, or move the folder out of the results'
         raise ValueError(f'{path}: {cause}; {fix}') from error
+
+
+def _classes(metrics: dict[str, float]) -> list[dict[str, object]]:
+    """Scores of each class in percent; none where there is one alone."""
+    names = [key.split('/')[1] for key in metrics if CLASS.fullmatch(key)]
+    keys = {key: f'case/{key}' for key in ('dsc', 'precision', 'recall')}
+    keys |= {'slice_dsc': 'slice_fg/dsc', 'hd95': 'case/hd95'}
+    return [
+        {'class': name, **{k: metrics.get(f'class/{name}/{key}') for k, key in keys.items()}}
+        for name in names
+    ]
 
 
 def _cases(rows: Sequence[SliceRow], told: float | None) -> list[dict[str, object]]:

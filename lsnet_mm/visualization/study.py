@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.colors import to_rgba
 from PIL import Image
 
-from .draw import BOX, CLASSES, HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
+from ..utils.colors import BOX, class_colors
+from .draw import HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
 from .page import encode_image, fill_template
 
 LARGEST, QUALITY = 512, 75  # longer side of a grey picture in pixels, and JPEG's quality
@@ -52,7 +53,7 @@ def study_page(
         raise ValueError(f'mask has label {mask.max()}, but classes are only {list(classes)}')
     if heatmaps is not None and (heatmaps.ndim != 3 or len(heatmaps) != len(mask)):
         raise ValueError(f'heatmaps must be ({len(mask)}, h, w), got {heatmaps.shape}')
-    colors = [CLASSES[k % len(CLASSES)] for k in range(len(classes))]
+    colors = class_colors(classes)
     pixels = np.array([(mask == k).sum((1, 2)) for k in range(1, len(classes) + 1)])
     areas = pixels * spacing[0] * spacing[1]
     thickness = np.full(len(mask), spacing[2]) if thickness is None else thickness
@@ -98,8 +99,8 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
     for k, axes in zip(slices, grid, strict=False):
         show_image(axes, volume[k])
         axes.set_title(f'slice {k}', fontsize=9, loc='left', pad=3)
-        for label in np.unique(mask[k][mask[k] > 0]):
-            draw_mask(axes, mask[k] == label, CLASSES[(label - 1) % len(CLASSES)])
+        for label, color in enumerate(class_colors(range(mask.max())), start=1):
+            draw_mask(axes, mask[k] == label, color)
         draw_boxes(axes, boxes[k], BOX)
     for axes in grid:  # the rest of the last row
         axes.set_axis_off()

@@ -60,7 +60,9 @@ class TwoStageVisualizer(SegLocalVisualizer):
             kwargs: Ignored; what other visualizers of OpenMMLab take, such as ``with_labels``.
         """
         sample = BaseDataElement() if data_sample is None else data_sample
-        png = draw_panel([SliceView(image, sample, draw_gt, draw_pred)], [name], dpi=self._dots)
+        classes = (self.dataset_meta or {}).get('classes', ())[1:]
+        view = SliceView(image, sample, draw_gt, draw_pred, classes)
+        png = draw_panel([view], [name], dpi=self._dots)
         drawn = mmcv.imfrombytes(png, channel_order='rgb')
         self.set_image(drawn)  # what get_image() gives
         if show:

@@ -124,7 +124,7 @@ def test_classes_follow_the_description(organs):
     dataset = PancreasCTDataset(organs, pipeline=[*LOAD, *MASK, PACK])
     assert dataset.metainfo['classes'] == ('background', 'liver', 'spleen', 'pancreas')
     palette = dataset.metainfo['palette']
-    assert palette[:2] == [[0, 0, 0], [230, 60, 60]] and len({*map(tuple, palette)}) == 4
+    assert palette[:2] == [[0, 0, 0], [232, 89, 12]] and len({*map(tuple, palette)}) == 4
     assert dataset.name == 'organs'
     oracle = np.asarray(nib.load(organs / 'labelsTr/a.nii').dataobj)
     for k in range(6):

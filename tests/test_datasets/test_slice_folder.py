@@ -67,7 +67,7 @@ def empty(root):
 
 def rename(root):
     for kind in ('images', 'masks'):
-        (root / f'train/{kind}/P_01_007.png').rename(root / f'train/{kind}/nonumber.png')
+        (root / f'train/{kind}/P_01_007.png').rename(root / f'train/{kind}/P_01_0012.png')
 
 
 def copy(root, new):
@@ -86,12 +86,40 @@ def copy(root, new):
     (lambda root: (root / 'train/images/P_01_007.png').unlink(),
      r'1 image\(s\) without mask or .*: \S*train/masks/P_01_007.png\. Add'),
     (lambda root: copy(root, 'train/{}/P_01_007.jpg'), 'P_01_007.png are the same slice'),
-    (rename, 'nonumber.png does not follow <case>_<number>.png'),
+    (rename, 'P_01_0012.png and .*P_01_012.png are the same slice. Rename one'),
 ])  # fmt: skip
 def test_bad_folders(slice_root, spoil, message):
     spoil(slice_root)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         SliceFolderDataset(slice_root, 'train')
+
+
+def test_names_without_a_number(slice_root):
+    """Each is a case with one slice, as of a folder of single pictures."""
+    for kind in ('images', 'masks'):
+        folder = slice_root / f'train/{kind}'
+        (folder / 'P_01_007.png').rename(folder / 'IMG (2) links.png')
+    dataset = SliceFolderDataset(slice_root, 'train', pipeline=PIPELINE)
+    assert numbers(dataset) == [('IMG (2) links', 0), ('P_01', 12)]
+    assert dataset[0]['data_samples'].gt_sem_seg.data.any()
+
+
+def test_classes_of_the_config(slice_root):
+    """They name the values of masks; a value beyond them is an error as ever."""
+    path = slice_root / 'val/masks/P_02_003.png'
+    mask = np.asarray(Image.open(path)).copy()
+    mask[:3] = 2
+    Image.fromarray(mask).save(path)
+    for classes in (('background', 'liver', 'spleen'), ('background', 'pancreas')):
+        metainfo = dict(classes=classes)
+        dataset = SliceFolderDataset(slice_root, 'val', pipeline=PIPELINE, metainfo=metainfo)
+        assert dataset.metainfo['classes'] == classes
+        assert len({*map(tuple, dataset.metainfo['palette'])}) == len(classes)
+        if len(classes) == 3:
+            np.testing.assert_array_equal(dataset[0]['data_samples'].gt_sem_seg.data[0], mask)
+        else:
+            with pytest.raises(ValueError, match=r'must be in \[0, 1\], found \[2\]'):
+                dataset[0]
 
 
 def test_slices_of_several_folders(slice_root):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -147,6 +148,28 @@ def test_several_classes_get_a_column():
     metrics, metric = evaluate([sample('a', 0, gt, mask(2, 2, 6, 6))], classes)
     assert [(r['class'], r['area']) for r in metric.rows] == [(1, 16), (2, 4)]
     assert metrics['case/dsc'] == 50
+
+
+def test_several_classes_are_scored_one_by_one():
+    """Against the metric of each class alone, made binary by hand."""
+    gt = [mask(2, 2, 6, 6) + mask(8, 8, 10, 10, label=2), mask(1, 1, 4, 4, label=2)]
+    pred = [mask(2, 2, 6, 5) + mask(8, 8, 9, 10, label=2), mask(1, 1, 4, 6, label=2)]
+    classes = ('background', 'pancreas', 'gall/bladder')
+    samples = [sample('a', k, gt[k], pred[k]) for k in range(2)]
+    metrics, _ = evaluate(samples, classes, surface=True)
+    for label, name in ((1, 'pancreas'), (2, 'gall_bladder')):
+        alone = [
+            sample('a', k, (gt[k] == label).byte(), (pred[k] == label).byte()) for k in range(2)
+        ]
+        expected, _ = evaluate(alone, surface=True)
+        for protocol in ('case', 'slice_fg'):
+            for score in ('dsc', 'precision', 'recall'):
+                key = f'{protocol}/{score}'
+                assert metrics[f'class/{name}/{key}'] == pytest.approx(expected[key])
+        for key in ('case/hd95', 'case/nsd'):
+            assert metrics[f'class/{name}/{key}'] == pytest.approx(expected[key])
+    both = [metrics[f'class/{name}/case/dsc'] for name in ('pancreas', 'gall_bladder')]
+    assert metrics['case/dsc'] == pytest.approx(np.mean(both))
 
 
 def test_surface_is_monais():

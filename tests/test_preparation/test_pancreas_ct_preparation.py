@@ -87,7 +87,7 @@ def test_contact_sheet_outlines_the_label(prepared):
 
     sheet = cv2.imread(str(prepared / 'contact_sheet.png'))
     assert sheet.shape == (278, 520, 3)
-    outline = (sheet == (120, 200, 0)).all(axis=2)
+    outline = (sheet == (150, 200, 0)).all(axis=2)
     record = json.loads((prepared / 'preparation.json').read_text())['cases'][0]
     label = downloaded_case(0, 1, (64, 64, 24))[1][..., record['sheet_slice']].T
     rows, columns = np.nonzero(outline[18:274, :256])

@@ -69,6 +69,22 @@ def test_what_is_marked_is_seen():
     assert near[0] > near[1] + 20
 
 
+def test_each_class_has_its_colour():
+    """Of two classes: the outline of the true one, the fill of the found one, and their names."""
+    gt, pred = torch.zeros(2, 1, 64, 96, dtype=torch.uint8)
+    gt[:, 10:20, 10:30], gt[:, 30:50, 50:80] = 1, 2
+    pred[:, 30:50, 50:80] = 2
+    out = SegDataSample(gt_sem_seg=PixelData(data=gt), pred_sem_seg=PixelData(data=pred))
+    both = [view(out, classes=('liver', 'spleen')[:count]) for count in (2, 1)]
+    assert both[0].colors == [('liver', '#E8590C', '#E8590C'), ('spleen', '#56B4E9', '#56B4E9')]
+    orange, blue = np.array([12, 89, 232]), np.array([233, 180, 86])
+    seen = [picture(draw_panel([one], ['a'], dpi=90)).astype(int) for one in both]
+    several, single = (
+        [(np.abs(image - color).max(-1) < 30).sum() for color in (orange, blue)] for image in seen
+    )
+    assert min(several) > 40 and single[1] == 0
+
+
 def test_panel_has_a_row_for_each_group():
     views = [view(two_stage_sample())] * 3
     one = picture(draw_panel(views[:1], ['a'], dpi=40))

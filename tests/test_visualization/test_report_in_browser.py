@@ -1,5 +1,7 @@
 """The page of a report in a real browser: tables sort, and a run shows its slices and cases."""
 
+import json
+
 import pytest
 from pages import assert_alone, open_page, write_run
 
@@ -12,6 +14,10 @@ RUNS = ['a/seed0', 'b/seed0', 'b/seed1', 'c/seed0']
 def html(tmp_path_factory):
     results = tmp_path_factory.mktemp('results')
     write_run(results / 'a' / 'seed0', 'lsnet')
+    path = results / 'a' / 'seed0' / 'result.json'
+    result = json.loads(path.read_text())
+    result['metrics'] |= {'class/spleen/case/dsc': 61.25, 'class/spleen/case/hd95': 3.5}
+    path.write_text(json.dumps(result))
     write_run(results / 'b' / 'seed0', 'unet', tp=(10, 90, 40), gflops=2.5)
     write_run(results / 'b' / 'seed1', 'unet', tp=(0, 5, 0), gflops=0.5)
     write_run(results / 'c' / 'seed0', '<b>lsnet</b>', split='train')
@@ -98,6 +104,14 @@ def test_a_run_shows_its_slices_and_cases(page):
     assert column(cases, place)[0] == f'{200 * 90 / 200:.1f}'
     button.click()
     assert column(cases) == ['case0', 'case2', 'case1']
+
+
+def test_a_run_shows_its_classes(page):
+    """Where there are several; another run has no such table."""
+    table = page.find_element('css selector', '#classes table')
+    assert (column(table), column(table, 1)) == (['spleen'], ['61.3'])
+    page.find_element('id', 'run').send_keys('b/')
+    assert not page.find_elements('css selector', '#classes table')
 
 
 def test_a_run_is_chosen_by_the_keyboard(page):

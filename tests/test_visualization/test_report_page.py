@@ -37,6 +37,19 @@ def test_a_run_is_reduced_to_cases(results):
     assert best['box_iou'] == 50
 
 
+def test_classes_have_a_table_where_there_are_several(results):
+    path = results / 'a' / 'seed0' / 'result.json'
+    result = json.loads(path.read_text())
+    own = {'case/dsc': 70, 'case/precision': 71, 'case/recall': 72, 'slice_fg/dsc': 60}
+    result['metrics'] |= {f'class/left lung/{key}': value for key, value in own.items()}
+    path.write_text(json.dumps(result))
+    several, single = (
+        run['classes'] for run in page_data(report_page(results))['groups'][0]['runs']
+    )
+    scores = dict(dsc=70, precision=71, recall=72, slice_dsc=60, hd95=None)
+    assert several == [{'class': 'left lung', **scores}] and single == []
+
+
 def test_seeds_of_a_config_in_one_folder_are_one_system():
     names = {'a/seed0': 'lsnet', 'a/seed1': 'lsnet', 'b/seed0': 'unet', 'c/seed0': 'unet', '.': 'x'}
     assert systems(list(names.items())) == ['lsnet', 'lsnet', 'b: unet', 'c: unet', 'x']

@@ -147,6 +147,7 @@ def _draw_panel(runner, rows: list[dict], chosen: list[tuple[str, str, int]]) ->
     for _, *key in chosen:
         batch = pseudo_collate([dataset[index[tuple(key)]]])
         image, sample = batch['inputs'][0], runner.model.test_step(batch)[0]
-        views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample))
+        classes = (dataset.metainfo.get('classes') or ())[1:]
+        views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample, classes=classes))
     titles = [slice_title(rows, case, number) for _, case, number in chosen]
     return draw_panel(views, titles, [group for group, *_ in chosen])
