@@ -5,14 +5,12 @@ import argparse
 
 import torch
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS
 from rich.console import Console
 from rich.table import Table
 
-from lsnet_mm.apis.load_model import read_model_config
+from lsnet_mm.apis import build_model
 from lsnet_mm.evaluation.complexity import count_gflops, count_params
 from lsnet_mm.utils.cli import config_parser
-from lsnet_mm.utils.config import train_from_scratch
 
 
 def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
@@ -29,11 +27,10 @@ def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 def main(argv=None) -> None:
     parser, args = parse_args(argv)
     try:
-        cfg = read_model_config(args.config, args.cfg_options)
+        model = build_model(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    train_from_scratch(cfg.model)
-    model = revert_sync_batchnorm(MODELS.build(cfg.model)).eval()
+    model = revert_sync_batchnorm(model).eval()
     height, width = args.shape[0], args.shape[-1]
     inputs = torch.rand(1, 3, height, width)
     table = Table(title=f'{type(model).__name__}, one slice of {height}x{width}, one RoI')

@@ -1,6 +1,6 @@
 """Inference: from a volume in memory, or studies on a disk, to masks, boxes and volumes."""
 
-from .load_model import WrongCheckpointError, load_model
+from .load_model import WrongCheckpointError, build_model, load_model
 from .lsnet_inferencer import LSNetInferencer
 from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
 
@@ -10,6 +10,7 @@ __all__ = [
     'VolumePrediction',
     'VolumePredictor',
     'WrongCheckpointError',
+    'build_model',
     'load_model',
     'slice_pipeline',
 ]

@@ -34,6 +34,26 @@ def read_model_config(config: str | Path | Config, options: Mapping | None = Non
     return config
 
 
+def build_model(config: str | Path | Config, options: Mapping | None = None) -> nn.Module:
+    """The model of a config with random weights, whatever pretrained ones it names.
+
+    Args:
+        config: File, or a config that was read.
+        options: Over those of a file, by dotted path.
+
+    Returns:
+        nn.Module: In training mode, on the CPU, with ``cfg``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a setting does nothing.
+    """
+    cfg = read_model_config(config, options)
+    model = MODELS.build(cfg.model)
+    model.cfg = cfg
+    return model
+
+
 def load_model(
     config: str | Path | Config,
     checkpoint: str | Path,
@@ -66,9 +86,8 @@ def load_model(
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
     load = partial(torch.load, weights_only=False) if unsafe_checkpoint else safe_torch_load
     content = load(path, map_location='cpu')
-    model = MODELS.build(cfg.model)
+    model = build_model(cfg)
     load_weights(model, content, path.name)
-    model.cfg = cfg
     model.dataset_meta = dict(classes=_classes(model, content))
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)

@@ -1,6 +1,7 @@
 """Whole volumes through a model whose mask is known: axes, values, boxes, and refusals."""
 
 from functools import partial
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +15,7 @@ from lsnet_mm.apis import (
     TidyUp,
     VolumePrediction,
     WrongCheckpointError,
+    build_model,
     load_model,
 )
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
@@ -215,3 +217,12 @@ def test_wrong_checkpoints(model, tmp_path):
         load_model(config, tmp_path / 'none.pth')
     with pytest.raises(FileNotFoundError, match='config not found: nowhere.py'):
         load_model('nowhere.py', path)
+
+
+def test_a_model_is_built_in_a_line():
+    """As a user tries one in a REPL; every name of the config is registered by it."""
+    path = Path(__file__).parents[2] / 'configs/lsnet/lsnet_small_phantom.py'
+    model = build_model(path, {'model.segmentor.decode_head.threshold': 0.4})
+    assert type(model).__name__ == 'LSNet' and model.segmentor.decode_head.threshold == 0.4
+    assert model.cfg.train_cfg.type == 'AlternatingTrainLoop'
+    assert model(torch.zeros(1, 3, 64, 64)) is not None

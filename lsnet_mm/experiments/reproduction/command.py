@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .report import write_report
-from .run import DATA, FAILED, Run, data_root
+from .run import DATA, DONE, FAILED, WAITING, Run, data_root
 from .runner import carry_out, overview, summary
 from .tables import TABLES
 
@@ -39,7 +39,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add('--rows', nargs='+', metavar='NAME', help='only these systems of the tables')
     add('--resume', action='store_true', help='go on with trainings that were stopped')
     add('--jobs', type=int, metavar='N', help='runs at once (one a GPU, or one)')
-    add('--results', type=Path, default='results', help='where run folders and tables go (results)')
+    add('--results', type=Path, default='results',
+        help='where run folders and tables go (results); another folder runs all anew')  # fmt: skip
     add('--work-dirs', type=Path, default='work_dirs/reproduce', help='(work_dirs/reproduce)')
     add('--report-only', action='store_true', help='run nothing, write the tables')
     add('--from-scratch', action='store_true', help='start from random weights everywhere')
@@ -112,16 +113,26 @@ def make_devices(jobs: int | None = None) -> list[dict[str, str]]:
 
 
 def _run(args: argparse.Namespace) -> list[Run]:
-    """Run what is missing; gives what failed."""
-    if not data_root(args.data).is_dir():
+    """Run what is missing; gives what failed.
+
+    Raises:
+        FileNotFoundError: If something is, and its data are not there.
+    """
+    runs, devices = plan(args), make_devices(args.jobs)
+    for run in runs:
+        run.inspect(args.resume)
+    if done := sum(run.state == DONE for run in runs):
+        print(
+            f'{done} of {len(runs)} results are in {args.results} already, and stay. To run them '
+            f'anew, name another folder: --results {args.results}_anew --work-dirs '
+            f'{args.work_dirs}_anew'
+        )
+    if any(run.state == WAITING for run in runs) and not data_root(args.data).is_dir():
         raise FileNotFoundError(
             f'{data_root(args.data)} does not exist. Put the data there, or a link to them; '
             'docs/data.md says how they are prepared.'
         )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    runs, devices = plan(args), make_devices(args.jobs)
-    for run in runs:
-        run.inspect(args.resume)
     with overview(runs) as show:
         carry_out(runs, devices, args.resume, show)
     print(summary(runs))

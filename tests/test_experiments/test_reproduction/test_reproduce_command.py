@@ -79,6 +79,9 @@ def test_killed_refused_resumed_and_reported(here, monkeypatch, capfd):
 
     code, output = main(capfd)
     assert (code, 'its result is there: skipped' in output) == (0, True)
+    assert '1 of 1 results are in results already, and stay. To run them anew, name' in output
+    Path('data/phantom').rename('data/away')  # as in a clone: nothing is run, nothing is asked for
+    assert main(capfd)[0] == 0
 
 
 @pytest.mark.parametrize(
