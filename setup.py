@@ -103,6 +103,6 @@ setup(
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
-    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.apis.command:main']},
+    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.apis.arguments:main']},
     zip_safe=False,
 )

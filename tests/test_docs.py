@@ -15,8 +15,8 @@ from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.experiments.reproduction.box_analysis import gradient_table
 from lsnet_mm.experiments.reproduction.record import read_records
 from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
-from lsnet_mm.experiments.reproduction.run import DATA, compose, composed_sha256
-from lsnet_mm.experiments.reproduction.tables import TABLES, find_system
+from lsnet_mm.experiments.reproduction.run import compose, composed_sha256
+from lsnet_mm.experiments.reproduction.tables import DATA, TABLES, find_system
 
 #: A marker, a table and its end; a marker without a table takes nothing of what follows.
 BODY = r' -->\n((?:(?!<!--).)*?)\n<!-- end -->'

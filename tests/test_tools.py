@@ -18,6 +18,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from lsnet_mm.engine.hooks import MaskWriter
+from lsnet_mm.version import __version__
 
 CONFIG = ROOT / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
 MMSEG = Path(mmseg.__file__).parent / '.mim' / 'tools'
@@ -224,3 +225,24 @@ def test_get_flops_is_ours(capsys, name, counts):
     printed = capsys.readouterr().out
     assert 'GFLOPs' in printed and all(count in printed for count in counts)
     assert '--shape' in refusal(capsys, main, [config, '--shape', '1', '2', '3'])
+
+
+SHOWS = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit as end:
+    assert not end.code
+assert not {'torch', 'mmcv', 'mmseg', 'mmengine.runner'} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize('tool', sorted((ROOT / 'tools').glob('*.py')), ids=lambda tool: tool.stem)
+def test_help_needs_no_torch(tool):
+    """Nor does the version: both are there at once."""
+    for option in ('--help', '--version'):
+        command = [sys.executable, '-c', SHOWS, str(tool), option]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        assert result.returncode == 0, result.stderr
+        assert ('usage:' if option == '--help' else __version__) in result.stdout

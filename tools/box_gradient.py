@@ -1,20 +1,14 @@
 """Does a step down the second stage's loss lead a box to the true one? On slices of validation."""
 
-import argparse
 import json
 from pathlib import Path
 
-import torch
-from mmengine.registry import DATASETS
-
-from lsnet_mm.apis import load_model
-from lsnet_mm.experiments.reproduction.box_analysis import box_gradient, gradient_table
+from lsnet_mm.utils.cli import plain_parser
 from lsnet_mm.utils.files import write_atomic
-from lsnet_mm.utils.machine import environment
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = plain_parser(__doc__)
     parser.add_argument('config', help='config of an LSNet')
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument(
@@ -23,6 +17,14 @@ def main() -> None:
     parser.add_argument('--name', help="of the result (the config's)")
     parser.add_argument('--seed', type=int, default=0, help='of the errors of boxes (0)')
     args = parser.parse_args()
+
+    import torch
+    from mmengine.registry import DATASETS
+
+    from lsnet_mm.apis import load_model
+    from lsnet_mm.experiments.reproduction.box_analysis import box_gradient, gradient_table
+    from lsnet_mm.utils.machine import environment
+
     torch.set_num_threads(1)
     model = load_model(args.config, args.checkpoint, 'cpu')
     dataset = DATASETS.build(model.cfg.val_dataloader.dataset)

@@ -5,15 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
 from rich.console import Console
 from rich.progress import track
 
-from lsnet_mm.engine.hooks.visualization_hook import slice_name
 from lsnet_mm.utils.cli import config_parser
 from lsnet_mm.utils.files import write_atomic
-from lsnet_mm.utils.settings import read_config
-from lsnet_mm.visualization import SliceView, draw_panel, input_image
 
 
 def parse_args(argv=None):
@@ -31,6 +27,11 @@ def parse_args(argv=None):
 
 def draw(cfg: Config, split: str, number: int) -> Iterator[tuple[str, bytes]]:
     """Names and pictures of slices of a dataset."""
+    from mmengine.registry import DATASETS, init_default_scope
+
+    from lsnet_mm.engine.hooks.visualization_hook import slice_name
+    from lsnet_mm.visualization import SliceView, draw_panel, input_image
+
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
     classes = (dataset.metainfo.get('classes') or ())[1:]
@@ -46,6 +47,9 @@ def draw(cfg: Config, split: str, number: int) -> Iterator[tuple[str, bytes]]:
 
 def main(argv=None) -> None:
     parser, args = parse_args(argv)
+
+    from lsnet_mm.utils import read_config
+
     folder = args.output_dir or Path('work_dirs', Path(args.config).stem, 'browse')
     try:
         cfg = read_config(args.config, args.cfg_options)

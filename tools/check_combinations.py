@@ -2,7 +2,10 @@
 
 import sys
 
-from lsnet_mm.experiments.combinations.command import main
+from lsnet_mm.experiments.combinations.arguments import build_parser
 
 if __name__ == '__main__':
+    build_parser().parse_args()  # --help and mistakes first: the rest loads torch
+    from lsnet_mm.experiments.combinations.command import main
+
     sys.exit(main())

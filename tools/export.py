@@ -3,28 +3,15 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from lsnet_mm.apis import WrongCheckpointError
-from lsnet_mm.export import ExportError
-from lsnet_mm.export.command import export
-from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
+from lsnet_mm.utils.cli import config_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser = config_parser(__doc__)
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config, such as model.localizer.head.test_cfg.vote=0',
-    )
     parser.add_argument(
         '--unsafe-checkpoint',
         action='store_true',
@@ -36,6 +23,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv=None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
+
+    from lsnet_mm.apis import WrongCheckpointError
+    from lsnet_mm.export import ExportError
+    from lsnet_mm.export.command import export
+    from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
+
     try:
         config = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:

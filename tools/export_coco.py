@@ -1,17 +1,14 @@
-"""Write the data of a config as a COCO data set, for MMDetection and other detectors."""
+"""Write the data of a config as a COCO data set, for MMDetection and other detectors: its slices
+in its window, and its boxes."""
 
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from lsnet_mm.preparation.coco import export_coco
-from lsnet_mm.utils import read_config
+from lsnet_mm.utils.cli import config_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file: its data, window and boxes are exported')
+    parser = config_parser(__doc__)
     parser.add_argument('out', type=Path, help='folder to write; it must be empty or not exist')
     parser.add_argument(
         '--splits',
@@ -21,19 +18,16 @@ def build_parser() -> argparse.ArgumentParser:
         help='which dataloaders of the config (train val)',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier export')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config, such as train_dataloader.dataset.fold=1',
-    )
     return parser
 
 
 def main(argv=None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
+
+    from lsnet_mm.preparation.coco import export_coco
+    from lsnet_mm.utils import read_config
+
     try:
         cfg = read_config(args.config, args.cfg_options)
         about = export_coco(cfg, args.out, args.splits, args.overwrite)

@@ -3,13 +3,9 @@ get_flops.py looks for one decode_head in the config.)"""
 
 import argparse
 
-import torch
-from mmengine.model import revert_sync_batchnorm
 from rich.console import Console
 from rich.table import Table
 
-from lsnet_mm.apis import build_model
-from lsnet_mm.evaluation.complexity import count_gflops, count_params
 from lsnet_mm.utils.cli import config_parser
 
 
@@ -26,6 +22,13 @@ def parse_args(argv=None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 
 def main(argv=None) -> None:
     parser, args = parse_args(argv)
+
+    import torch
+    from mmengine.model import revert_sync_batchnorm
+
+    from lsnet_mm.apis import build_model
+    from lsnet_mm.evaluation.complexity import count_gflops, count_params
+
     try:
         model = build_model(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:

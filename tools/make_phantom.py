@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.progress import track
 
 from lsnet_mm.experiments.phantom import write_download, write_prepared
+from lsnet_mm.utils.cli import plain_parser
 
 RAW = {'layout': '--layout', 'slice_order': '--slice-order', 'label_folder': '--label-folder'}
 
 
 def main() -> None:
     # What is not given is not passed on: the functions have the defaults.
-    parser = argparse.ArgumentParser(description=__doc__, argument_default=argparse.SUPPRESS)
+    parser = plain_parser(__doc__, argument_default=argparse.SUPPRESS)
     add = parser.add_argument
     add('out', type=Path, help='folder to write; it must be empty or not exist')
     add('--cases', type=int, default=12, help='number of volumes (12)')

@@ -2,7 +2,7 @@
 
 import sys
 
-from lsnet_mm.apis.command import main
+from lsnet_mm.apis.arguments import main
 
 if __name__ == '__main__':
     sys.exit(main())

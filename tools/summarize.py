@@ -1,11 +1,10 @@
 """Put the runs below a folder side by side, as a table in Markdown."""
 
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
-from lsnet_mm.evaluation.results import read_run, run_folders
+from lsnet_mm.utils.cli import plain_parser
 
 COLUMNS = {
     'DSC': 'slice_fg/dsc',
@@ -25,6 +24,8 @@ def table(folder: Path) -> str:
     Raises:
         SystemExit: If there is no run at any depth below the folder.
     """
+    from lsnet_mm.evaluation.results import read_run, run_folders
+
     groups = {}
     try:
         for path in run_folders(folder):
@@ -55,7 +56,7 @@ def mean(values: Iterable[float | None], digits: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = plain_parser(__doc__)
     parser.add_argument('folder', type=Path, help='run folders are found at any depth below it')
     print(table(parser.parse_args().folder))
 

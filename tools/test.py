@@ -2,9 +2,6 @@
 
 import os.path as osp
 
-from mmengine.runner import Runner
-
-from lsnet_mm.engine.hooks import MaskWriter
 from lsnet_mm.utils.cli import build_parser, start_run
 
 
@@ -42,6 +39,11 @@ def apply_options(parser, args, cfg):
 
 def main():
     parser, args = parse_args()
+
+    from mmengine.runner import Runner
+
+    from lsnet_mm.engine.hooks import MaskWriter
+
     cfg = start_run(parser, args)
     runner = Runner.from_cfg(apply_options(parser, args, cfg))
     if args.out:

@@ -4,12 +4,6 @@ import re
 import sys
 from importlib.util import find_spec
 
-import torch
-from mmengine.hooks import CheckpointHook
-from mmengine.runner import Runner
-
-import lsnet_mm.engine  # noqa: F401  registers
-from lsnet_mm.utils.checkpoint import CheckpointError
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
 
@@ -51,6 +45,8 @@ def missing_for_pretrained(model_cfg: dict) -> str | None:
 
 
 def apply_options(parser, args, cfg):
+    import torch
+
     if args.resume:
         cfg.resume = True
     if args.from_scratch:
@@ -73,6 +69,8 @@ def apply_options(parser, args, cfg):
 
 def keep_checkpoints_whole(cfg):
     """Exchange mmengine's hook, which a kill or a full disk can leave without any checkpoint."""
+    from mmengine.hooks import CheckpointHook
+
     stock = ('CheckpointHook', CheckpointHook)
     # The Runner adds the first one by itself.
     cfg.default_hooks = {'checkpoint': dict(type=stock[0]), **(cfg.get('default_hooks') or {})}
@@ -83,6 +81,12 @@ def keep_checkpoints_whole(cfg):
 
 def main():
     parser, args = parse_args()
+
+    from mmengine.runner import Runner
+
+    import lsnet_mm.engine  # noqa: F401  registers
+    from lsnet_mm.utils.checkpoint import CheckpointError
+
     cfg = apply_options(parser, args, start_run(parser, args))
     keep_checkpoints_whole(cfg)
     try:

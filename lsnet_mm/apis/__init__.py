@@ -1,16 +1,19 @@
 """Inference: from a volume in memory, or studies on a disk, to masks, boxes and volumes."""
 
-from .load_model import WrongCheckpointError, build_model, load_model
-from .lsnet_inferencer import LSNetInferencer
-from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
+from typing import TYPE_CHECKING
 
-__all__ = [
-    'LSNetInferencer',
-    'TidyUp',
-    'VolumePrediction',
-    'VolumePredictor',
-    'WrongCheckpointError',
-    'build_model',
-    'load_model',
-    'slice_pipeline',
-]
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .lsnet_inferencer import LSNetInferencer  # noqa: F401
+    from .model import WrongCheckpointError, build_model, load_model  # noqa: F401
+    from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline  # noqa: F401
+
+__getattr__, __all__ = lazy_names(
+    __name__,
+    {
+        'lsnet_inferencer': ['LSNetInferencer'],
+        'model': ['WrongCheckpointError', 'build_model', 'load_model'],
+        'volume_predictor': ['TidyUp', 'VolumePrediction', 'VolumePredictor', 'slice_pipeline'],
+    },
+)

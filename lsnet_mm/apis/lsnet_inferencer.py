@@ -11,7 +11,7 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, public_name, read_hu
-from .load_model import load_model, read_model_config
+from .model import load_model, read_model_config
 from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
 
 

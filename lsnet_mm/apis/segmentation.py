@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..utils.files import read_json, why, write_files
-from ..utils.machine import keep_memory
+from ..utils.memory import keep_memory
 from ..volumes import ORIENTATION, MissingSlices, Volume, VolumeError, pack_nifti
 from .dicom_seg import check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
@@ -29,7 +29,7 @@ class SegmentationJob:
 
     Attributes:
         model: Arguments of :class:`LSNetInferencer` by name; ``model`` and ``weights`` are files.
-        identity: The model for the record of a study, from :func:`.load_model.model_identity`.
+        identity: The model for the record of a study, from :func:`.model.model_identity`.
         out: Folder to write to.
         kinds: What to write, out of :data:`KINDS`, and a record of it as JSON.
         batch_size: Slices at a time.

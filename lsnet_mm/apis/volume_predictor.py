@@ -16,11 +16,10 @@ from scipy import ndimage
 from torch import nn
 
 from ..volumes import ORIENTATION, Volume, VolumeError, check_finite
+from .arguments import DTYPES
 
 #: Transforms that prepare the ground truth, which a new patient has not.
 GROUND_TRUTH = {'LoadAnnotations', 'LoadCTMask', 'BoxesFromMask'}
-#: Precisions of the nets, the exact one first.
-DTYPES = ('float32', 'bfloat16', 'float16')
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
 
-from ..apis.load_model import load_weights
+from ..apis.model import load_weights
 from ..utils.files import write_atomic
 from . import ExportError
 from .graphs import OPSET, graphs_of, trace

@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ..utils.cli import print_any_name
+from ..utils.cli import plain_parser, print_any_name
 from ..utils.files import (
     fingerprint,
     locked,
@@ -24,7 +24,7 @@ from ..utils.files import (
     why,
     write_atomic,
 )
-from ..utils.machine import keep_memory
+from ..utils.memory import keep_memory
 from ..volumes import ORIENTATION, Pool, Volume, VolumeError, pack_nifti
 from .labels import draw_contact_sheet
 
@@ -72,7 +72,7 @@ def build_parser(description: str, source: str) -> argparse.ArgumentParser:
         description: Of the tool.
         source: What its first argument is.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = plain_parser(description)
     parser.add_argument('source', type=Path, help=source)
     parser.add_argument('out', type=Path, help='folder to prepare; a started one is continued')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (all cores)')

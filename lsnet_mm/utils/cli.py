@@ -1,4 +1,7 @@
-"""What the tools share: MMSegmentation's arguments, read one way."""
+"""What the tools share: MMSegmentation's arguments, read one way.
+
+Here and in the tools, what needs torch is imported after the arguments are read.
+"""
 
 import argparse
 import io
@@ -6,13 +9,10 @@ import os
 import os.path as osp
 import sys
 
-import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import init_dist
 
-from .checkpoint import refuse_unsafe_checkpoints
-from .machine import keep_memory
-from .settings import read_config
+from ..version import __version__
+from .memory import keep_memory
 
 
 def print_any_name() -> None:
@@ -22,9 +22,17 @@ def print_any_name() -> None:
             stream.reconfigure(errors='backslashreplace')
 
 
+def plain_parser(description: str, **kwargs) -> argparse.ArgumentParser:
+    """A parser with the arguments of every command; ``kwargs`` are of ``ArgumentParser``."""
+    parser = argparse.ArgumentParser(description=description, **kwargs)
+    version = f'lsnet_mm {__version__}'
+    parser.add_argument('--version', action='version', version=version)
+    return parser
+
+
 def config_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments of every tool that reads a config."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = plain_parser(description)
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--cfg-options',
@@ -57,6 +65,11 @@ def build_parser(description: str) -> argparse.ArgumentParser:
 
 def start_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
     """Apply what :func:`build_parser` read to this process and to the config, which is returned."""
+    import torch
+
+    from .checkpoint import refuse_unsafe_checkpoints
+    from .settings import read_config
+
     try:
         cfg = read_config(args.config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
@@ -75,6 +88,9 @@ def start_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Conf
 
 def _distribute_on_cpu(cfg: Config) -> None:
     """mmengine takes a GPU per process for granted; what it finds prepared, it leaves alone."""
+    import torch
+    from mmengine.dist import init_dist
+
     options = cfg.get('env_cfg', {}).get('dist_cfg', {})
     set_device, torch.cuda.set_device = torch.cuda.set_device, lambda device: None
     try:

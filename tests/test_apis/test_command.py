@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from lsnet_mm.apis.command import main
-from lsnet_mm.apis.load_model import model_identity
+from lsnet_mm.apis.model import model_identity
 from lsnet_mm.apis.study import find_studies
 from lsnet_mm.experiments.phantom import write_download
 

@@ -6,7 +6,7 @@ from exporting import build, lsnet_config
 from helpers import ROOT, load_tool
 from mmengine.config import Config
 
-from lsnet_mm.apis.load_model import read_model_config
+from lsnet_mm.apis.model import read_model_config
 from lsnet_mm.export import inference_checkpoint
 from lsnet_mm.utils import read_config
 from lsnet_mm.utils.config import (

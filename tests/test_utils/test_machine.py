@@ -31,7 +31,7 @@ def test_keep_memory():
     def faults(first_line):
         return int(subprocess.check_output([sys.executable, '-c', COUNT.format(first_line)]))
 
-    kept = faults('from lsnet_mm.utils.machine import keep_memory; keep_memory()')
+    kept = faults('from lsnet_mm.utils.memory import keep_memory; keep_memory()')
     assert 10 * kept < faults('')
 
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.hooks.test_time_aug_hook import build_runner_with_tta
 from mmengine.runner import FlexibleRunner, Runner
 
-from lsnet_mm.apis.load_model import read_model_config
+from lsnet_mm.apis.model import read_model_config
 from lsnet_mm.utils import allow_external_configs, read_config
 from lsnet_mm.utils.settings import FALLBACKS, NO_OPTIONS, READ, check_file, check_options
 

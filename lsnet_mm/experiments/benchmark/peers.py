@@ -15,7 +15,6 @@ from ...models.decode_heads import ConvHead
 from ..reproduction.run import ROOT
 
 FOLDER = ROOT / 'configs' / '_base_' / 'models' / 'peers'
-PEERS = ('monai_basic_unet', 'monai_attention_unet', 'smp_unet_r34', 'nnunet_2d')
 
 
 def peer_config(name: str, baseline: Config) -> Config:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.benchmark import timer
 
 from ...apis import VolumePrediction, VolumePredictor, slice_pipeline
-from ...apis.load_model import load_model, to_device
+from ...apis.model import load_model, to_device
 from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
 from ...models.segmentors import TwoStageSegmentor

@@ -1,6 +1,5 @@
 """``tools/check_combinations.py``: trains each combination, and tabulates what came of it."""
 
-import argparse
 import json
 import logging
 import re
@@ -28,6 +27,7 @@ from ...evaluation.complexity import count_params
 from ...utils.files import write_atomic
 from ...utils.machine import environment
 from ..phantom import make_case
+from .arguments import build_parser
 from .catalogue import COMBINATIONS, STOCK, stock_file, two_stage_model
 
 SIZE = 160  # height and width of images and crops, in pixels
@@ -48,13 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         int: 0 if all that could be run trained and predicted, else 1.
     """
-    parser = argparse.ArgumentParser(
-        description='Train a step of every combination of combinations/catalogue.py and predict; '
-        'write what came of it into docs/ and results/ of the current folder.'
-    )
-    parser.add_argument(
-        '--rows', nargs='+', metavar='NAME', help='only these; printed, not written'
-    )
+    parser = build_parser()
     args = parser.parse_args(argv)
     if unknown := set(args.rows or ()) - COMBINATIONS.keys():
         parser.error(f'--rows: {", ".join(sorted(unknown))} not in combinations/catalogue.py')

@@ -22,7 +22,6 @@ from .tables import System
 _PACKAGE = Path(lsnet_mm.__file__).parent
 #: The folder of ``configs/`` and ``tools/``: in a checkout beside the package, else inside it.
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / 'tools/reproduce.py').is_file() else _PACKAGE / '.mim'
-DATA = ('pancreas_ct', 'slices', 'phantom')
 DATASETS = ROOT / 'configs' / '_base_' / 'datasets'
 WAITING, DONE, FAILED, TRAIN = 'waiting', 'done', 'failed', 'train'
 #: In a work folder: the hash of what its training computes.
@@ -43,7 +42,7 @@ def compose(
 
     Args:
         system: Its config and options.
-        data: Out of :data:`DATA`. Images keep the size that they have in the config.
+        data: Out of :data:`.tables.DATA`. Images keep the size that they have in the config.
         fold: Of cross-validation, for data that have folds.
         split: What to test on. ``'train'`` are the slices that training sees, without
             augmentation and without scores of surfaces, which need contiguous slices.

@@ -6,6 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+#: What to train and test on.
+DATA = ('pancreas_ct', 'slices', 'phantom')
+
 
 @dataclass(frozen=True)
 class System:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lsnet_mm.apis.load_model import read_model_config
+from lsnet_mm.apis.model import read_model_config
 from lsnet_mm.experiments.benchmark.scene import phantom_scene
 from lsnet_mm.experiments.benchmark.system import System
 

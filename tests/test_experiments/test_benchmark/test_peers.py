@@ -7,7 +7,8 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from lsnet_mm.experiments.benchmark import peers
-from lsnet_mm.experiments.benchmark.peers import FOLDER, PEERS, peer_config
+from lsnet_mm.experiments.benchmark.arguments import PEERS
+from lsnet_mm.experiments.benchmark.peers import FOLDER, peer_config
 from lsnet_mm.utils import read_config
 
 UNET, LSNET = 'unet/unet_small_slices_320', 'lsnet/lsnet_small_phantom'
