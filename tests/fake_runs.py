@@ -5,7 +5,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from lsnet_mm.evaluation.results import write_result, write_slices
-from lsnet_mm.experiments.reproduction import command, run
+from lsnet_mm.experiments.reproduction import arguments, run
 from lsnet_mm.experiments.reproduction.run import HASH_FILE, Run
 from lsnet_mm.experiments.reproduction.tables import Row, System, Table
 
@@ -91,5 +91,5 @@ def put_tiny_table(replace=setattr) -> None:
     columns = {'DSC': 'slice_fg/dsc', 'training': 'train/box/miou', 'first': 'localizer/params'}
     row = Row('L-SNet', System.of('tiny'))
     tables = {'small': {4: Table(4, 'Small', (row,), columns, train_split=True)}, 'paper': {}}
-    replace(command, 'TABLES', tables)
+    replace(arguments, 'TABLES', tables)
     replace(run, 'find_config', lambda name: Path(f'{name}.py').resolve())

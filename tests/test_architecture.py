@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1] / 'lsnet_mm'
 #: From the ground up. `registry` names the rooms' modules in strings and imports none.
 ROOMS = (
+    'lazy',
     'version',
     'registry',
     'utils',
