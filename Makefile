@@ -18,18 +18,36 @@ PHANTOM := data/phantom
 RUN := work_dirs/lsnet_small_phantom
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean venv
+.PHONY: help demo plan test lint clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 	@sed -n 's/^#   /  /p' Makefile
 
-demo: $(READY) $(PHANTOM)/dataset.json  ## phantom as TCIA delivers, prepare, train for minutes, test, draw
-	$(BIN)/python tools/train.py $(CONFIG)
-	$(BIN)/python tools/test.py $(CONFIG) "$$(cat $(RUN)/last_checkpoint)"
+demo: plan $(READY) $(PHANTOM)/dataset.json  ## phantom as TCIA delivers, prepare, train for minutes, test, draw
+	@echo; echo "3. The training; its log is in $(RUN)"
+	@$(BIN)/python tools/train.py $(CONFIG) --progress
+	@echo; echo "4. The test, on phantoms that the nets have not seen"
+	@$(BIN)/python tools/test.py $(CONFIG) "$$(cat $(RUN)/last_checkpoint)"
 	@echo
-	@echo "scores and picture of this run:"
-	@ls $(RUN)/result.json $(RUN)/panel.png $(PHANTOM)/contact_sheet.png
+	@echo "case: DSC of whole volumes. slice_fg: mean over the slices that show the organ."
+	@echo "oracle: with true boxes, what S-Net does where L-Net makes no mistake."
+	@echo "box/miou: how well boxes fit. slice_empty/found: slices without organ in which one was found."
+	@echo "Pictures: $(RUN)/panel.png and $(PHANTOM)/contact_sheet.png"
+	@echo
+	@echo "Next, a study as it comes from a scanner, and a training on data of your own (docs/data.md):"
+	@echo "  $(BIN)/lsnet-segment $(PHANTOM)_download/manifest-*/Pancreas-CT/PANCREAS_0001 \\"
+	@echo "      -m $(CONFIG) $$(cat $(RUN)/last_checkpoint) -o work_dirs/masks --preview"
+	@echo "  $(BIN)/python tools/prepare_nnunet.py YOUR_DATA_SET data/mine &&" \
+	    "$(BIN)/python tools/train.py $(CONFIG) --cfg-options" \
+	    "{train,val,test}_dataloader.dataset.data_root=data/mine"
+
+plan:
+	@echo "1. An environment, in .venv (the first time: minutes, and a download of about a gigabyte)"
+	@echo "2. 32 phantoms of an abdomen as DICOM, and their preparation (half a minute)"
+	@echo "3. A training of L-SNet (about five minutes on two cores)"
+	@echo "4. A test, scores and a picture. Nothing outside of this folder is changed."
+	@echo
 
 test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q $(PYTEST) tests
@@ -46,9 +64,9 @@ venv: $(READY)  ## make .venv and install into it (the others do this when neede
 
 # As with the real collection: what a download looks like, and then its preparation.
 $(PHANTOM)/dataset.json: | $(READY)
-	test -d $(PHANTOM)_download || \
+	@test -d $(PHANTOM)_download || \
 	    $(BIN)/python tools/make_phantom.py $(PHANTOM)_download --download --cases 32
-	$(BIN)/python tools/prepare_pancreas_ct.py $(PHANTOM)_download $(PHANTOM)
+	@$(BIN)/python tools/prepare_pancreas_ct.py $(PHANTOM)_download $(PHANTOM)
 
 # The stamp is touched last: an install that stopped half-way is taken up again.
 $(READY): setup.py $(CONSTRAINTS)
