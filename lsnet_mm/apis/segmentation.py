@@ -112,16 +112,24 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
         reason, fix = 'it exists, and is not of this study', 'Start again, or name another folder'
         raise VolumeError(there[0], reason, fix)
     made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
-    same, listed = made.items() <= kept.items(), kept.get('files')
+    same, listed = made.items() <= kept.items(), _names_in(kept, 'files')
     # A file that it does not name is of an earlier run, perhaps of another model.
-    same = same and isinstance(listed, list) and all(name in listed for name in wanted)
-    if same and all((job.out / name).is_file() for name in wanted):
+    if same and all(name in listed and (job.out / name).is_file() for name in wanted):
         return True
-    if kept and not job.overwrite:
+    # What could not be made is tried again, with all that was: no file is lost by it.
+    made_or_not = [*listed, *_names_in(kept, 'failed')]
+    again = same and {*wanted} == {*made_or_not} and {*there} <= {*listed, record.name}
+    if kept and not job.overwrite and not again:
         reason = 'it exists, and is not what this command would write'
         fix = 'Name another folder, or replace it with --overwrite'
         raise VolumeError(there[0], reason, fix)
     return False
+
+
+def _names_in(record: dict, key: str) -> list[str]:
+    """A list of a record; empty if there is none, or if it was damaged by hand."""
+    names = record.get(key)
+    return list(map(str, names)) if isinstance(names, list) else []
 
 
 def _segment(
@@ -138,7 +146,7 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    files, failed = {}, []
+    files, failed = {}, {}
     for kind in (kind for kind in KINDS if kind in job.kinds):
         try:
             parts = _pack(kind, study, job, volume, found)
@@ -146,9 +154,10 @@ def _segment(
         except Exception as error:  # what may be written beside a mask must not cost the mask
             if kind == 'mask':
                 raise
-            [name, *_] = job.names(study, [kind])
+            names = job.names(study, [kind])
             text = str(error) if isinstance(error, VolumeError) else f'{type(error).__name__}.'
-            failed.append(f'{name} cannot be made: {text} The mask is kept.')
+            error = f'{names[0]} cannot be made: {text} The mask is kept.'
+            failed |= dict.fromkeys(names, error)
     clock.append(time.perf_counter())
     record = {
         'study': study.name,
@@ -162,12 +171,14 @@ def _segment(
         'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
+        'failed': sorted(failed),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }
     if not _write(study, job, files, record):
         return {'skipped': True}
-    return {'record': record} | ({'error': ' '.join(failed)} if failed else {})
+    errors = dict.fromkeys(failed.values())  # one a kind, which may be several files
+    return {'record': record} | ({'error': ' '.join(errors)} if errors else {})
 
 
 def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:

@@ -25,9 +25,18 @@ from .prepare import Case, Folds, Source, contiguous_folds
 
 NIFTI = re.compile(r'([^.].*)\.nii(\.gz)?', re.IGNORECASE | re.DOTALL)
 CHANNEL = re.compile(r'_\d{4}$')
-#: Names of cases that say whose they are to nobody: a word and a number, which is no date.
+#: Words that public data sets and nnU-Net call cases by; any other may be somebody's name.
+WORDS = (
+    *('abdomen', 'amos', 'aorta', 'bdmap', 'bladder', 'brain', 'brats', 'btcv', 'case', 'chaos'),
+    *('chest', 'colon', 'ct', 'flare', 'heart', 'hepaticvessel', 'hippocampus', 'image', 'img'),
+    *('kidney', 'kits', 'label', 'lesion', 'lits', 'liver', 'lung', 'msd', 'organ', 'pancreas'),
+    *('patient', 'phantom', 'prostate', 'scan', 'segthor', 'series', 'spleen', 'stomach', 'study', 'subject'),
+    *('sub', 'test', 'thorax', 'totalsegmentator', 'train', 'tumor', 'verse', 'volume', 'word'),
+)
+#: Names of cases that say whose they are to nobody: a number that is no date or id, alone or after
+#: one of these words or a letter, as of a data set, its year and its part: FLARE22_Tr_0001.
 HARMLESS = re.compile(
-    r'([a-z]{1,20}(\d\d[-_])?)?([-_]?[a-z]{1,2})?[-_]?(0{4,}\d{1,3}|\d{1,5})',
+    rf'(({"|".join(WORDS)})(\d\d[-_])?|[a-z])?([-_]?(t[rs]|ct))?[-_]?(0{{4,}}\d{{1,3}}|\d{{1,5}})',
     re.IGNORECASE | re.ASCII,
 )
 #: nnU-Net's number of folds, where no folds are given.
@@ -38,8 +47,8 @@ INT16 = np.iinfo(np.int16)
 def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False) -> Source:
     """Find the training cases of a data set.
 
-    A case keeps the name of its files where that is a word and a number. Of any other name, which
-    may be a patient's, the case gets a digest, always the same.
+    A case keeps the name of its files where that is a number, or one of some words and a number. Of
+    any other name, which may be a patient's, the case gets a digest, always the same.
 
     Args:
         folder: With ``imagesTr``, ``labelsTr``, ``dataset.json``, and perhaps

@@ -129,8 +129,10 @@ def test_padding_that_does_not_fit_becomes_air(make, capsys, case):
 
 
 @pytest.mark.parametrize(
-    'name', ['Doe_Jane', 'DOE_840512', '840512-1234', 'Sch\udce4del_1', 'a\x1b[2J']
-)
+    'name',
+    ['Doe_Jane', 'mueller_012', 'DOE1', 'JD_007', 'ct_Doe_1', 'DOE_840512', '840512-1234',
+     'c_84051_2', 'Sch\udce4del_1', 'a\x1b[2J'],
+)  # fmt: skip
 def test_names_that_may_be_patients(make, capsys, name):
     root = make(name)
     folds = [{'train': [name], 'val': [name]}]
@@ -153,7 +155,8 @@ def test_names_are_kept_on_request(make, capsys):
 
 
 @pytest.mark.parametrize(
-    'name', ['liver_12', 'BRATS_001', 'FLARE22_Tr_0001', 's0001', '007', 'KiTS-00012']
+    'name',
+    ['liver_12', 'BRATS_001', 'FLARE22_Tr_0001', 's0001', '007', 'KiTS-00012', 'BDMAP_00000012'],
 )
 def test_names_of_data_sets_are_kept(make, capsys, name):
     code, out = go(make(name))
