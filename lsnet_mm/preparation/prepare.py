@@ -105,7 +105,10 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f'{args.out}: {why(error)}. Name a folder to write to.', file=sys.stderr)
+        print(
+            f'{args.out}: {why(error)}. Name a folder to write to, with free space.',
+            file=sys.stderr,
+        )
         return 2
     for note in report['notes']:
         print(f'note: {note}')

@@ -1,7 +1,10 @@
 """Whatever is wrong: a message that names the file and the fix, an exit code, nothing written."""
 
 import gzip
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -229,3 +232,11 @@ def test_one_bad_study_does_not_stop_the_rest(segment, tmp_path):
     assert sorted(p.name for p in out.glob('*.nii.gz')) == ['study_001.nii.gz', 'study_003.nii.gz']
     assert 'study_002 (argument 2, series 1 of 1 (10 files)): 1-005.dcm: the file is trun' in errors
     assert '2 of 3 studies are segmented' in printed and 'argument 4: it is not there' in errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')
+def test_bombs():
+    drill = Path(__file__).parents[1] / 'drills' / 'bombs.py'
+    done = subprocess.run([sys.executable, drill], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
