@@ -27,15 +27,15 @@ NIFTI = re.compile(r'([^.].*)\.nii(\.gz)?', re.IGNORECASE | re.DOTALL)
 CHANNEL = re.compile(r'_\d{4}$')
 #: Words that public data sets and nnU-Net call cases by; any other may be somebody's name.
 WORDS = (
-    'abdomen amos aorta bdmap bladder brain brats btcv case chest colon ct flare heart '
-    'hepaticvessel hippocampus image img kidney kits label lesion lits liver lung msd organ '
-    'pancreas patient phantom prostate scan segthor series spleen stomach study sub subject '
-    'test thorax totalsegmentator train tumor verse volume word'
-).split()
+    'abdomen|amos|aorta|bdmap|bladder|brain|brats|btcv|case|chaos|chest|colon|ct|flare|heart|'
+    'hepaticvessel|hippocampus|image|img|kidney|kits|label|lesion|lits|liver|lung|msd|organ|'
+    'pancreas|patient|phantom|prostate|scan|segthor|series|spleen|stomach|study|sub|subject|'
+    'test|thorax|totalsegmentator|train|tumor|verse|volume|word'
+)
 #: Names of cases that say whose they are to nobody: a number that is no date or id, alone or after
 #: one of these words or a letter, as of a data set, its year and its part: FLARE22_Tr_0001.
 HARMLESS = re.compile(
-    rf'(({"|".join(WORDS)})(\d\d[-_])?|[a-z])?([-_]?(t[rs]|ct))?[-_]?(0{{4,}}\d{{1,3}}|\d{{1,5}})',
+    rf'(({WORDS})(\d\d[-_])?|[a-z])?([-_]?(t[rs]|ct))?[-_]?(0{{4,}}\d{{1,3}}|\d{{1,5}})',
     re.IGNORECASE | re.ASCII,
 )
 #: nnU-Net's number of folds, where no folds are given.

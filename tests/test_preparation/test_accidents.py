@@ -20,12 +20,12 @@ def killed(download, out, countdown: int, steps) -> None:
     def audit(event, args):
         nonlocal countdown
         writes = event == 'open' and isinstance(args[1], str) and set(args[1]) & set('wxa')
-        if writes or event in ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir'):
-            if str(out) in os.fsdecode(args[0]):
-                if not countdown:
-                    os._exit(9)
-                countdown -= 1
-                steps.value += 1
+        steps_on_disk = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
+        if (writes or event in steps_on_disk) and str(out) in os.fsdecode(args[0]):
+            if not countdown:
+                os._exit(9)
+            countdown -= 1
+            steps.value += 1
 
     sys.addaudithook(audit)
     os._exit(prepare_download(download, out))
