@@ -87,6 +87,14 @@ def test_splits(make, capsys, name):
     assert 'splits_final.json' in capsys.readouterr().err
 
 
+def test_one_case_cannot_be_divided(make, capsys):
+    """Only training would say so."""
+    code, out = go(make())
+    assert code == 0 and '; 1 of their lists have no case, ' in capsys.readouterr().out
+    with pytest.raises(ValueError, match='is empty'):
+        PancreasCTDataset(data_root=str(out))
+
+
 @pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
 def test_byte_order_marks(make, capsys, encoding):
     root = make()
