@@ -17,6 +17,7 @@ from ..volumes import (
     check_finite,
     check_hu,
     check_placement,
+    is_nifti,
     public_name,
     read_nifti,
 )
@@ -78,8 +79,14 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
         pair = images.get(name, []), labels.get(name, [])
         load = partial(_load, *pair, classes, assume_hu)
         cases.append(Case(called[name], (*pair[0], *pair[1]), load))
-    changed = sum(old != new for old, new in called.items())
-    note = f'{changed} case(s) are called by a digest: their file names may name patients'
+    changed, told = sum(old != new for old, new in called.items()), description.get('numTraining')
+    notes = {
+        f'{changed} case(s) are called by a digest: their file names may name patients '
+        '(--keep-names)': changed,
+        f'dataset.json tells of {told} training cases, {len(names)} have files': (
+            type(told) is int and told != len(names)
+        ),
+    }
     splits = folder / 'splits_final.json'
     folds = partial(_folds, _given_folds(splits, called) if splits.is_file() else [])
     return Source(
@@ -87,7 +94,7 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
         classes,
         tuple(sorted(cases, key=lambda case: case.name)),
         folds,
-        (f'{note} (--keep-names)',) if changed else (),
+        tuple(note for note, holds in notes.items() if holds),
         channel,
     )
 
@@ -177,7 +184,7 @@ def _files(folder: Path, cases: Collection[str] = ()) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob('*')):
         match = NIFTI.fullmatch(path.name)
-        if match is None or not path.is_file():
+        if match is None or not is_nifti(path):
             continue
         name = match[1]
         without = CHANNEL.sub('', name)

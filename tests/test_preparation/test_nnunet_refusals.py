@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from argparse import Namespace
 from functools import partial
 
@@ -85,6 +86,18 @@ def test_splits(make, capsys, name):
     code, out = go(root)
     assert code == 2 and not out.exists()
     assert 'splits_final.json' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='links take rights there')
+def test_what_is_not_there_is_told(make, capsys):
+    """A download that was stopped, and files that are links to a disk that is away."""
+    root = make(numTraining=3)
+    for folder, name in (('imagesTr', 'c_002_0000.nii'), ('labelsTr', 'c_002.nii')):
+        (root / folder / name).symlink_to(root / 'nowhere')
+    code, _ = go(root)
+    printed = capsys.readouterr()
+    assert code == 1 and 'c_002: a file cannot be read or written (No such file' in printed.err
+    assert 'note: dataset.json tells of 3 training cases, 2 have files' in printed.out
 
 
 def test_one_case_cannot_be_divided(make, capsys):
