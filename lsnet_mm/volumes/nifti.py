@@ -9,7 +9,16 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from .memory import check_memory
-from .nifti_file import AGAIN, GZIP, millimetres, open_file, quiet, read_image, shape_of
+from .nifti_file import (
+    AGAIN,
+    GZIP,
+    NO_NIFTI,
+    millimetres,
+    open_file,
+    quiet,
+    read_image,
+    shape_of,
+)
 from .volume import Volume, VolumeError, public_name
 
 #: So many times its own size a compressed file can be at most: the limit of deflate.
@@ -65,7 +74,7 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk, not of the bytes
-        raise VolumeError(where, 'the file is no NIfTI volume, or truncated', AGAIN) from error
+        raise VolumeError(where, NO_NIFTI, AGAIN) from error
     affine = image.affine.copy()
     affine[:3] *= millimetres(header)
     return Volume(voxels, affine)

@@ -23,6 +23,7 @@ MAGIC = re.compile(rb'.{4}n[i+]2\0|.{344}n[i+]1\0', re.DOTALL)
 LONGEST_HEADER = 2**24
 #: Millimetres of NIfTI's units of length, by their code: not said, metre, mm, micron.
 UNITS = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
+NO_NIFTI = 'the file is no NIfTI volume, or truncated'
 AGAIN = 'Download or unpack it again'
 
 
@@ -76,6 +77,8 @@ def read_image(file, where: str) -> nib.Nifti1Image:
     file.seek(0)
     if start[344:348] == b'ni1\0' or start[4:8] == b'ni2\0':
         raise _half(where)
+    if not MAGIC.match(start):
+        raise VolumeError(where, NO_NIFTI, AGAIN)
     second = nib.Nifti2Header.sizeof_hdr.to_bytes(4, 'little')
     kind = nib.Nifti2Image if start[:4] in (second, second[::-1]) else nib.Nifti1Image
     # As it is stored: nibabel would put contradictions right by a guess.
