@@ -113,22 +113,25 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
         raise VolumeError(there[0], reason, fix)
     made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
     same = made.items() <= kept.items()
-    listed, left_out = (_listed(kept, key) for key in ('files', 'left_out'))
+    listed, left_out = (_names_in(kept, key) for key in ('files', 'left_out'))
+    wanted = [name for name in wanted if name not in left_out]
     # A file that it does not name is of an earlier run, perhaps of another model.
-    same = same and bool(listed) and all(name in listed | left_out for name in wanted)
-    if same and all((job.out / name).is_file() for name in wanted if name not in left_out):
+    if same and all(name in listed and (job.out / name).is_file() for name in wanted):
         return True
-    if kept and not job.overwrite:
+    # What could not be made is tried again, with all that was: no file is lost by it.
+    made_or_not = [*listed, *_names_in(kept, 'failed')]
+    again = same and {*wanted} == {*made_or_not} and {*there} <= {*listed, record.name}
+    if kept and not job.overwrite and not again:
         reason = 'it exists, and is not what this command would write'
         fix = 'Name another folder, or replace it with --overwrite'
         raise VolumeError(there[0], reason, fix)
     return False
 
 
-def _listed(record: dict, key: str) -> set[str]:
-    """Names in a record, which someone may have edited."""
+def _names_in(record: dict, key: str) -> list[str]:
+    """A list of a record; empty if there is none, or if it was damaged by hand."""
     names = record.get(key)
-    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+    return list(map(str, names)) if isinstance(names, list) else []
 
 
 def _segment(
@@ -141,13 +144,12 @@ def _segment(
         _check_dicom_seg(study, job, classes[1:])
     volume = _load(study, job.assume_hu)
     kinds = _possible_kinds(job.kinds, volume)
-    failed = [str(volume.irregular)] if isinstance(volume.irregular, MissingSlices) else []
     clock.append(time.perf_counter())
     options = dict(tidy_up=job.tidy_up, on_slices=on_slices, heatmaps='preview' in job.kinds)
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    files = {}
+    files, failed = {}, {}
     for kind in kinds:
         try:
             parts = _pack(kind, study, job, volume, found)
@@ -155,9 +157,10 @@ def _segment(
         except Exception as error:  # what may be written beside a mask must not cost the mask
             if kind == kinds[0]:
                 raise
-            [name, *_] = job.names(study, [kind])
+            names = job.names(study, [kind])
             text = str(error) if isinstance(error, VolumeError) else f'{type(error).__name__}.'
-            failed.append(f'{name} cannot be made: {text} The mask is kept.')
+            error = f'{names[0]} cannot be made: {text} The mask is kept.'
+            failed |= dict.fromkeys(names, error)
     clock.append(time.perf_counter())
     record = {
         'study': study.name,
@@ -172,12 +175,16 @@ def _segment(
         'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
+        'failed': sorted(failed),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }
     if not _write(study, job, files, record):
         return {'skipped': True}
-    return {'record': record} | ({'error': ' '.join(failed)} if failed else {})
+    errors = list(dict.fromkeys(failed.values()))  # one a kind, which may be several files
+    if isinstance(volume.irregular, MissingSlices):
+        errors.append(str(volume.irregular))
+    return {'record': record} | ({'error': ' '.join(errors)} if errors else {})
 
 
 def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:

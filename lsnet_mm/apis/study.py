@@ -17,7 +17,9 @@ from ..volumes import (
     Volume,
     VolumeError,
     ct_series,
+    files_below,
     find_series,
+    is_nifti,
     public_name,
     read_hu,
     read_slices,
@@ -142,7 +144,7 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         try:
             if path.is_dir():
                 _find_in_folder(found, path, place)
-            elif NIFTI.search(path.name) and path.exists():
+            elif is_nifti(path):
                 found.add(place, path)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
@@ -166,7 +168,8 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     beside = defaultdict(list)
     for file in broken:
         beside[file.path.parent].append(file)
-    files = sorted(p for p in folder.rglob('[!.]*') if NIFTI.search(p.name) and p.is_file())
+    known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
+    files = sorted(p for p in files_below(folder) if p not in known and is_nifti(p))
     if not series and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
     for k, one in enumerate(series, start=1):

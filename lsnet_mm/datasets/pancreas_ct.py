@@ -5,9 +5,12 @@ import numpy as np
 
 from ..registry import DATASETS
 from ..utils.colors import class_palette
-from ..volumes import open_nifti
+from ..volumes import check_hu, open_nifti
 from .ct_slice_dataset import CTSliceDataset, pair_files
 from .nnunet_layout import ENDING, fold_cases, read_description, read_json
+
+#: Slices of a volume that tell whether it is in HU.
+LOOKED_AT = 16
 
 
 @DATASETS.register_module()
@@ -34,12 +37,15 @@ class PancreasCTDataset(CTSliceDataset):
         empty_ratio: With ``'foreground'``: this many empty slices for each foreground slice are
             added, drawn from all empty ones of the split without replacement.
         seed: Of that draw: the same seed draws the same slices.
+        assume_hu: Take voxels for HU even if they do not look so. Where a preparation has left its
+            report (``preparation.json``), it has looked, and nothing is looked at here.
         metainfo: Of mmseg's ``BaseSegDataset``.
         **kwargs: Of ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:
         FileNotFoundError: If the folder, one of its files or a case of the split is missing.
-        ValueError: If an argument, a JSON file or a volume's shape is wrong, or nothing is left.
+        ValueError: If an argument, a JSON file or a volume's shape is wrong, a volume is not in HU,
+            or nothing is left.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class PancreasCTDataset(CTSliceDataset):
         slices: str = 'all',
         empty_ratio: float = 0.0,
         seed: int = 0,
+        assume_hu: bool = False,
         metainfo: dict | None = None,
         **kwargs,
     ):
@@ -66,6 +73,7 @@ class PancreasCTDataset(CTSliceDataset):
         self.empty_ratio = empty_ratio
         self.seed = seed
         root = Path(data_root)
+        self.looks = not assume_hu and not (root / 'preparation.json').is_file()
         name, self.label_names = read_description(root)
         ours = self.label_names == self.METAINFO['classes']
         self.name = name or ('pancreas_ct' if ours else root.resolve().name)
@@ -122,6 +130,8 @@ class PancreasCTDataset(CTSliceDataset):
                 raise ValueError(
                     f'{mask} is {labels.shape}, its image {volume.shape}. Prepare the case again.'
                 )
+            if self.looks:  # at some slices: their shares of fat and air are those of all
+                check_hu(volume.dataobj[..., :: -(-volume.shape[2] // LOOKED_AT)], str(image))
             case = mask.name[: -len(ENDING)]
             x, y, z = (float(size) for size in volume.header.get_zooms())
             numbers = range(volume.shape[2])

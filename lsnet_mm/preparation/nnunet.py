@@ -17,6 +17,7 @@ from ..volumes import (
     check_finite,
     check_hu,
     check_placement,
+    is_nifti,
     public_name,
     read_nifti,
 )
@@ -25,9 +26,17 @@ from .prepare import Case, Folds, Source, contiguous_folds
 
 NIFTI = re.compile(r'([^.].*)\.nii(\.gz)?', re.IGNORECASE | re.DOTALL)
 CHANNEL = re.compile(r'_\d{4}$')
-#: Names of cases that say whose they are to nobody: a word and a number, which is no date.
+#: Words that public data sets and nnU-Net call cases by; any other may be somebody's name.
+WORDS = (
+    'abdomen|amos|aorta|bdmap|bladder|brain|brats|btcv|case|chaos|chest|colon|ct|flare|heart|'
+    'hepaticvessel|hippocampus|image|img|kidney|kits|label|lesion|lits|liver|lung|msd|organ|'
+    'pancreas|patient|phantom|prostate|scan|segthor|series|spleen|stomach|study|sub|subject|'
+    'test|thorax|totalsegmentator|train|tumor|verse|volume|word'
+)
+#: Names of cases that say whose they are to nobody: a number that is no date or id, alone or after
+#: one of these words or a letter, as of a data set, its year and its part: FLARE22_Tr_0001.
 HARMLESS = re.compile(
-    r'([a-z]{1,20}(\d\d[-_])?)?([-_]?[a-z]{1,2})?[-_]?(0{4,}\d{1,3}|\d{1,5})',
+    rf'(({WORDS})(\d\d[-_])?|[a-z])?([-_]?(t[rs]|ct))?[-_]?(0{{4,}}\d{{1,3}}|\d{{1,5}})',
     re.IGNORECASE | re.ASCII,
 )
 #: nnU-Net's number of folds, where no folds are given.
@@ -38,8 +47,8 @@ INT16 = np.iinfo(np.int16)
 def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False) -> Source:
     """Find the training cases of a data set.
 
-    A case keeps the name of its files where that is a word and a number. Of any other name, which
-    may be a patient's, the case gets a digest, always the same.
+    A case keeps the name of its files where that is a number, or one of some words and a number. Of
+    any other name, which may be a patient's, the case gets a digest, always the same.
 
     Args:
         folder: With ``imagesTr``, ``labelsTr``, ``dataset.json``, and perhaps
@@ -70,8 +79,14 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
         pair = images.get(name, []), labels.get(name, [])
         load = partial(_load, *pair, classes, assume_hu)
         cases.append(Case(called[name], (*pair[0], *pair[1]), load))
-    changed = sum(old != new for old, new in called.items())
-    note = f'{changed} case(s) are called by a digest: their file names may name patients'
+    changed, told = sum(old != new for old, new in called.items()), description.get('numTraining')
+    notes = {
+        f'{changed} case(s) are called by a digest: their file names may name patients '
+        '(--keep-names)': changed,
+        f'dataset.json tells of {told} training cases, {len(names)} have files': (
+            type(told) is int and told != len(names)
+        ),
+    }
     splits = folder / 'splits_final.json'
     folds = partial(_folds, _given_folds(splits, called) if splits.is_file() else [])
     return Source(
@@ -79,7 +94,7 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
         classes,
         tuple(sorted(cases, key=lambda case: case.name)),
         folds,
-        (f'{note} (--keep-names)',) if changed else (),
+        tuple(note for note, holds in notes.items() if holds),
         channel,
     )
 
@@ -169,7 +184,7 @@ def _files(folder: Path, cases: Collection[str] = ()) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob('*')):
         match = NIFTI.fullmatch(path.name)
-        if match is None or not path.is_file():
+        if match is None or not is_nifti(path):
             continue
         name = match[1]
         without = CHANNEL.sub('', name)

@@ -14,6 +14,7 @@ from ..volumes import (
     SliceHeader,
     Volume,
     VolumeError,
+    files_below,
     find_irregularity,
     find_series,
     public_name,
@@ -67,7 +68,7 @@ def find_pancreas_ct(download: Path, labels: Path | None = None, assume_hu: bool
     for file in broken:
         parts = file.path.relative_to(root).parts[:-1]
         damaged[folders.get(file.path.parent, _number(*reversed(parts)))].append(file)
-    for path in sorted((labels or download).rglob('*')):
+    for path in sorted(files_below(labels or download)):
         if (match := LABEL.fullmatch(path.name)) and path.is_file():
             masks[int(match[1])].append(path)
     lost, stray = series.pop(None, ()), damaged.pop(None, ())

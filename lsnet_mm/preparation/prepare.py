@@ -105,7 +105,10 @@ def run(args: argparse.Namespace, find: Callable[[Path], Source]) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f'{args.out}: {why(error)}. Name a folder to write to.', file=sys.stderr)
+        print(
+            f'{args.out}: {why(error)}. Name a folder to write to, with free space.',
+            file=sys.stderr,
+        )
         return 2
     for note in report['notes']:
         print(f'note: {note}')
@@ -158,6 +161,9 @@ def _prepare(source: Source, out: Path, pool: Pool) -> dict:
     for name in {*earlier, *(case.name for case in source.cases)} - done.keys():
         discard(out, name)
     origin, folds = source.folds(list(done))
+    empty = sum(not cases for fold in folds for cases in fold.values())
+    if empty and done:  # training would refuse it: there are too few cases, or some were refused
+        origin += f"; {empty} of their lists have no case, split='all' has every one"
     report = {'name': source.name, 'notes': [*source.notes], 'cases': records, 'folds': origin}
     _write_json(out / REPORT, report)
     if done:

@@ -3,7 +3,8 @@
 from .folder import files_below
 from .header import BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
-from .nifti import NIFTI, check_placement, open_nifti, pack_nifti, read_nifti, read_slice
+from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
+from .nifti_file import NIFTI, is_nifti
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import find_irregularity, sort_slices
@@ -26,6 +27,7 @@ __all__ = [
     'files_below',
     'find_irregularity',
     'find_series',
+    'is_nifti',
     'open_nifti',
     'pack_nifti',
     'public_name',

@@ -107,7 +107,9 @@ def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:
         and padding
     ):
         return
-    fix = 'Export the CT before any normalisation; if this is HU, say so (--assume-hu)'
+    fix = (
+        'Export the CT before any normalisation; if this is HU, say so: --assume-hu, assume_hu=True'
+    )
     raise VolumeError(where, reason, fix)
 
 

@@ -1,35 +1,33 @@
 """NIfTI volumes: whole ones in and out, and slices out of uncompressed files, one read each."""
 
 import gzip
-import logging
 import math
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import logger
 
+from .memory import check_memory
+from .nifti_file import (
+    AGAIN,
+    GZIP,
+    NO_NIFTI,
+    millimetres,
+    open_file,
+    quiet,
+    read_image,
+    shape_of,
+)
 from .volume import Volume, VolumeError, public_name
 
-#: How the names of files end that are taken for volumes; what they are their first bytes say.
-NIFTI = re.compile(r'\.nii(\.gz)?$', re.IGNORECASE)
-GZIP = b'\x1f\x8b'
 #: So many times its own size a compressed file can be at most: the limit of deflate.
 INFLATION = 1032
-#: In bytes, with all extensions.
-LONGEST_HEADER = 2**24
 #: How the fields begin that place a volume in space. Nothing else of a header is taken over: it
 #: may hold names.
 GEOMETRY = ('pixdim', 'qform', 'sform', 'quatern', 'qoffset', 'srow', 'xyzt_units')
-#: Millimetres of NIfTI's units of length, by their code: not said, metre, mm, micron.
-UNITS = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
 #: Voxels of a patient are larger and smaller than this, in mm.
 SIZES = (0.02, 50.0)
-AGAIN = 'Download or unpack it again'
 
 
 def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
@@ -46,21 +44,24 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
 
     Raises:
         VolumeError: If the file is missing, damaged, not 3D, or holds more or less than its header
-            tells of; if its voxels are no real numbers. Nothing is read of one that is too large.
+            tells of; if its voxels are no real numbers; if it is too large for its file, for a
+            scan, or for the memory, before any of it is read.
     """
     path = Path(path)
     where = public_name(path)
     try:
-        with _open(path) as file, _quiet():
-            image = _image(file, where)
+        with open_file(path) as file, quiet():
+            image = read_image(file, where)
             proxy, header = image.dataobj, image.header
-            shape = _shape(header, where)
+            shape = shape_of(header, where)
             own = path.stat().st_size
             packed = isinstance(file, gzip.GzipFile)
             end = proxy.offset + math.prod(shape) * proxy.dtype.itemsize
             if end > own * (INFLATION if packed else 1):
                 raise VolumeError(where, 'it is smaller than its header says', AGAIN)
             plain = (proxy.slope, proxy.inter) == (1, 0)
+            each = proxy.dtype.itemsize + (0 if plain else np.dtype(scaled).itemsize)
+            check_memory(where, math.prod(shape), each)
             voxels = np.asarray(proxy, None if plain else scaled).reshape(shape, order='F')
             one = voxels[..., 0].size * proxy.dtype.itemsize
             # To the end, where the checksum is, but no further than a slice.
@@ -73,9 +74,9 @@ def read_nifti(path: str | Path, scaled: type = np.float64) -> Volume:
     except Exception as error:  # gzip, zlib and nibabel know a dozen kinds for broken bytes
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk, not of the bytes
-        raise VolumeError(where, 'the file is no NIfTI volume, or truncated', AGAIN) from error
+        raise VolumeError(where, NO_NIFTI, AGAIN) from error
     affine = image.affine.copy()
-    affine[:3] *= _unit(header)
+    affine[:3] *= millimetres(header)
     return Volume(voxels, affine)
 
 
@@ -99,9 +100,9 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
             voxels are implausibly small or large in mm.
     """
     where = public_name(Path(path))
-    with _open(Path(path)) as file, _quiet():
-        header = _image(file, where).header
-        shape = _shape(header, where)
+    with open_file(Path(path)) as file, quiet():
+        header = read_image(file, where).header
+        shape = shape_of(header, where)
         file.seek(0)  # for sizes that nibabel would put right by a guess
         stored = type(header)(file.read(header.sizeof_hdr), check=False)['pixdim'][1:4]
     forms = [name for name in ('sform', 'qform') if header[f'{name}_code'] > 0]
@@ -131,7 +132,7 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
     if np.array_equal(abs(affine), np.eye(4)):
         reason = f'its {used} is a bare identity, as of programs that know no orientation'
         raise VolumeError(where, reason, 'Export it again, with its orientation and voxel size')
-    sizes = sizes * _unit(header)
+    sizes = sizes * millimetres(header)
     if sizes.min() < SIZES[0] or sizes.max() > SIZES[1]:
         reason = f'its voxels are {" x ".join(f"{size:.3g}" for size in sizes)} mm'
         raise VolumeError(where, reason, f'Correct its {used}, or its unit of length')
@@ -139,49 +140,6 @@ def check_placement(path: str | Path) -> tuple[str, ...]:
         return ()
     codes = ''.join(nib.aff2axcodes(affine))
     return (f'does not say how it lies in the patient, so {codes} was assumed: look at the mask',)
-
-
-def _image(file, where: str) -> nib.Nifti1Image:
-    """NIfTI-1 or NIfTI-2, of which nothing but the header is read."""
-    start = file.read(nib.Nifti2Header.sizeof_hdr)
-    file.seek(0)
-    if start[344:348] == b'ni1\0' or start[4:8] == b'ni2\0':
-        reason = 'it is one half of a pair, of header (.hdr) and voxels (.img)'
-        raise VolumeError(where, reason, 'Save the volume as one .nii file')
-    second = nib.Nifti2Header.sizeof_hdr.to_bytes(4, 'little')
-    kind = nib.Nifti2Image if start[:4] in (second, second[::-1]) else nib.Nifti1Image
-    # As it is stored: nibabel would put contradictions right by a guess.
-    header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
-    _check_content(header, where)
-    if header['vox_offset'] > LONGEST_HEADER:  # nibabel would read all that is before them
-        raise VolumeError(where, f'its voxels begin at byte {header["vox_offset"]:.3g}', AGAIN)
-    return kind.from_stream(file)
-
-
-def _check_content(header: nib.Nifti1Header, where: str) -> None:
-    dtype = header.get_data_dtype()
-    if dtype.kind not in 'iuf':
-        reason = f'its voxels are {dtype}, colours or complex numbers'
-        raise VolumeError(where, reason, 'Export the volume in HU, one number a voxel')
-    if 8 * dtype.itemsize != header['bitpix']:
-        reason = f'its header contradicts itself: {dtype} voxels of {header["bitpix"]} bits'
-        raise VolumeError(where, reason, 'Export it again')
-    if np.isinf(header['scl_slope']) or np.isinf(header['scl_inter']):
-        raise VolumeError(where, 'its slope or intercept is infinite', 'Export it again')
-
-
-def _shape(header: nib.Nifti1Header, where: str) -> tuple[int, ...]:
-    """(X, Y, Z), without axes of length 1 that follow."""
-    shape = tuple(map(int, header.get_data_shape()))
-    if len(shape) < 3 or min(shape) < 1 or max(shape[3:], default=1) > 1:
-        reason = f'it holds an array of shape {shape}, not (x, y, slices)'
-        raise VolumeError(where, reason, 'Split it into 3D volumes')
-    return shape[:3]
-
-
-def _unit(header: nib.Nifti1Header) -> float:
-    """The file's unit of length in mm; where it is none that there is, mm."""
-    return UNITS.get(int(header['xyzt_units']) & 7, 1.0)
 
 
 def pack_nifti(
@@ -205,34 +163,14 @@ def pack_nifti(
     image.header.set_sform(volume.affine, code='scanner')
     image.header.set_xyzt_units('mm')
     if like is not None:
-        with _open(Path(like)) as file, _quiet():
-            source = _image(file, public_name(Path(like))).header
+        with open_file(Path(like)) as file, quiet():
+            source = read_image(file, public_name(Path(like))).header
         for name in source:
             if name.startswith(GEOMETRY):
                 image.header[name] = source[name]
     image.header.set_slope_inter(scale, 0)
     content = image.to_bytes()
     return gzip.compress(content, compresslevel=6, mtime=0) if compressed else content
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what nibabel prints of odd headers, which names no file."""
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _open(path: Path):
-    """Open by content; what is no regular file might make us wait for ever."""
-    if not path.is_file():
-        raise VolumeError(public_name(path), 'it is no file, or not there', AGAIN)
-    with path.open('rb') as file:
-        packed = file.read(len(GZIP)) == GZIP
-    return (gzip.open if packed else open)(path, 'rb')
 
 
 def open_nifti(path: str | Path) -> nib.Nifti1Image:

@@ -1,5 +1,6 @@
 """Stored values of one DICOM slice, decoded in a process that a decoder may take with it."""
 
+import math
 import os
 import pickle
 import struct
@@ -16,6 +17,7 @@ from pydicom.uid import UID, JPEG2000TransferSyntaxes, RLELossless
 from .dicom_file import quiet, read_dicom
 from .frames import open_frames
 from .header import SliceHeader
+from .memory import check_memory
 from .volume import RELOAD, VolumeError
 
 ORIGINAL = 'Export the series as the scanner made it, in HU'
@@ -40,8 +42,11 @@ def read_pixels(headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
         np.ndarray: Integers (rows, columns), one slice after another.
 
     Raises:
-        VolumeError: If a file is damaged, does not fit its header, or cannot be decoded.
+        VolumeError: If a file is damaged, does not fit its header, or cannot be decoded; if all
+            together are too large, before one is read.
     """
+    voxels = sum(math.prod(header.shape) for header in headers)
+    check_memory(f'a series of {len(headers)} files', voxels, np.dtype(np.int16).itemsize)
     with _Child(headers) as child, open_frames() as opened:
         for header in headers:
             yield child.read(header) if header.compressed else _read(header, opened)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .folder import files_below
 from .header import NO_DICOM, BrokenFile, SliceHeader, read_header
-from .nifti import NIFTI
+from .nifti_file import NIFTI
 from .stack import find_irregularity, is_placed, sort_slices
 from .volume import VolumeError
 

@@ -175,6 +175,17 @@ def test_what_fails_beside_the_mask_does_not_cost_the_mask(study, segment, monke
     record = json.loads((out / 'study_001.json').read_text())
     assert sorted(p.name for p in out.iterdir()) == sorted([*record['files'], 'study_001.json'])
     assert 'study_001.nii.gz' in record['files'] and f'study_001{lost}' not in record['files']
+    mask = (out / 'study_001.nii.gz').read_bytes()
+    calls.clear()
+    code, _, errors, _ = segment(folder, options=['--dicom-seg', '--probabilities'])
+    assert code == 1 and 'cannot be made' in errors  # once more, and not "use --overwrite"
+    monkeypatch.undo()
+    code, _, errors, _ = segment(folder, options=['--probabilities'])
+    done = kind == 'pack_nifti'  # what was made beside would be lost: the DICOM Segmentation
+    assert code == (2 if done else 0), errors
+    code, _, errors, _ = segment(folder, options=['--dicom-seg', '--probabilities'])
+    assert code == 0 and (out / f'study_001{lost}').is_file(), errors
+    assert (out / 'study_001.nii.gz').read_bytes() == mask
 
 
 def test_sources_without_a_preamble(tmp_path, segment):

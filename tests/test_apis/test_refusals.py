@@ -1,6 +1,10 @@
 """Whatever is wrong: a message that names the file and the fix, an exit code, nothing written."""
 
+import gzip
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +15,7 @@ import torch
 from pydicom.uid import generate_uid
 from threshold_segmentor import expected_mask
 
-from lsnet_mm.experiments.phantom import write_download
+from lsnet_mm.experiments.phantom import make_case, write_download
 
 SAMPLES = Path(__file__).parents[3] / 'shared/dicom_samples'
 CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
@@ -126,6 +130,28 @@ def test_bad_nifti(tmp_path, segment, case):
     assert '12.nii.gz: ' in errors and message in errors
 
 
+def test_nifti_by_content(tmp_path, segment):
+    """Whatever it is called; what is half a volume, or a link to none, is not passed over."""
+    hu, inbox = make_case(0, 1, (40, 32, 8))[0], tmp_path / 'inbox'
+    image, away = nib.Nifti1Image(hu, np.diag([-1, 1, 2, 1])), tmp_path / 'away'
+    for folder in (inbox, away):
+        folder.mkdir()
+    (inbox / '0012').write_bytes(image.to_bytes())
+    (inbox / '0013.gz').write_bytes(gzip.compress(image.to_bytes()))
+    nib.save(image, away / '14.nii.gz')
+    (inbox / 'scans').symlink_to(away)
+    (inbox / '15.nii').symlink_to(tmp_path / 'nowhere')
+    (inbox / 'notes.gz').write_bytes(gzip.compress(b'none'))
+    nib.save(nib.Nifti1Pair(hu, image.affine), tmp_path / '16.img')
+    code, printed, errors, out = segment(inbox, tmp_path / '16.img', tmp_path / '16.hdr')
+    assert code == 1 and '3 of 6 studies are segmented' in printed, errors
+    assert errors.count('it is one half of a pair, of header (.hdr) and voxels (.img)') == 2
+    assert '15.nii): a file cannot be read (No such file or directory)' in errors
+    assert len([*out.glob('*.nii.gz')]) == 3
+    for path in out.glob('*.nii.gz'):
+        np.testing.assert_array_equal(nib.load(path).get_fdata(), expected_mask(hu))
+
+
 def test_denied_by_the_system(series, segment, monkeypatch):
     """Also of root, who may do everything."""
     iterdir = Path.iterdir
@@ -207,3 +233,11 @@ def test_one_bad_study_does_not_stop_the_rest(segment, tmp_path):
     assert sorted(p.name for p in out.glob('*.nii.gz')) == ['study_001.nii.gz', 'study_003.nii.gz']
     assert 'study_002 (argument 2, series 1 of 1 (10 files)): 1-005.dcm: the file is trun' in errors
     assert '2 of 3 studies are segmented' in printed and 'argument 4: it is not there' in errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')
+def test_bombs():
+    drill = Path(__file__).parents[1] / 'drills' / 'bombs.py'
+    done = subprocess.run([sys.executable, drill], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -227,3 +227,16 @@ def test_labels_that_do_not_fit(prepared, slices, message):
     nib.save(label, prepared / 'labelsTr/PANCREAS_0001.nii')
     with pytest.raises(ValueError, match=message):
         PancreasCTDataset(prepared, 'val', slices='foreground')
+
+
+@pytest.mark.parametrize('change', [lambda hu: hu + 1024, lambda hu: hu / 1000])
+def test_volumes_that_are_no_hu(prepared, change):
+    """Of a set that no preparation has looked at: one file in another scale is named."""
+    path = sorted(prepared.glob('imagesTr/*'))[1]
+    image = nib.load(path)
+    nib.save(nib.Nifti1Image(change(image.get_fdata()).astype(np.float32), image.affine), path)
+    with pytest.raises(ValueError, match=rf'{path.name}: .* are no HU.* assume_hu=True'):
+        PancreasCTDataset(data_root=str(prepared), split='all')
+    assert len(PancreasCTDataset(data_root=str(prepared), split='all', assume_hu=True)) == 48
+    (prepared / 'preparation.json').touch()
+    assert len(PancreasCTDataset(data_root=str(prepared), split='all')) == 48

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from argparse import Namespace
 from functools import partial
 
@@ -87,6 +88,26 @@ def test_splits(make, capsys, name):
     assert 'splits_final.json' in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform == 'win32', reason='links take rights there')
+def test_what_is_not_there_is_told(make, capsys):
+    """A download that was stopped, and files that are links to a disk that is away."""
+    root = make(numTraining=3)
+    for folder, name in (('imagesTr', 'c_002_0000.nii'), ('labelsTr', 'c_002.nii')):
+        (root / folder / name).symlink_to(root / 'nowhere')
+    code, _ = go(root)
+    printed = capsys.readouterr()
+    assert code == 1 and 'c_002: a file cannot be read or written (No such file' in printed.err
+    assert 'note: dataset.json tells of 3 training cases, 2 have files' in printed.out
+
+
+def test_one_case_cannot_be_divided(make, capsys):
+    """Only training would say so."""
+    code, out = go(make())
+    assert code == 0 and '; 1 of their lists have no case, ' in capsys.readouterr().out
+    with pytest.raises(ValueError, match='is empty'):
+        PancreasCTDataset(data_root=str(out))
+
+
 @pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
 def test_byte_order_marks(make, capsys, encoding):
     root = make()
@@ -129,8 +150,10 @@ def test_padding_that_does_not_fit_becomes_air(make, capsys, case):
 
 
 @pytest.mark.parametrize(
-    'name', ['Doe_Jane', 'DOE_840512', '840512-1234', 'Sch\udce4del_1', 'a\x1b[2J']
-)
+    'name',
+    ['Doe_Jane', 'mueller_012', 'DOE1', 'JD_007', 'ct_Doe_1', 'DOE_840512', '840512-1234',
+     'c_84051_2', 'Sch\udce4del_1', 'a\x1b[2J'],
+)  # fmt: skip
 def test_names_that_may_be_patients(make, capsys, name):
     root = make(name)
     folds = [{'train': [name], 'val': [name]}]
@@ -153,7 +176,8 @@ def test_names_are_kept_on_request(make, capsys):
 
 
 @pytest.mark.parametrize(
-    'name', ['liver_12', 'BRATS_001', 'FLARE22_Tr_0001', 's0001', '007', 'KiTS-00012']
+    'name',
+    ['liver_12', 'BRATS_001', 'FLARE22_Tr_0001', 's0001', '007', 'KiTS-00012', 'BDMAP_00000012'],
 )
 def test_names_of_data_sets_are_kept(make, capsys, name):
     code, out = go(make(name))

@@ -208,3 +208,14 @@ def test_pinned_folds():
     assert all(sorted(fold['train'] + fold['val']) == cases for fold in folds)
     for other in (cases[20:], [*cases, 'PANCREAS_0083'], []):
         assert pancreas_folds(other)[0].startswith('contiguous')
+
+
+def test_links_are_followed(tmp_path):
+    """Of images and of labels, as on clusters, where data lie on another disk."""
+    store = write_download(tmp_path / 'store', 2, SHAPE, withdrawn=False)
+    prepare_download(store, tmp_path / 'plain')
+    (tmp_path / 'download').mkdir()
+    for path in store.iterdir():
+        (tmp_path / 'download' / path.name).symlink_to(path)
+    assert prepare_download(tmp_path / 'download', tmp_path / 'out') == 0
+    assert tree(tmp_path / 'out') == tree(tmp_path / 'plain')

@@ -115,6 +115,10 @@ REFUSED = {
     'too many rows': (lambda d: every(d, Rows=31), '1-001.dcm: its pixel data have 2560 bytes, by'),
     'too few rows': (lambda d: every(d, Rows=33), '1-001.dcm: the file is truncated'),
     'a gigantic slice': (lambda d: every(d, Rows=65535, Columns=65535), 'its Rows and Columns are'),
+    'an intercept of HU': (
+        lambda d: [write(d, k, 'RescaleIntercept', '-1024,0') for k in range(8)],
+        'values from .* are no HU',
+    ),
     'end of another series': (
         lambda d: d.edit(7, SeriesInstanceUID='1.2.3'),
         '1-008.dcm: the file continues the slices and has another SeriesInstanceUID',
@@ -142,6 +146,12 @@ def test_refused(series, damage, message):
 def headless(d):
     for path in d.files:
         path.write_bytes(path.read_bytes()[132:])
+
+
+def comma(d):
+    unsigned(d)
+    for k in range(8):
+        write(d, k, 'RescaleIntercept', '-1024,0')
 
 
 def own_uids(d):
@@ -177,6 +187,7 @@ READ = {
     'tilt is text': lambda d: [write(d, k, 'GantryDetectorTilt', 'none') for k in range(8)],
     'tilted by nothing': lambda d: every(d, GantryDetectorTilt='0.001'),
     'decimal comma': lambda d: [write(d, k, 'RescaleIntercept', '0,0') for k in range(8)],
+    'decimal comma that counts': comma,
     'a secondary capture': lambda d: every(d, SOPClassUID='1.2.840.10008.5.1.4.1.1.7'),
     'stored without a sign': unsigned,
     'signed HU without a scale': lambda d: every(d, RescaleSlope=None, RescaleIntercept=None),

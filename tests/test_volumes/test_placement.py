@@ -1,6 +1,8 @@
 """NIfTI files that say in doubtful ways what they are, how long, and where they lie."""
 
+import bz2
 import gzip
+import lzma
 import os
 
 import nibabel as nib
@@ -136,6 +138,13 @@ def test_what_a_header_promises(hu, tmp_path, case, packed):
     (tmp_path / '1.nii').write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(VolumeError, match=f'^1.nii: .*({message})'):
         read_nifti(tmp_path / '1.nii')
+
+
+@pytest.mark.parametrize('pack', [bz2.compress, lzma.compress, lambda c: gzip.compress(c)[9:]])
+def test_other_containers_are_not_taken_for_headers(hu, tmp_path, pack):
+    (tmp_path / '1.nii.gz').write_bytes(pack(changed(hu)))
+    with pytest.raises(VolumeError, match='^1.nii.gz: the file is no NIfTI volume, or truncated'):
+        read_nifti(tmp_path / '1.nii.gz')
 
 
 def test_no_more_is_inflated_than_the_header_says(hu, tmp_path, monkeypatch):
