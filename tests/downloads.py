@@ -7,7 +7,7 @@ import nibabel as nib
 import pydicom
 
 from lsnet_mm.preparation import find_pancreas_ct
-from lsnet_mm.preparation.prepare import run
+from lsnet_mm.preparation.command import run
 
 
 def prepare_download(download: Path, out: Path, workers: int = 1) -> int:

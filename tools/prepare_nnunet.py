@@ -4,7 +4,7 @@ import sys
 from functools import partial
 
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.prepare import build_parser, run
+from lsnet_mm.preparation.command import build_parser, run
 
 
 def main() -> int:

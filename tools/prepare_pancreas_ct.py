@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from lsnet_mm.preparation import find_pancreas_ct
-from lsnet_mm.preparation.prepare import build_parser, run
+from lsnet_mm.preparation.command import build_parser, run
 
 
 def main() -> int:

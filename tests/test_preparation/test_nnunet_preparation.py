@@ -12,7 +12,7 @@ from helpers import run_script
 
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.prepare import run
+from lsnet_mm.preparation.command import run
 
 SHAPE = (20, 18, 6)
 CASES = ('organ_001', 'organ_002', 'organ_003')

@@ -14,7 +14,7 @@ import pytest
 from lsnet_mm.datasets import PancreasCTDataset
 from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.preparation import find_nnunet
-from lsnet_mm.preparation.prepare import run
+from lsnet_mm.preparation.command import run
 
 LAI = np.diag([-0.8, 0.8, -2.5, 1.0])
 LABELS = {'background': 0, 'organ': 1}
