@@ -30,6 +30,21 @@ def missing_for_onnx() -> str | None:
     return f'ONNX export needs torch 2.7 or newer, and this is torch {torch.__version__}'
 
 
+def autocast(kind: str, dtype: str) -> torch.autocast:
+    """Autocast for a kind of device; none to ``'float32'``, which an older torch will not be told.
+
+    Raises:
+        ValueError: If this torch has none to that type there.
+    """
+    enabled = dtype != 'float32'
+    context = torch.autocast(kind, getattr(torch, dtype) if enabled else None, enabled=enabled)
+    try:
+        with context:
+            return context
+    except RuntimeError as error:
+        raise ValueError(f'dtype {dtype!r} is none that this torch has on {kind}: {error}') from error
+
+
 def has_fused_on_cpu() -> bool:
     """Whether this torch takes an optimizer's step on a CPU in one pass over the weights."""
     try:
