@@ -42,7 +42,9 @@ def autocast(kind: str, dtype: str) -> torch.autocast:
         with context:
             return context
     except RuntimeError as error:
-        raise ValueError(f'dtype {dtype!r} is none that this torch has on {kind}: {error}') from error
+        raise ValueError(
+            f'dtype {dtype!r} is none that this torch has on {kind}: {error}'
+        ) from error
 
 
 def has_fused_on_cpu() -> bool:
