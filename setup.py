@@ -20,8 +20,8 @@ OPENMMLAB = [
     'onedl-mmsegmentation>=1.4.2',
     'filelock>=3.30',  # comes with torch; older ones do not lend the lock's descriptor
 ]
-# The originals, for which an environment holds no fork. Their mmcv comes from an index of its own, as
-# README says, so that pip builds none without ops; its wheels and all else of theirs end with torch 2.1.
+# The originals, for an environment without any fork. Their mmcv comes from an index of its own
+# (docs/mmdet.md), because pip would build one without ops; its wheels end with torch 2.1.
 ORIGINALS = [
     'torch>=2.1,<2.2',
     'numpy<2',  # this torch was compiled for it

@@ -18,9 +18,10 @@ import lsnet_mm.datasets  # noqa: F401  registers
 from lsnet_mm import __version__
 from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.models.geometry import mask_to_box
-from lsnet_mm.utils.versions import missing_for_onnx
+from lsnet_mm.utils.versions import too_old_for
 
-needs_graphs = pytest.mark.skipif(bool(missing_for_onnx()), reason=str(missing_for_onnx()))
+OLD = too_old_for('ONNX export')
+needs_graphs = pytest.mark.skipif(bool(OLD), reason=str(OLD))
 BN = dict(type='BN')
 REAL = Path('data/pancreas_ct_slices/train')
 STATISTICS = dict(mean=[120.0, 110, 100], std=[60.0, 55, 50])

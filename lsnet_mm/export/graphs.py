@@ -13,7 +13,7 @@ from ..models.dense_heads import KPBBRHead
 from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet
 from ..models.utils.probabilities import foreground_probabilities
-from ..utils.versions import missing_for_onnx
+from ..utils.versions import too_old_for
 from . import ExportError
 
 CHANNELS_SWAPPED = [2, 1, 0]
@@ -208,7 +208,7 @@ def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None)
             f'{type(graph).__name__} pools adaptively, so it fits one size of images only: resize '
             'the images in the test pipeline'
         )
-    if missing := missing_for_onnx():
+    if missing := too_old_for('ONNX export'):
         raise ExportError(missing)
     dynamic = torch.export.Dim.DYNAMIC
     # torch takes a single image for a constant.

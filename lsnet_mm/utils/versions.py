@@ -23,11 +23,12 @@ _HAS_SAFE_GLOBALS = digit_version(torch.__version__) >= digit_version('2.6')
 is_exporting: Callable[[], bool] = getattr(torch.compiler, 'is_exporting', lambda: False)
 
 
-def missing_for_onnx() -> str | None:
-    """Why this torch writes no ONNX graphs, as a message; None if it does."""
+def too_old_for(what: str) -> str | None:
+    """That this torch is too old for something that is tried with a current one alone, as a
+    message; None if it is not."""
     if hasattr(torch.compiler, 'is_exporting'):
         return None
-    return f'ONNX export needs torch 2.7 or newer, and this is torch {torch.__version__}'
+    return f'{what} needs torch 2.7 or newer, and this is torch {torch.__version__}'
 
 
 def autocast(kind: str, dtype: str) -> torch.autocast:

@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader
 
 from lsnet_mm.export import ExportError, command
 from lsnet_mm.export.metadata import preprocessing
-from lsnet_mm.utils.versions import missing_for_onnx
+from lsnet_mm.utils.versions import too_old_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,7 +105,7 @@ def test_missing_packages(trained, tmp_path, monkeypatch):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.skipif(not missing_for_onnx(), reason='this torch writes graphs')
+@pytest.mark.skipif(not too_old_for('ONNX export'), reason='this torch writes graphs')
 def test_a_torch_that_writes_no_graphs(trained, tmp_path):
     message = r'needs torch 2\.7 or newer, and this is torch .*leave out --onnx'
     with pytest.raises(ExportError, match=message):

@@ -20,6 +20,7 @@ from ...apis.load_model import read_model_config
 from ...apis.volume_predictor import DTYPES
 from ...utils.files import write_atomic
 from ...utils.machine import device_name, environment, keep_memory
+from ...utils.versions import too_old_for
 from . import measure
 from .peers import PEERS, peer_config
 from .report import markdown, plot_speed
@@ -95,6 +96,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'--checkpoint {sorted(unknown)[0]}: not among the configs')
     if (args.image is None) != (args.label is None):
         parser.error('--image and --label belong together')
+    if reason := too_old_for('The benchmark'):  # its counters of operations and memory
+        parser.error(reason)
     if not 0 < args.with_organ <= 1:
         parser.error(f'--with-organ {args.with_organ}: a part of the slices, above 0 and up to 1')
     return args
