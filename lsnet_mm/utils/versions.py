@@ -102,7 +102,7 @@ def _restricted(allowed: list) -> SimpleNamespace:
         known[name or f'{value.__module__}.{value.__qualname__}'] = value
     types = {value for value in known.values() if isinstance(value, type)}
 
-    # In Python, because that in C cannot be told what it may change.
+    # In Python, because that in C cannot be told what it may call and change.
     class Unpickler(pickle._Unpickler):
         dispatch = pickle._Unpickler.dispatch.copy()
 
@@ -112,12 +112,17 @@ def _restricted(allowed: list) -> SimpleNamespace:
                 raise pickle.UnpicklingError(f'Unsupported global: {name}')
             return known[name]
 
+        def load_reduce(self) -> None:
+            if not any(self.stack[-2] is value for value in known.values()):
+                raise pickle.UnpicklingError(f'Unsupported call of {self.stack[-2]}')
+            super().load_reduce()
+
         def load_build(self) -> None:
             if type(self.stack[-2]) not in types:
                 raise pickle.UnpicklingError(f'Unsupported state of {type(self.stack[-2])}')
             super().load_build()
 
-        dispatch[pickle.BUILD[0]] = load_build
+        dispatch |= {pickle.REDUCE[0]: load_reduce, pickle.BUILD[0]: load_build}
 
     def load(file, **kwargs) -> object:
         return Unpickler(file, **kwargs).load()
