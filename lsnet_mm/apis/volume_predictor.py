@@ -15,6 +15,7 @@ from nibabel.affines import apply_affine
 from scipy import ndimage
 from torch import nn
 
+from ..utils.versions import autocast
 from ..volumes import ORIENTATION, Volume, VolumeError, check_finite
 from .arguments import DTYPES
 
@@ -171,6 +172,11 @@ class VolumePredictor:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f'dtype {self.dtype!r} is none of {", ".join(DTYPES)}.')
+        autocast(self.device_type, self.dtype)
+
+    @property
+    def device_type(self) -> str:
+        return next(self.model.parameters()).device.type
 
     @torch.inference_mode()
     def __call__(
@@ -230,9 +236,7 @@ class VolumePredictor:
             check_finite(slices.voxels[..., k], k)
             info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
             inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
-        kind = next(self.model.parameters()).device.type
-        dtype = getattr(torch, self.dtype)
-        with torch.autocast(kind, dtype, enabled=dtype is not torch.float32):
+        with autocast(self.device_type, self.dtype):
             return self.model.test_step(pseudo_collate(inputs))
 
 

@@ -23,19 +23,29 @@ def count_gflops(model: nn.Module, inputs: Tensor, part: nn.Module | None = None
         inputs: (N, C, H, W), preprocessed.
         part: A module inside the model: its share alone.
     """
-    training = model.training
+    training, depth, flops = model.training, 0, 0
+    counter = FlopCounterMode(display=False)
+
+    # A part may not be called itself: what the outermost modules in it do is counted.
+    def enter(*_) -> None:
+        nonlocal depth, flops
+        flops -= counter.get_total_flops() * (depth == 0)
+        depth += 1
+
+    def leave(*_) -> None:
+        nonlocal depth, flops
+        depth -= 1
+        flops += counter.get_total_flops() * (depth == 0)
+
+    modules = [*(model if part is None else part).modules()]
+    hooks = [m.register_forward_pre_hook(enter) for m in modules]
+    hooks += [m.register_forward_hook(leave) for m in modules]
     model.eval()
     try:
-        with FlopCounterMode(display=False) as counter:
+        with counter:
             model(inputs, mode='tensor')
     finally:
         model.train(training)
-    if part is None:
-        return counter.get_total_flops() / 2 / 1e9
-    modules = model.named_modules(prefix=type(model).__name__)
-    name = next(name for name, module in modules if module is part)
-    # Of a part that is not called itself, what the outermost modules in it did.
-    counts = counter.get_flop_counts()
-    inside = [key for key in counts if f'{key}.'.startswith(f'{name}.')]
-    outermost = [key for key in inside if not any(key.startswith(f'{k}.') for k in inside)]
-    return sum(sum(counts[key].values()) for key in outermost) / 2 / 1e9
+        for hook in hooks:
+            hook.remove()
+    return flops / 2 / 1e9

@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader
 
 from ..apis.model import load_weights
 from ..utils.files import write_atomic
+from ..utils.versions import too_old_for
 from . import ExportError
 from .graphs import OPSET, graphs_of, trace
 from .inference_checkpoint import inference_checkpoint, inference_config
@@ -55,6 +56,8 @@ def export(
         raise ExportError(f'{out} is a file: -o takes a folder')
     if old and not overwrite:
         raise ExportError(f'{old[0]} is there already: give another folder, or --overwrite')
+    if onnx and (reason := too_old_for('ONNX export')):
+        raise ExportError(f'{reason}. The inference checkpoint needs no graph: leave out --onnx')
     missing = [name for name in NEEDED if onnx and find_spec(name) is None]
     if missing:
         raise ExportError(

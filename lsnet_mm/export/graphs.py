@@ -13,6 +13,7 @@ from ..models.dense_heads import KPBBRHead
 from ..models.localizers import CoarseLocalizer
 from ..models.segmentors import LSNet
 from ..models.utils.probabilities import foreground_probabilities
+from ..utils.versions import too_old_for
 from . import ExportError
 
 CHANNELS_SWAPPED = [2, 1, 0]
@@ -20,7 +21,6 @@ CHANNELS_SWAPPED = [2, 1, 0]
 OPSET = 18
 TOLERANCE = 1e-4  # absolute and relative; rounding alone stays two orders below
 _ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-_DYNAMIC = torch.export.Dim.DYNAMIC
 
 
 def graphs_of(model: nn.Module) -> dict[str, 'ImageGraph']:
@@ -208,10 +208,13 @@ def trace(graph: ImageGraph, channels: int, size: tuple[int, int] | None = None)
             f'{type(graph).__name__} pools adaptively, so it fits one size of images only: resize '
             'the images in the test pipeline'
         )
+    if missing := too_old_for('ONNX export'):
+        raise ExportError(missing)
+    dynamic = torch.export.Dim.DYNAMIC
     # torch takes a single image for a constant.
     inputs = graph.example(2, channels, size if fixed else (128, 160))
-    images = {0: _DYNAMIC} if fixed else {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
-    shapes = dict(images=images, rois={0: _DYNAMIC}, out_size=None)
+    images = dict.fromkeys((0,) if fixed else (0, 2, 3), dynamic)
+    shapes = dict(images=images, rois={0: dynamic}, out_size=None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')

@@ -19,6 +19,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
+from .versions import safe_globals
+
 # What a damaged file, or one of another kind (TorchScript), makes of torch's reader.
 _UNREADABLE = (UnpicklingError, EOFError, RuntimeError, LookupError, ValueError, TypeError)
 
@@ -97,7 +99,7 @@ def _guarded(loader: Callable, refusals: type | tuple[type, ...]) -> Callable:
     @functools.wraps(loader)
     def load(file, *args, **kwargs):
         try:
-            with torch.serialization.safe_globals(_allowed()):
+            with safe_globals(_allowed()):
                 return loader(file, *args, **kwargs)
         except refusals as error:
             # What torch found, without its advice to switch the check off.

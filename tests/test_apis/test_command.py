@@ -53,7 +53,7 @@ def test_a_folder_of_studies_and_again(images, segment):
 def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     """Nor does it stay: beside a new mask an old probability would pass for this model's."""
     _, _, _, out = segment(images, options=['--probabilities'])
-    for option in ('--min-volume=1', '--preview', '--largest-component', '--dtype=float16'):
+    for option in ('--min-volume=1', '--preview', '--largest-component', '--dtype=bfloat16'):
         code, _, errors, _ = segment(images, options=[option])
         assert code == 2 and errors.count('it exists, and is not what') == 3, option
     os.utime(next(images.rglob('*.dcm')), ns=(1, 1))

@@ -47,8 +47,20 @@ def test_batches_change_nothing(inferencer, volume, batch):
         inferencer(volume, batch_size=0)
 
 
+def has_autocast(dtype):
+    try:
+        with torch.autocast('cpu', getattr(torch, dtype), enabled=dtype != 'float32'):
+            return torch.is_autocast_cpu_enabled() or dtype == 'float32'
+    except RuntimeError:
+        return dtype == 'float32'
+
+
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
 def test_precision_of_the_nets(model, volume, dtype):
+    if not has_autocast(dtype):
+        with pytest.raises(ValueError, match=f"dtype '{dtype}' is none that this torch has on cpu"):
+            LSNetInferencer(*model, device='cpu', show_progress=False, dtype=dtype)
+        return
     inferencer = LSNetInferencer(*model, device='cpu', show_progress=False, dtype=dtype)
     layer, seen = torch.nn.Linear(2, 2), []
     inferencer.model.register_forward_pre_hook(
@@ -68,7 +80,8 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
 
     def keep(graph, inputs):
         def run(*args):
-            compiled.update(weights[id(a)] for a in args if id(a) in weights)
+            given = (*args, *graph.parameters())  # an older torch leaves them in the graph
+            compiled.update(weights[id(a)] for a in given if id(a) in weights)
             return graph(*args)
 
         return run
@@ -203,7 +216,7 @@ def test_wrong_checkpoints(model, tmp_path):
     for state, message in [
         ({}, r'a.pth is no checkpoint of this config: Missing key.*"threshold"'),
         ({'threshold': torch.ones(()), 'more': torch.ones(())}, r'Unexpected key.*"more"'),
-        ({'threshold': torch.ones(3)}, 'size mismatch for threshold'),
+        ({'threshold': torch.ones(3, 1)}, 'size mismatch for threshold'),
     ]:
         torch.save(dict(state_dict=state), path)
         with pytest.raises(WrongCheckpointError, match=message):

@@ -31,7 +31,8 @@ def checkpoint(tmp_path):
 @pytest.mark.parametrize('name', ['unet/unet_small_slices_48e', 'lsnet/lsnet_small_unet_slices'])
 def test_image_files_and_arrays(name, checkpoint, tmp_path):
     config = str(ROOT / 'configs' / f'{name}.py')
-    inferencer = MMSegInferencer(config, checkpoint(config), device='cpu', show_progress=False)
+    inferencer = MMSegInferencer(config, checkpoint(config), device='cpu')
+    inferencer.show_progress = False
     image = np.random.default_rng(0).integers(0, 255, (96, 80), np.uint8)
     mmcv.imwrite(image, str(tmp_path / 'slice.png'))
     out = str(tmp_path / 'o')

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from exporting import config, lsnet_config, segmentor
+from exporting import config, lsnet_config, needs_graphs, segmentor
 from mmengine.runner import CheckpointLoader
 
 from lsnet_mm.export import ExportError, command
 from lsnet_mm.export.metadata import preprocessing
+from lsnet_mm.utils.versions import too_old_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +56,7 @@ def test_writes_and_says_how_large(tool, trained, config_file, tmp_path, capsys)
     tool([str(part) for part in (*again, '--overwrite')])
 
 
+@needs_graphs
 def test_metadata(trained):
     about = json.loads((trained.folder / 'model.json').read_text())
     assert about['opset'] == 18 and about['classes'] == ['background', 'pancreas']
@@ -70,6 +72,7 @@ def test_metadata(trained):
         assert file == dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
+@needs_graphs
 def test_graphs_tell_nothing_of_this_machine(trained):
     for path in trained.folder.glob('*.onnx'):
         assert str(ROOT).encode() not in path.read_bytes()
@@ -93,9 +96,18 @@ def test_a_malicious_checkpoint(tool, config_file, tmp_path, capsys):
     assert not (tmp_path / 'marker').exists() and not (tmp_path / 'out').exists()
 
 
+@needs_graphs
 def test_missing_packages(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(command, 'find_spec', lambda name: None)
     message = r"needs onnx and onnxscript and onnxruntime.*'lsnet_mm\[onnx\]'"
+    with pytest.raises(ExportError, match=message):
+        command.export(trained.config, str(trained.checkpoint), tmp_path / 'out', onnx=True)
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.skipif(not too_old_for('ONNX export'), reason='this torch writes graphs')
+def test_a_torch_that_writes_no_graphs(trained, tmp_path):
+    message = r'needs torch 2\.7 or newer, and this is torch .*leave out --onnx'
     with pytest.raises(ExportError, match=message):
         command.export(trained.config, str(trained.checkpoint), tmp_path / 'out', onnx=True)
     assert not (tmp_path / 'out').exists()

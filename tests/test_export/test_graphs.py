@@ -3,7 +3,7 @@
 import onnxruntime
 import pytest
 import torch
-from exporting import PREPROCESSOR, build, config, segmentor
+from exporting import PREPROCESSOR, build, config, needs_graphs, segmentor
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
@@ -40,6 +40,7 @@ class Scaling(Plain):
         return self.normalize(images)
 
 
+@needs_graphs
 def test_one_size_only_needs_that_size():
     graph = Pooling()
     with pytest.raises(ExportError, match='resize the images in the test pipeline'):
@@ -50,6 +51,7 @@ def test_one_size_only_needs_that_size():
     assert shape[2:] == [50, 40] and isinstance(shape[0], str)
 
 
+@needs_graphs
 def test_a_wrong_graph():
     graph = Scaling()
     file = trace(graph, 3)
@@ -58,11 +60,13 @@ def test_a_wrong_graph():
         check(file, graph, graph.example(1, 3, (50, 40)))
 
 
+@needs_graphs
 def test_what_torch_cannot_export():
     with pytest.raises(ExportError, match='torch cannot export Branching'):
         trace(Branching(), 3)
 
 
+@needs_graphs
 @pytest.mark.parametrize('channels', [1, 3])
 def test_the_order_of_channels_and_every_size(channels):
     images = torch.rand(1, channels, 5, 7)

@@ -13,6 +13,7 @@ from exporting import (
     config,
     dice,
     lsnet_config,
+    needs_graphs,
     phantom_slices,
     predict,
     real_slices,
@@ -28,6 +29,8 @@ from lsnet_mm.export.onnx_model import ONNXModel
 from lsnet_mm.models.dense_heads import KPBBRHead
 from lsnet_mm.models.dense_heads.keypoint_coder import decode
 from lsnet_mm.models.segmentors.two_stage import dice as pytorchs_dice
+
+pytestmark = needs_graphs
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -93,6 +94,47 @@ def test_refused_with_the_culprit_and_without_torchs_way_around(bad, marker, leg
 def test_getattr_reaches_nothing_but_history_methods(tmp_path, args):
     with pytest.raises(UnsafeCheckpointError):
         safe_torch_load(save(Call(getattr, *args), tmp_path))
+
+
+@pytest.mark.parametrize('protocol', [2, 4, 5])
+@pytest.mark.parametrize(
+    'call',
+    [
+        (eval, '1'),
+        (torch.hub.load, 'a', 'b'),
+        (torch.load, 'a'),
+        (np.load, 'a'),
+        (np.lib.format.open_memmap, 'a'),
+        (HistoryBuffer.mean, 'a'),
+    ],
+)
+def test_nothing_else_is_named(tmp_path, call, protocol):
+    """In either form of a file, by whatever protocol, in a container or in an object's state."""
+    history = HistoryBuffer([1.0], [1])
+    history.more = Call(*call)
+    path = tmp_path / 'checkpoint.pth'
+    for content in ([{0: Call(*call)}], history):
+        for save in (torch.save, write_pickle):
+            save(content, path, pickle_protocol=protocol)
+            with pytest.raises(UnsafeCheckpointError):
+                safe_torch_load(path)
+
+
+def write_pickle(content, path, pickle_protocol):
+    path.write_bytes(pickle.dumps(content, pickle_protocol))
+
+
+def test_no_class_is_changed(tmp_path):
+    """An object's state may be set, that of a class is all its objects'."""
+    path, mean = tmp_path / 'checkpoint.pth', HistoryBuffer.mean
+    state = pickle.PROTO + b'\x02' + b'cmmengine.logging.history_buffer\nHistoryBuffer\n'
+    state += b'(N}X\x04\x00\x00\x00meanK\x01stb.'  # HistoryBuffer.mean = 1
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('archive/data.pkl', state)
+        archive.writestr('archive/version', '3\n')
+    with pytest.raises(UnsafeCheckpointError):
+        safe_torch_load(path)
+    assert HistoryBuffer.mean is mean
 
 
 def test_files_of_other_kinds_and_damaged_ones_are_refused_by_name(tmp_path):

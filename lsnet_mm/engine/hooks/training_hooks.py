@@ -113,14 +113,27 @@ class SeedHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         seed_all(runner.seed, runner.epoch if self.by_epoch else runner.iter)
+        loop = runner.train_loop
+        if not self.by_epoch and hasattr(loop, 'dataloader_iterator'):
+            loop.dataloader_iterator = _SeededBatches(loop.dataloader_iterator, runner)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         if not self.by_epoch:  # whatever loading the batch, or a validation, has drawn
             seed_all(runner.seed, runner.iter)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        if not self.by_epoch:  # for loading the next batch
-            seed_all(runner.seed, runner.iter + 1)
+
+class _SeededBatches:
+    """Seeds before each batch is loaded; a training that resumes may load those of before again."""
+
+    def __init__(self, batches, runner) -> None:
+        self.batches, self.runner = batches, runner
+
+    def __next__(self):
+        seed_all(self.runner.seed, self.runner.iter)
+        return next(self.batches)
+
+    def __getattr__(self, name: str):
+        return getattr(self.batches, name)
 
 
 def seed_all(seed: int, step: int) -> None:

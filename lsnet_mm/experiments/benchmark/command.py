@@ -20,6 +20,7 @@ from ...apis.model import read_model_config
 from ...utils.files import write_atomic
 from ...utils.machine import environment
 from ...utils.memory import keep_memory
+from ...utils.versions import too_old_for
 from . import measure
 from .arguments import PEERS, parse_args
 from .peers import peer_config
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
+        if reason := too_old_for('The benchmark'):  # its counters of operations and memory
+            raise ValueError(reason)
         results = run(args)
     except ValueError as error:
         print(error, file=sys.stderr)

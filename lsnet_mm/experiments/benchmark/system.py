@@ -28,6 +28,7 @@ from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
 from ...utils.config import train_from_scratch
 from ...utils.resizing import resize_labels
+from ...utils.versions import autocast
 from .scene import Scene, predict_by_oracle
 
 FUSED = ('loss',)
@@ -207,8 +208,7 @@ class System:
         self.model.zero_grad(set_to_none=True)
 
     def _loss(self, data: dict, phase: str) -> Tensor:
-        kind, dtype = torch.device(self.device).type, getattr(torch, self.dtype)
-        with torch.autocast(kind, dtype, enabled=dtype is not torch.float32):
+        with autocast(torch.device(self.device).type, self.dtype):
             losses = self.model(**data, mode=phase)
         return self.model.parse_losses(losses)[0]
 

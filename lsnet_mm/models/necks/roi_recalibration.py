@@ -3,6 +3,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...registry import MODELS
+from ...utils.versions import is_exporting
 from ..geometry import (
     boxes_to_theta,
     expand_boxes,
@@ -63,7 +64,7 @@ class RoIRecalibration(nn.Module):
         size = images.shape[-2:]
         theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
         # A graph is for all sizes; where nothing shrinks, plain sampling gives the same.
-        shrinks = torch.compiler.is_exporting() or (steps(theta, size, self.size) > 1).any()
+        shrinks = is_exporting() or (steps(theta, size, self.size) > 1).any()
         if mode == 'bilinear' and shrinks:
             return sample_shrunk(images, theta, self.size)
         return sample(images, theta_to_grid(theta, self.size), mode)

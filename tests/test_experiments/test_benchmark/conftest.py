@@ -5,6 +5,13 @@ import pytest
 from lsnet_mm.apis.model import read_model_config
 from lsnet_mm.experiments.benchmark.scene import phantom_scene
 from lsnet_mm.experiments.benchmark.system import System
+from lsnet_mm.utils.versions import too_old_for
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _new_torch():
+    if reason := too_old_for('The benchmark'):
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope='session')
