@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from lsnet_mm.engine.hooks import MaskWriter
 from lsnet_mm.utils.cli import build_parser, start_run
+from lsnet_mm.utils.mistakes import mistakes_said
 
 
 def parse_args(argv=None):
@@ -43,10 +44,12 @@ def apply_options(parser, args, cfg):
 def main():
     parser, args = parse_args()
     cfg = start_run(parser, args)
-    runner = Runner.from_cfg(apply_options(parser, args, cfg))
-    if args.out:
-        runner.register_hook(MaskWriter(args.out))
-    runner.test()
+    cfg = apply_options(parser, args, cfg)
+    with mistakes_said():
+        runner = Runner.from_cfg(cfg)
+        if args.out:
+            runner.register_hook(MaskWriter(args.out))
+        runner.test()
 
 
 if __name__ == '__main__':

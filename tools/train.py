@@ -1,7 +1,6 @@
 """Train a model from a config."""
 
 import re
-import sys
 from importlib.util import find_spec
 
 import torch
@@ -9,9 +8,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 import lsnet_mm.engine  # noqa: F401  registers
-from lsnet_mm.utils.checkpoint import CheckpointError
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
+from lsnet_mm.utils.mistakes import mistakes_said
 
 
 def parse_args(argv=None):
@@ -85,10 +84,8 @@ def main():
     parser, args = parse_args()
     cfg = apply_options(parser, args, start_run(parser, args))
     keep_checkpoints_whole(cfg)
-    try:
+    with mistakes_said():
         Runner.from_cfg(cfg).train()
-    except CheckpointError as error:
-        sys.exit(str(error))
 
 
 if __name__ == '__main__':

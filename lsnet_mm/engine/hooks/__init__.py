@@ -1,3 +1,4 @@
+from .check_hook import CheckHook
 from .checkpoint_hook import DurableCheckpointHook
 from .result_hook import ResultHook
 from .training_hooks import ChannelsLastHook, FreezeHook, SeedHook, SyncStatisticsHook
@@ -5,6 +6,7 @@ from .visualization_hook import MaskWriter, TwoStageVisualizationHook
 
 __all__ = [
     'ChannelsLastHook',
+    'CheckHook',
     'DurableCheckpointHook',
     'FreezeHook',
     'MaskWriter',
