@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 
 from mmengine.config.utils import MODULE2PACKAGE
@@ -255,13 +256,20 @@ def install_line(package: str) -> str:
     )
 
 
-def missing_import(error: BaseException | None) -> str | None:
-    """The module that could not be found, of an error and those that led to it."""
-    while error is not None:
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            return error.name
-        error = error.__cause__ or error.__context__
-    return None
+def explain_file(error: Exception, path: str | Path) -> str:
+    """What is wrong with a config file, or with one that it inherits, and where."""
+    cause = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            name = cause.name or str(cause).split()[0]  # that of mmengine, of a base
+            return f'{path} imports or inherits {name}: {install_line(name.split(".")[0])}'
+        cause = cause.__cause__ or cause.__context__
+    steps = list(traceback.walk_tb(error.__traceback__))
+    files = [f.f_locals['filename'] for f, _ in steps if f.f_code.co_name == '_file2dict']
+    lines = [line for frame, line in steps if frame.f_code.co_filename == '']  # mmengine's exec
+    where = f'{files[-1] if files else path}{f", line {lines[-1]}" if lines else ""}'
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return f'{where}: {type(error).__name__}: {text}'
 
 
 def _log_traceback(error: Exception) -> list[str]:

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from .config import allow_external_configs, translate, walk
-from .mistakes import install_line, missing_import
+from .mistakes import explain_file
 
 #: Read by other scripts, before options are merged, or overruled by an argument.
 NO_OPTIONS = {'custom_imports', 'init_weights_for_test_or_val', 'launcher', 'runner_type'}
@@ -48,14 +48,13 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     if not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
     allow_external_configs()
-    check_file(path)
     try:
+        check_file(path)
         config = Config.fromfile(path)
-    except ImportError as error:
-        if (name := missing_import(error)) is None:
-            raise
-        package = install_line(name.split('.')[0])
-        raise ValueError(f'{path} imports {name}, by custom_imports: {package}') from error
+    except ValueError:
+        raise
+    except Exception as error:  # whatever a file of Python may raise
+        raise ValueError(explain_file(error, path)) from error
     check_options(config, options or {})
     config.merge_from_dict(dict(options or {}))
     translate(config)
