@@ -2,11 +2,10 @@
 
 import os.path as osp
 
-from mmengine.runner import Runner
-
 from lsnet_mm.engine.hooks import MaskWriter
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.mistakes import mistakes_said
+from lsnet_mm.utils.quiet import QuietRunner
 
 
 def parse_args(argv=None):
@@ -46,7 +45,7 @@ def main():
     cfg = start_run(parser, args)
     cfg = apply_options(parser, args, cfg)
     with mistakes_said():
-        runner = Runner.from_cfg(cfg)
+        runner = QuietRunner.from_cfg(cfg)
         if args.out:
             runner.register_hook(MaskWriter(args.out))
         runner.test()

@@ -5,12 +5,12 @@ from importlib.util import find_spec
 
 import torch
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import Runner
 
 import lsnet_mm.engine  # noqa: F401  registers
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
 from lsnet_mm.utils.mistakes import mistakes_said
+from lsnet_mm.utils.quiet import QuietRunner
 
 
 def parse_args(argv=None):
@@ -85,7 +85,7 @@ def main():
     cfg = apply_options(parser, args, start_run(parser, args))
     keep_checkpoints_whole(cfg)
     with mistakes_said():
-        Runner.from_cfg(cfg).train()
+        QuietRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

@@ -266,7 +266,7 @@ def explain_file(error: Exception, path: str | Path) -> str:
         cause = cause.__cause__ or cause.__context__
     steps = list(traceback.walk_tb(error.__traceback__))
     files = [f.f_locals['filename'] for f, _ in steps if f.f_code.co_name == '_file2dict']
-    lines = [line for frame, line in steps if frame.f_code.co_filename == '']  # mmengine's exec
+    lines = [line for frame, line in steps if frame.f_code.co_filename in files[-1:]]
     where = f'{files[-1] if files else path}{f", line {lines[-1]}" if lines else ""}'
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     return f'{where}: {type(error).__name__}: {text}'

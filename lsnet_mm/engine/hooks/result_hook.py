@@ -5,6 +5,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
 from rich.console import Console
 from torch import nn
 
@@ -38,6 +39,7 @@ class ResultHook(Hook):
     """
 
     priority = 'LOW'
+    prints_scores = True  # see QuietRunner
 
     def __init__(
         self, out_dir: str | None = None, name: str | None = None, panel: int = 12
@@ -69,16 +71,27 @@ class ResultHook(Hook):
         self._meta = {'epoch': runner.epoch, 'iter': runner.iter, 'seed': runner.seed}
 
     def before_test(self, runner) -> None:
-        if _find_metric(runner) is None:
+        if _find_metric(runner.test_loop) is None:
             runner.logger.info(
                 'ResultHook: no result.json will be written, because test_evaluator has no '
                 'TwoStageSegMetric.'
             )
 
     @master_only
+    def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
+        """Print the table of a validation."""
+        if (metric := _find_metric(runner.val_loop)) is None:
+            return
+        dataset = runner.val_dataloader.dataset
+        data = {key: getattr(dataset, key, None) for key in ('name', 'split')}
+        title = f'epoch {runner.epoch}, iteration {runner.iter}'
+        result = dict(config=title, data=data, metrics=_own_names(metric, metrics or {}))
+        Console().print(results.metric_table(result))
+
+    @master_only
     def after_test_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
         """Write the numbers first, then the picture: a failure to draw costs no test."""
-        if (metric := _find_metric(runner)) is None:
+        if (metric := _find_metric(runner.test_loop)) is None:
             return
         result = self._describe(runner, metric, metrics or {})
         folder = self._folder(runner, result)
@@ -107,10 +120,7 @@ class ResultHook(Hook):
                 'sha256': sha256() if sha256 else None,
             },
             'protocol': PROTOCOLS,
-            'metrics': {
-                key.removeprefix(f'{metric.prefix}/'): float(value)
-                for key, value in metrics.items()
-            },
+            'metrics': _own_names(metric, metrics),
             **_cost(runner, model, model),
             'localizer': _cost(runner, model, localizer) if localizer is not None else None,
             'train': {
@@ -131,10 +141,13 @@ class ResultHook(Hook):
         return 0.0 if self._start is None else (time.monotonic() - self._start) / 60
 
 
-def _find_metric(runner) -> TwoStageSegMetric | None:
-    metrics = runner.test_loop.evaluator.metrics
-    found = [metric for metric in metrics if isinstance(metric, TwoStageSegMetric)]
+def _find_metric(loop: BaseLoop) -> TwoStageSegMetric | None:
+    found = [one for one in loop.evaluator.metrics if isinstance(one, TwoStageSegMetric)]
     return min(found, key=lambda metric: bool(metric.prefix), default=None)
+
+
+def _own_names(metric: TwoStageSegMetric, metrics: dict) -> dict[str, float]:
+    return {key.removeprefix(f'{metric.prefix}/'): float(value) for key, value in metrics.items()}
 
 
 def _cost(runner, model: nn.Module, part: nn.Module) -> dict:
