@@ -65,7 +65,8 @@ def mistakes_said() -> Iterator[None]:
     except Exception as error:
         if (said := explain(error)) is None:
             raise
-        for file in _log_traceback(error):
+        # Of a file that is not there, or a full disk, there is no more to tell.
+        for file in () if isinstance(error, OSError) else _log_traceback(error):
             said += f'\n(The traceback is in {file}.)'
         sys.exit(said)
 
