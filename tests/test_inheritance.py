@@ -11,8 +11,10 @@ import torch
 from helpers import MY_MMSEG, ROOT, migrated, run_script
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
 
-from lsnet_mm.utils import allow_external_configs
+from lsnet_mm.evaluation.results import read_run
+from lsnet_mm.utils import allow_external_configs, read_config
 from lsnet_mm.utils.config import train_from_scratch
 from lsnet_mm.utils.settings import check_file
 
@@ -79,6 +81,57 @@ def test_another_first_stage(folder, base, backbone):
         path.write_text(text)
         check_file(path)
         assert backbone_that_runs(path) == backbone
+
+
+@pytest.fixture
+def train_and_test(folder, monkeypatch):
+    """Trains the ten lines for two iterations, of a changed ``my_mmseg.py`` and with more lines,
+    and tests; gives the runner of the test."""
+
+    def run(mmseg=MY_MMSEG, more=''):
+        monkeypatch.chdir(folder)
+        name = f'run{len(list(folder.glob("run*.py")))}'
+        (folder / f'base_{name}.py').write_text(mmseg)
+        ten = (folder / 'mine.py').read_text().replace('./my_mmseg.py', f'./base_{name}.py')
+        ten = ten.replace('lnet_unet_r18', 'lnet_unet_small')
+        (folder / f'{name}.py').write_text(f'{ten}\n{more}')
+        config = read_config(folder / f'{name}.py', QUICK)
+        config.work_dir = str(folder / name)
+        Runner.from_cfg(config).train()
+        config.load_from = str(folder / name / 'iter_2.pth')
+        runner = Runner.from_cfg(config)
+        return runner, runner.test()
+
+    return run
+
+
+QUICK = {'train_cfg.max_iters': 2, 'train_cfg.val_interval': 2}
+QUICK |= {'default_hooks.checkpoint.interval': 2, 'default_hooks.checkpoint.by_epoch': False}
+
+
+def test_the_size_may_stand_in_the_model(train_and_test):
+    """And not in the root, as MMSegmentation's files have it."""
+    before = 'data_preprocessor = dict(size=(64, 64))\nmodel = dict(data_preprocessor='
+    assert before in MY_MMSEG
+    mmseg = MY_MMSEG.split(before)[0] + 'model = dict(data_preprocessor=dict(size=(64, 64)))'
+    assert train_and_test(mmseg)[0].model.data_preprocessor.size == (64, 64)
+
+
+def test_scores_of_mmsegmentations_dataset(train_and_test):
+    """Ours and theirs side by side; each image is a case."""
+    more = """ours = dict(type='TwoStageSegMetric', prefix='ours')
+val_evaluator = [dict(type='IoUMetric'), ours]
+test_evaluator = val_evaluator
+default_hooks = dict(result=dict(type='ResultHook', panel=3))
+visualizer = dict(type='TwoStageVisualizer')
+custom_imports = dict(imports=['lsnet_mm.models', 'lsnet_mm.datasets', 'lsnet_mm.engine',
+                               'lsnet_mm.evaluation', 'lsnet_mm.visualization'])"""
+    runner, scores = train_and_test(more=more)
+    assert {'mIoU', 'ours/case/dsc', 'ours/box/miou'} <= scores.keys()
+    result, rows = read_run(runner.work_dir)
+    assert [row['case'] for row in rows] == ['0', '1', '2', '3']
+    assert result['metrics']['case/dsc'] == pytest.approx(scores['ours/case/dsc'])
+    assert cv2.imread(f'{runner.work_dir}/panel.png').shape[0] > 100
 
 
 @pytest.mark.slow

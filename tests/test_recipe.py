@@ -57,4 +57,4 @@ def test_every_class_has_its_scores(recipe):
     [scalars] = (folder / 'work_dirs').rglob('scalars.json')
     last = json.loads(scalars.read_text().splitlines()[-1])
     for name in ('pancreas', 'spleen'):
-        assert f'class/{name}/case/dsc' in last and f'class/{name}/slice_fg/dsc' in printed
+        assert f'class/{name}/case/dsc' in last and f'{name}/slice_fg' in printed

@@ -147,15 +147,18 @@ def test_stock_mmseg_script_trains_our_config(phantom_folder):
 
 
 @pytest.mark.slow
-def test_test_refuses_a_malicious_checkpoint(phantom_folder):
+def test_malicious_checkpoints_are_refused_in_a_sentence(phantom_folder):
     class Payload:
         def __reduce__(self):
             return os.mkdir, (str(phantom_folder / 'marker'),)
 
     torch.save(dict(state_dict={}, extra=Payload()), phantom_folder / 'bad.pth')
-    arguments = (CONFIG, 'bad.pth', '--work-dir', 'bad', '--cfg-options', *QUICK)
-    printed = run_script('test.py', *arguments, cwd=phantom_folder, fails=True)
-    assert '--unsafe-checkpoint' in printed
+    for tool, *arguments in (
+        ('test.py', CONFIG, 'bad.pth', '--work-dir', 'bad', '--cfg-options', *QUICK),
+        ('train.py', CONFIG, '--work-dir', 'bad', '--cfg-options', 'load_from=bad.pth', *QUICK),
+    ):
+        printed = run_script(tool, *arguments, cwd=phantom_folder, fails=True)
+        assert '--unsafe-checkpoint' in printed and 'Traceback' not in printed
     assert not (phantom_folder / 'marker').exists()
 
 

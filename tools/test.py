@@ -40,15 +40,17 @@ def apply_options(parser, args, cfg):
 def main():
     parser, args = parse_args()
 
-    from mmengine.runner import Runner
-
     from lsnet_mm.engine.hooks import MaskWriter
+    from lsnet_mm.utils.mistakes import mistakes_said
+    from lsnet_mm.utils.quiet import QuietRunner
 
     cfg = start_run(parser, args)
-    runner = Runner.from_cfg(apply_options(parser, args, cfg))
-    if args.out:
-        runner.register_hook(MaskWriter(args.out))
-    runner.test()
+    cfg = apply_options(parser, args, cfg)
+    with mistakes_said():
+        runner = QuietRunner.from_cfg(cfg)
+        if args.out:
+            runner.register_hook(MaskWriter(args.out))
+        runner.test()
 
 
 if __name__ == '__main__':

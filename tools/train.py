@@ -1,7 +1,6 @@
 """Train a model from a config."""
 
 import re
-import sys
 from importlib.util import find_spec
 
 from lsnet_mm.utils.cli import build_parser, start_run
@@ -24,6 +23,9 @@ def parse_args(argv=None):
         '--from-scratch',
         action='store_true',
         help='start from random weights, whatever pretrained ones the config names',
+    )
+    parser.add_argument(
+        '--progress', action='store_true', help='a bar with the time left in place of log lines'
     )
     return parser, parser.parse_args(argv)
 
@@ -53,6 +55,8 @@ def apply_options(parser, args, cfg):
         train_from_scratch(cfg.get('model', {}))
     elif missing := missing_for_pretrained(cfg.get('model', {})):
         parser.error(missing)
+    if args.progress:
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='ProgressHook')]
     if args.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
     if args.amp:
@@ -82,17 +86,14 @@ def keep_checkpoints_whole(cfg):
 def main():
     parser, args = parse_args()
 
-    from mmengine.runner import Runner
-
     import lsnet_mm.engine  # noqa: F401  registers
-    from lsnet_mm.utils.checkpoint import CheckpointError
+    from lsnet_mm.utils.mistakes import mistakes_said
+    from lsnet_mm.utils.quiet import QuietRunner
 
     cfg = apply_options(parser, args, start_run(parser, args))
     keep_checkpoints_whole(cfg)
-    try:
-        Runner.from_cfg(cfg).train()
-    except CheckpointError as error:
-        sys.exit(str(error))
+    with mistakes_said():
+        QuietRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

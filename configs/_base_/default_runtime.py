@@ -30,6 +30,7 @@ default_hooks = dict(
     seed=dict(type='SeedHook'),
     statistics=dict(type='SyncStatisticsHook'),
     result=dict(type='ResultHook'),
+    check=dict(type='CheckHook'),
     visualization=dict(type='TwoStageVisualizationHook'),
 )
 visualizer = dict(

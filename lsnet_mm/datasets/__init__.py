@@ -1,3 +1,8 @@
+# ruff: noqa: E402
+from ..utils.quiet import import_quietly
+
+import_quietly('mmseg.datasets')
+
 from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
 from .transforms.augmentation import RandomCTAffine, RandomIntensity

@@ -5,6 +5,8 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from ..models.utils.compile_nets import compile_nets
 from ..registry import LOOPS
+from ..utils.mistakes import explain_channels
+from .hooks.check_hook import CheckHook
 
 #: Of the paper's alternation, in its order.
 PHASES = ('loss_localizer', 'loss_segmentor')
@@ -102,7 +104,13 @@ class AlternatingMixin:
         # mmengine has compiled ``train_step`` only, which this loop does not call.
         if options := self.runner.cfg.get('compile'):
             compile_nets(self.runner.model, **({} if options is True else options))
-        return super().run()
+        CheckHook().before_run(self.runner)
+        try:
+            return super().run()
+        except RuntimeError as error:
+            if said := explain_channels(error):
+                raise ValueError(said) from error
+            raise
 
     def run_iter(self, *batch) -> None:
         """One batch. The epoch-based loop gives ``(index, data)``, the other ``(data,)``."""

@@ -21,7 +21,7 @@ _TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 #: Hooks that watch, write and draw, and one that does nothing in a lone process.
 _WATCHING = {'IterTimerHook', 'RuntimeInfoHook', 'LoggerHook', 'CheckpointHook', 'ResultHook'}
 _WATCHING |= {'TwoStageVisualizationHook', 'SegVisualizationHook', 'DetVisualizationHook'}
-_WATCHING |= {'SyncStatisticsHook', 'DurableCheckpointHook'}
+_WATCHING |= {'SyncStatisticsHook', 'DurableCheckpointHook', 'CheckHook', 'ProgressHook'}
 #: What the Runner registers under these names by itself.
 _STOCK_HOOKS = {
     'param_scheduler': {'type': 'ParamSchedulerHook'},

@@ -1,7 +1,9 @@
+import os.path
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -39,20 +41,28 @@ class TwoStageSegMetric(BaseMetric):
     The box of the ground truth is the box of its mask, so that all slices with foreground count,
     whatever minimum area the pipeline asks of an object.
 
+    A sample that names no case, as one of MMSegmentation's own datasets, is a case of its own: its
+    file, below the folder that all such files share, as slice 0.
+
     After :meth:`compute_metrics`, ``rows`` holds what the metrics were computed from, sorted by
-    case and slice (see :mod:`lsnet_mm.evaluation.functional` for the columns).
+    case and slice (see :mod:`lsnet_mm.evaluation.functional` for the columns), and ``cases`` the
+    case of each file that gave one its name.
 
     Args:
         surface: Score surfaces too. Needs MONAI, contiguous slices and a known voxel spacing.
         ignore_index: The label of pixels left out of all counts.
-        **kwargs: Of ``BaseMetric``: ``collect_device`` and ``collect_dir``.
+        **kwargs: Of ``BaseMetric``: ``collect_device``, ``collect_dir`` and ``prefix``, which goes
+            before each key, so that one evaluator can have two of these.
     """
+
+    default_prefix = ''  # not None, of which mmengine warns
 
     def __init__(self, surface: bool = False, ignore_index: int = 255, **kwargs) -> None:
         super().__init__(**kwargs)
         self.surface = surface
         self.ignore_index = ignore_index
         self.rows: list[dict] = []
+        self.cases: dict[str, str] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -65,6 +75,7 @@ class TwoStageSegMetric(BaseMetric):
             labels = range(1, len(self.classes) + 1)
             item = {'rows': [self._row(sample, label) for label in labels]}
             item |= {'files': _files(sample, item['rows']), 'root': sample.get('data_root')}
+            item['file'] = sample.get('img_path')
             if self.surface:
                 target = sample['gt_sem_seg']['data']
                 pred = _labels(sample, 'pred_sem_seg') * (target != self.ignore_index)
@@ -77,6 +88,7 @@ class TwoStageSegMetric(BaseMetric):
         Raises:
             ValueError: If two files are one slice by their names, or two data sets have one case.
         """
+        self.cases = _name_by_file(results)
         _check_identity(results, ('case', 'slice'), 'files')
         _check_identity(results, ('case',), 'root')
         unique = {(i['rows'][0]['case'], i['rows'][0]['slice']): i for i in results}
@@ -95,14 +107,17 @@ class TwoStageSegMetric(BaseMetric):
         return metrics
 
     def _row(self, sample: dict, label: int) -> dict:
-        if missing := [key for key in ('case', 'slice_index') if sample.get(key) is None]:
+        missing = [key for key in ('case', 'slice_index') if sample.get(key) is None]
+        if missing and (len(missing) == 1 or not sample.get('img_path')):
             raise ValueError(
                 f'a sample lacks {missing}: name them in meta_keys where the pipeline packs it'
             )
         target = sample['gt_sem_seg']['data']
         count = {'ignore_index': self.ignore_index, 'label': label}
         tp, fp, fn = counts(_labels(sample, 'pred_sem_seg'), target, **count)
-        row = {'case': str(sample['case']), 'slice': int(sample['slice_index'])}
+        row = {'case': None, 'slice': 0}  # named when all files are known
+        if not missing:
+            row = {'case': str(sample['case']), 'slice': int(sample['slice_index'])}
         if len(self.classes) > 1:
             row['class'] = label
         row.update(area=tp + fn, tp=tp, fp=fp, fn=fn, box_iou=None, n_boxes=None)
@@ -120,6 +135,24 @@ class TwoStageSegMetric(BaseMetric):
             oracle = counts(_labels(sample, 'oracle_sem_seg'), target, **count)
             row.update(zip(('oracle_tp', 'oracle_fp', 'oracle_fn'), oracle, strict=True))
         return row
+
+
+def _name_by_file(items: list[dict]) -> dict[str, str]:
+    """Gives the rows of items without a case the names of their files, and returns these.
+
+    A stem alone would not do: data sets have ``001.png`` in each of several folders.
+    """
+    nameless = [item for item in items if item['rows'][0]['case'] is None]
+    full = {item['file']: os.path.abspath(item['file']) for item in nameless}
+    shared = os.path.commonpath([os.path.dirname(path) for path in full.values()]) if full else ''
+    names = {
+        file: Path(path).relative_to(shared).with_suffix('').as_posix()
+        for file, path in full.items()
+    }
+    for item in nameless:
+        for row in item['rows']:
+            row['case'] = names[item['file']]
+    return names
 
 
 def _files(sample: dict, rows: list[dict]) -> str:

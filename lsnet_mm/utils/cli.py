@@ -79,11 +79,19 @@ def start_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Conf
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     cfg.launcher = args.launcher
+    _add_checks(cfg)
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     if args.launcher != 'none' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return cfg
+
+
+def _add_checks(cfg: Config) -> None:
+    """Lets a config of elsewhere be asked, too, whether its parts fit together."""
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    if not any(hook and hook.get('type') == 'CheckHook' for hook in hooks):
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='CheckHook')]
 
 
 def _distribute_on_cpu(cfg: Config) -> None:

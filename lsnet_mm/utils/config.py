@@ -24,6 +24,15 @@ def config_parts(node: object) -> Iterator[dict]:
             yield from config_parts(child)
 
 
+def walk(node: object, path: str = '') -> Iterator[tuple[str, object]]:
+    """Dotted paths and values, lists by index: what mmengine merges options by."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        below = f'{path}.{key}' if path else str(key)
+        yield below, value
+        if isinstance(value, dict | list):
+            yield from walk(value, below)
+
+
 def pretrained_parts(cfg: dict) -> Iterator[tuple[dict, str]]:
     """The parts of a (nested) config that name weights, and under which key they do."""
     for part in config_parts(cfg):

@@ -14,7 +14,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from .config import allow_external_configs, translate
+from .config import allow_external_configs, translate, walk
+from .mistakes import explain_file
 
 #: Read by other scripts, before options are merged, or overruled by an argument.
 NO_OPTIONS = {'custom_imports', 'init_weights_for_test_or_val', 'launcher', 'runner_type'}
@@ -28,6 +29,8 @@ FALLBACKS = {
     'data_preprocessor': 'model.data_preprocessor',
     'test_pipeline': 'test_dataloader.dataset.pipeline',
 }
+#: The default hooks that mmengine's Runner adds by itself: None takes one of these away.
+STOCK_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 _SHOWN = 5
 _MORE = 'docs/configs.md has the commonest changes. (In a file a list is set as a whole.)'
 
@@ -45,12 +48,25 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     if not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
     allow_external_configs()
-    check_file(path)
-    config = Config.fromfile(path)
+    try:
+        check_file(path)
+        config = Config.fromfile(path)
+    except ValueError:
+        raise
+    except Exception as error:  # whatever a file of Python may raise
+        raise ValueError(explain_file(error, path)) from error
     check_options(config, options or {})
     config.merge_from_dict(dict(options or {}))
     translate(config)
+    _drop_hooks(config.get('default_hooks') or {})
     return config
+
+
+def _drop_hooks(hooks: dict) -> None:
+    """Takes out hooks that are None. mmengine does so with its own only, and stops at others."""
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in STOCK_HOOKS:
+            del hooks[name]
 
 
 def check_options(config: Config, options: Mapping) -> None:
@@ -112,8 +128,8 @@ def _dead_names(path: Path, read: Set[str]) -> Iterator[tuple[str, str]]:
 def _refuse(config: Config, places: list[tuple[str, str]]) -> None:
     """Goes on only if each name has a root that is read; else says where it is and what works."""
     content = config.to_dict()
-    read = READ - {root for root, path in FALLBACKS.items() if path in dict(_walk(content))}
-    paths = dict(_walk({key: part for key, part in content.items() if key in read}))
+    read = READ - {root for root, path in FALLBACKS.items() if path in dict(walk(content))}
+    paths = dict(walk({key: part for key, part in content.items() if key in read}))
     lines = [
         f'{place}{name} changes nothing: nothing reads {name.split(".")[0]!r} in a config'
         f'{", and this file does not use it" if place else ""}. {_hint(name, paths)}'
@@ -149,12 +165,3 @@ def _hint(name: str, paths: dict) -> str:
 
 def _ending(word: str, paths: dict) -> list[str]:
     return [path for path in paths if path.endswith(f'.{word}') and word != 'type']
-
-
-def _walk(node: object, path: str = '') -> Iterator[tuple[str, object]]:
-    """Dotted paths and values, lists by index: what mmengine merges options by."""
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        below = f'{path}.{key}' if path else str(key)
-        yield below, value
-        if isinstance(value, dict | list):
-            yield from _walk(value, below)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
@@ -140,9 +141,37 @@ def test_minutes_add_up_over_resumes(trained, tmp_path):
     assert 60 < meta['train_minutes'] < 61
 
 
-def test_a_run_without_the_metric_fails_before_the_test(trained):
-    with pytest.raises(ValueError, match='needs a TwoStageSegMetric'):
-        retest(trained, test_evaluator=dict(type='mmseg.IoUMetric'))
+class Foreground(BaseMetric):
+    """A metric of another library."""
+
+    default_prefix = 'other'
+
+    def process(self, data_batch, data_samples):
+        self.results += [float(sample['pred_sem_seg']['data'].sum()) for sample in data_samples]
+
+    def compute_metrics(self, results):
+        return dict(pixels=sum(results))
+
+
+def test_a_test_without_the_metric_leaves_nothing(trained, tmp_path):
+    retest(trained, test_evaluator=[Foreground()], **hooks(out_dir=str(tmp_path / 'out')))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_prefixes_and_other_metrics(trained, tmp_path):
+    """The result's own scores have their plain names, which tables look for."""
+    ours = dict(type='TwoStageSegMetric')
+    retest(
+        trained,
+        test_evaluator=[Foreground(), ours | dict(prefix='mine')],
+        **hooks(out_dir=str(tmp_path)),
+    )
+    metrics = read_run(tmp_path)[0]['metrics']
+    assert metrics['case/dsc'] == 50 and metrics['other/pixels'] > 0
+    both = [ours | dict(prefix='first'), ours]
+    retest(trained, test_evaluator=both, **hooks(out_dir=str(tmp_path)))
+    metrics = read_run(tmp_path)[0]['metrics']
+    assert metrics['case/dsc'] == metrics['first/case/dsc'] == 50
 
 
 def test_pictures_of_a_test(trained, tmp_path):

@@ -186,6 +186,42 @@ def test_surface_is_monais():
 GT = mask(2, 2, 6, 6)
 
 
+def of_file(path, pred):
+    """As MMSegmentation packs it."""
+    out = SegDataSample(gt_sem_seg=PixelData(data=GT), pred_sem_seg=PixelData(data=pred))
+    out.set_metainfo({'img_path': path})
+    return out
+
+
+def test_a_sample_that_names_no_case_is_one_of_its_own():
+    files = ['data/x/img/001.png', 'data/y/img/001.png', 'data/x/img/a.b.png']
+    predictions = GT, mask(), mask(2, 2, 6, 4)
+    samples = [of_file(*pair) for pair in zip(files, predictions, strict=True)]
+    metrics, metric = evaluate([*samples, samples[0]])  # the last by a sampler's padding
+    assert [(r['case'], r['slice']) for r in metric.rows] == [
+        ('x/img/001', 0),
+        ('x/img/a.b', 0),
+        ('y/img/001', 0),
+    ]
+    assert metric.cases == dict(zip(files, ('x/img/001', 'y/img/001', 'x/img/a.b'), strict=True))
+    assert metrics['case/dsc'] == metrics['slice_all/dsc'] == pytest.approx((100 + 200 / 3) / 3)
+
+
+def test_files_of_one_folder_have_their_stems():
+    rows = evaluate([of_file(f'/data/img/{k}.png', GT) for k in 'ba'])[1].rows
+    assert [row['case'] for row in rows] == ['a', 'b']
+
+
+def test_two_metrics_with_prefixes():
+    metrics = [{'type': 'TwoStageSegMetric', 'prefix': prefix} for prefix in ('one', None)]
+    evaluator = Evaluator([METRICS.build(cfg) for cfg in metrics])
+    evaluator.dataset_meta = {'classes': ('background', 'pancreas')}
+    evaluator.process([sample('a', 0, GT, GT)])
+    scores = evaluator.evaluate(1)
+    assert scores['one/case/dsc'] == scores['case/dsc'] == 100
+    assert len(scores) == 2 * len(evaluate([sample('a', 0, GT, GT)])[0])
+
+
 @pytest.mark.parametrize(
     ('samples', 'message'),
     [
@@ -196,6 +232,7 @@ GT = mask(2, 2, 6, 6)
             'pred_instances must be in all samples or in none',
         ),
         ([sample(None, 0, GT, GT)], r"lacks \['case'\]"),
+        ([sample(None, None, GT, GT)], r"lacks \['case', 'slice_index'\]"),
     ],
 )
 def test_samples_that_do_not_fit(samples, message):

@@ -142,6 +142,15 @@ def test_a_path_with_other_words(child, option, says):
     assert said.endswith(says)
 
 
+def test_hooks_that_are_none_are_taken_out():
+    """mmengine stops at those that are not its own."""
+    names = 'result', 'seed', 'logger'
+    config = read_config(MAIN, {f'default_hooks.{name}': None for name in names})
+    assert config.default_hooks.logger is None  # which mmengine takes for an order
+    assert not {'result', 'seed'} & config.default_hooks.keys()
+    assert config.default_hooks.check.type == 'CheckHook'
+
+
 def test_options_that_are_read_pass(main_config):
     check_options(main_config, dict.fromkeys(READ - {*FALLBACKS} - NO_OPTIONS))
     check_options(main_config, {'model.localizer.backbone.depth': 50})

@@ -5,6 +5,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
 from rich.console import Console
 from torch import nn
 
@@ -26,6 +27,10 @@ class ResultHook(Hook):
     The minutes of training travel in the checkpoint, added up over resumes, so that a test that
     starts from a file knows them too; they include validation.
 
+    The scores are those of a ``TwoStageSegMetric``, its prefix left out; of several, those of the
+    one without a prefix, or of the first, and the others keep theirs. A test without any leaves
+    nothing.
+
     Args:
         out_dir: The run folder, ``runner.work_dir`` by default. It may name ``{data}``,
             ``{config}`` and ``{seed}``: ``results/{data}/{config}/seed{seed}``.
@@ -34,6 +39,7 @@ class ResultHook(Hook):
     """
 
     priority = 'LOW'
+    prints_scores = True  # see QuietRunner
 
     def __init__(
         self, out_dir: str | None = None, name: str | None = None, panel: int = 12
@@ -65,12 +71,28 @@ class ResultHook(Hook):
         self._meta = {'epoch': runner.epoch, 'iter': runner.iter, 'seed': runner.seed}
 
     def before_test(self, runner) -> None:
-        _find_metric(runner)  # its absence should not wait for the end of the test
+        if _find_metric(runner.test_loop) is None:
+            runner.logger.info(
+                'ResultHook: no result.json will be written, because test_evaluator has no '
+                'TwoStageSegMetric.'
+            )
+
+    @master_only
+    def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
+        """Print the table of a validation."""
+        if (metric := _find_metric(runner.val_loop)) is None:
+            return
+        dataset = runner.val_dataloader.dataset
+        data = {key: getattr(dataset, key, None) for key in ('name', 'split')}
+        title = f'epoch {runner.epoch}, iteration {runner.iter}'
+        result = dict(config=title, data=data, metrics=_own_names(metric, metrics or {}))
+        Console().print(results.metric_table(result))
 
     @master_only
     def after_test_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
         """Write the numbers first, then the picture: a failure to draw costs no test."""
-        metric = _find_metric(runner)
+        if (metric := _find_metric(runner.test_loop)) is None:
+            return
         result = self._describe(runner, metric, metrics or {})
         folder = self._folder(runner, result)
         results.write_slices(folder, metric.rows)
@@ -78,7 +100,7 @@ class ResultHook(Hook):
         results.write_result(folder, result)
         chosen = select_slices(metric.rows, self.panel) if self.panel else []
         if chosen:
-            write_atomic(folder / 'panel.png', _draw_panel(runner, metric.rows, chosen))
+            write_atomic(folder / 'panel.png', _draw_panel(runner, metric, chosen))
         console = Console()
         console.print(results.metric_table(result))
         console.print(f'Results: {folder}', soft_wrap=True, highlight=False)
@@ -98,7 +120,7 @@ class ResultHook(Hook):
                 'sha256': sha256() if sha256 else None,
             },
             'protocol': PROTOCOLS,
-            'metrics': {key: float(value) for key, value in metrics.items()},
+            'metrics': _own_names(metric, metrics),
             **_cost(runner, model, model),
             'localizer': _cost(runner, model, localizer) if localizer is not None else None,
             'train': {
@@ -119,11 +141,13 @@ class ResultHook(Hook):
         return 0.0 if self._start is None else (time.monotonic() - self._start) / 60
 
 
-def _find_metric(runner) -> TwoStageSegMetric:
-    for metric in runner.test_loop.evaluator.metrics:
-        if isinstance(metric, TwoStageSegMetric):
-            return metric
-    raise ValueError('ResultHook needs a TwoStageSegMetric in test_evaluator, found none')
+def _find_metric(loop: BaseLoop) -> TwoStageSegMetric | None:
+    found = [one for one in loop.evaluator.metrics if isinstance(one, TwoStageSegMetric)]
+    return min(found, key=lambda metric: bool(metric.prefix), default=None)
+
+
+def _own_names(metric: TwoStageSegMetric, metrics: dict) -> dict[str, float]:
+    return {key.removeprefix(f'{metric.prefix}/'): float(value) for key, value in metrics.items()}
 
 
 def _cost(runner, model: nn.Module, part: nn.Module) -> dict:
@@ -139,15 +163,22 @@ def _cost(runner, model: nn.Module, part: nn.Module) -> dict:
     return {'params': count_params(part), 'gflops': gflops}
 
 
-def _draw_panel(runner, rows: list[dict], chosen: list[tuple[str, str, int]]) -> bytes:
+def _draw_panel(runner, metric: TwoStageSegMetric, chosen: list[tuple[str, str, int]]) -> bytes:
     """Predict the chosen slices again, one at a time: nothing else was kept of them."""
     dataset, views = runner.test_dataloader.dataset, []
     infos = (dataset.get_data_info(i) for i in range(len(dataset)))
-    index = {(str(info['case']), int(info['slice_index'])): i for i, info in enumerate(infos)}
+    index = {_slice_of(info, metric): i for i, info in enumerate(infos)}
     for _, *key in chosen:
         batch = pseudo_collate([dataset[index[tuple(key)]]])
         image, sample = batch['inputs'][0], runner.model.test_step(batch)[0]
         classes = (dataset.metainfo.get('classes') or ())[1:]
         views.append(SliceView(input_image(image, sample.ori_shape[:2]), sample, classes=classes))
-    titles = [slice_title(rows, case, number) for _, case, number in chosen]
+    titles = [slice_title(metric.rows, case, number) for _, case, number in chosen]
     return draw_panel(views, titles, [group for group, *_ in chosen])
+
+
+def _slice_of(info: dict, metric: TwoStageSegMetric) -> tuple[str | None, int]:
+    """Case and slice of a dataset's record, as the metric's rows name them."""
+    if info.get('case') is None:
+        return metric.cases.get(info['img_path']), 0
+    return str(info['case']), int(info['slice_index'])

@@ -1,0 +1,284 @@
+"""What an error says of the config that it came from: the part, the number, the package, the fix.
+
+mmengine builds a config's parts in frames of its own, and torch runs modules in frames that know
+them. Both are in an error's traceback, so nothing has to be watched while all goes well.
+"""
+
+import difflib
+import inspect
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.logging import MMLogger
+from mmengine.model import ImgDataPreprocessor
+from mmengine.registry import Registry
+from mmengine.registry.build_functions import build_from_cfg
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from .checkpoint import UnsafeCheckpointError
+from .config import walk
+
+#: What brings names to registries, beside MMSegmentation: what it is called, and backbones and
+#: detectors that are known by name. (A package that is installed is asked itself.)
+PACKAGES = {
+    'mmpretrain': (
+        'MMPreTrain',
+        'ConvNeXt EfficientNet EfficientNetV2 EfficientFormer RegNet Res2Net RepVGG RepLKNet VGG '
+        'DenseNet SEResNet SEResNeXt ShuffleNetV1 ShuffleNetV2 InceptionV3 MobileOne MobileViT '
+        'SwinTransformerV2 PoolFormer RIFormer HorNet VAN EdgeNeXt DaViT TinyViT LeViT MViT XCiT '
+        'DeiT3 BEiTViT CSPDarkNet CSPResNet CSPResNeXt ConvMixer MlpMixer Conformer TNT T2T_ViT '
+        'DistilledVisionTransformer RevVisionTransformer ViTSAM ViTEVA02 Vig PyramidVig',
+    ),
+    'mmdet': (
+        'MMDetection',
+        'FasterRCNN CascadeRCNN MaskRCNN RetinaNet FCOS ATSS CenterNet RTMDet YOLOX YOLOV3 YOLOF '
+        'DETR DeformableDETR DINO GFL VFNet TOOD PAA SSD CornerNet SparseRCNN CSPNeXt '
+        'DetDataPreprocessor',
+    ),
+}
+#: The layers that know how many channels they take: under which attribute, and along which axis.
+LAYERS = (
+    (nn.modules.conv._ConvNd, 'in_channels', 1),
+    (nn.modules.batchnorm._BatchNorm, 'num_features', 1),
+    (nn.GroupNorm, 'num_channels', 1),
+    (nn.Linear, 'in_features', -1),
+    (nn.LayerNorm, 'normalized_shape', -1),
+)
+
+
+@contextmanager
+def mistakes_said() -> Iterator[None]:
+    """Within it, an error that a setting or a file brought about ends the process with a sentence;
+    the log file has the traceback. Any other error goes on as it is."""
+    try:
+        yield
+    except Exception as error:
+        if (said := explain(error)) is None:
+            raise
+        # Of a file that is not there, or a full disk, there is no more to tell.
+        for file in () if isinstance(error, OSError) else _log_traceback(error):
+            said += f'\n(The traceback is in {file}.)'
+        sys.exit(said)
+
+
+def explain(error: Exception) -> str | None:
+    """The sentence for an error that a setting or a file brought about; None for any other."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if said := explain_channels(error):
+        return said
+    if builds := [frame for frame in frames if frame.f_code is build_from_cfg.__code__]:
+        return _explain_build(error, builds[-1].f_locals, frames)
+    expected = ValueError | OSError | ImportError | UnsafeCheckpointError
+    ours = frames[-1].f_globals.get('__name__', '').startswith('lsnet_mm.')
+    return str(error) if ours and isinstance(error, expected) else None
+
+
+def explain_channels(error: Exception) -> str | None:
+    """The sentence for an error of a layer that got a map of other channels than it takes; None for
+    any other."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    variables = [frame.f_locals for frame in frames]
+    modules = [names['self'] for names in variables if isinstance(names.get('self'), nn.Module)]
+    if not modules:
+        return None
+    layer, values = modules[-1], {}
+    for names in variables:
+        values |= names if names.get('self') is layer else {}
+    takes, came = _channels(layer, values)
+    if takes == came:
+        return None
+    runner = _runner(frames)
+    root = getattr(runner, 'model', modules[0])
+    root = getattr(root, 'module', root)  # of a distributed run
+    name = next((name for name, module in root.named_modules() if module is layer), '')
+    path, kind = '.'.join(filter(None, ('model', name))), type(layer).__name__
+    if isinstance(layer, ImgDataPreprocessor):
+        return (
+            f'{path} ({kind}) has {takes} means, but images of {came} channels came. Give its mean '
+            f'and std {came} values each, and set in_channels={came} in the backbones, or load '
+            'images of another number of channels.'
+        )
+    part, settings = _part(getattr(runner, 'cfg', {}), path)
+    said = [f'{key}={value!r}' for key, value in settings.items() if takes in _numbers(value)]
+    said = ', '.join([text for text in said if text.startswith('in_')] or said)
+    why = f': {part} has {said}' if said else ''
+    return (
+        f'{path} ({kind}) takes {takes} channels, but {came} came{why}. Set in_channels of {part} '
+        'to what the part before it gives, or change that part.'
+    )
+
+
+def _channels(layer: nn.Module, values: Mapping) -> tuple[int | None, int | None]:
+    """How many channels a layer takes, and how many came; None twice where that is not known.
+
+    Args:
+        values: The variables of its functions when they ended.
+    """
+    if isinstance(layer, ImgDataPreprocessor) and layer._enable_normalize:
+        came = {len(image) for image in values.get('inputs', ())} - {1}  # grey: one for each mean
+        return (layer.mean.numel(), min(came)) if came else (None, None)
+    came = values.get('input', values.get('x'))
+    for kind, name, axis in LAYERS if isinstance(came, Tensor) else ():
+        if isinstance(layer, kind):
+            takes = getattr(layer, name)
+            return takes[-1] if isinstance(takes, tuple) else takes, came.size(axis)
+    return None, None
+
+
+def _part(config: Mapping, path: str) -> tuple[str, Mapping]:
+    """The innermost dict of a config on the way to a module, and its path."""
+    found, names, node = [], path.split('.'), config
+    for name in names:
+        keys = int(name) if isinstance(node, list) and name.isdigit() else name
+        try:
+            node = node[keys]
+        except (KeyError, IndexError, TypeError):
+            break
+        found.append(name)
+    return '.'.join(found or names), node if isinstance(node, Mapping) else {}
+
+
+def _numbers(value: object) -> list:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _explain_build(error: Exception, building: Mapping, frames: list[FrameType]) -> str:
+    """What went wrong with a part of a config that was being built, and where it stands.
+
+    Args:
+        building: The variables of mmengine's function that built it.
+    """
+    part = building['cfg']
+    path = _path(part, frames)
+    where = path or str(part.get('type'))
+    if building.get('obj_cls', building) is None:
+        return f'{where}: {unknown_name(building["obj_type"], building["registry"])}'
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    kind = '' if isinstance(error, ValueError | OSError | ImportError) else type(error).__name__
+    said = f'{where} ({_name(part["type"])}): {": ".join(filter(None, (kind, text)))}'
+    if match := re.search(r"unexpected keyword argument '(\w+)'", text):
+        near = difflib.get_close_matches(match[1], _arguments(building.get('obj_cls')), 1)
+        return f'{said}.{f" Did you mean {near[0]!r}?" if near else ""}'
+    keys = re.findall(r"'(\w+)'", text) if 'required' in text else []
+    if isinstance(error, OSError | AssertionError):
+        keys += [k for k, v in part.items() if isinstance(v, str) and _starts(v, text)]
+    keys = [f'{where}.{key}' for key in keys if key != 'type']
+    return f'{said}{"" if said.endswith(".") else "."} Set {", ".join(keys)}.' if keys else said
+
+
+def _starts(value: str, text: str) -> bool:
+    """Whether a path in a text begins with a value."""
+    return bool(value) and bool(re.search(rf'(?<![^\s\'"(]){re.escape(value.rstrip("/"))}', text))
+
+
+def _arguments(component: object) -> list[str]:
+    """The names that a class takes, itself or by its parents."""
+    kinds = [k for k in getattr(component, '__mro__', ()) if '__init__' in vars(k)]
+    return [name for kind in kinds for name in inspect.signature(kind.__init__).parameters]
+
+
+def _path(part: Mapping, frames: list[FrameType]) -> str:
+    """Where a part stands in the config of the runner that built it; '' if that is not known."""
+    config = getattr(_runner(frames), 'cfg', None)
+    if config is None:
+        return ''
+    # Validation and test often have the same dataset: which one is built, the function says.
+    names = [re.fullmatch(r'build_(\w+)_loop', frame.f_code.co_name) for frame in frames]
+    loop = next((match[1] for match in names if match), '')
+    found = [path for path, value in walk(config.to_dict()) if value == part]
+    return min(found, key=lambda path: not path.startswith(f'{loop}_'), default='')
+
+
+def _runner(frames: list[FrameType]) -> Runner | None:
+    owners = [frame.f_locals.get('self') for frame in frames]
+    owners = [getattr(owner, 'runner', owner) for owner in owners]  # a loop's
+    return next((owner for owner in owners if isinstance(owner, Runner)), None)
+
+
+def _name(component: object) -> str:
+    return getattr(component, '__name__', str(component))
+
+
+def unknown_name(name: str, registry: Registry) -> str:
+    """What to do about a ``type`` that a registry does not know."""
+    scope, _, bare = name.rpartition('.')
+    known = sorted(_registered(registry.root))
+    owners = [package for package, (_, names) in PACKAGES.items() if bare in names.split()]
+    if not scope and (there := [path for path in known if path.endswith(f'.{bare}')]):
+        return f'{name} is of another package: write type={there[0]!r}.'
+    for package in [scope] if scope else owners:
+        if package in MODULE2PACKAGE and find_spec(package) is None:
+            rename = '' if scope else f"Write type='{package}.{bare}'. "
+            return f'{name} is of {install_line(package)} {rename}'.rstrip()
+    near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(
+        bare, [path for path in known if '.' not in path], 1
+    )
+    if near:
+        return f'there is no {name!r}. Did you mean {near[0]!r}?'
+    missing = [f'{of} ({name})' for name, (of, _) in PACKAGES.items() if find_spec(name) is None]
+    others = f' Not installed: {", ".join(missing)}.' if missing else ''
+    return (
+        f'there is no {name!r} in what is installed. If a module of your own registers it, name '
+        f'that in custom_imports.{others}'
+    )
+
+
+def _registered(root: Registry) -> set[str]:
+    """All names of one kind, those of other packages with their scope."""
+    for package in PACKAGES:
+        with suppress(Exception):  # one that is not there, or cannot be imported here
+            import_module(f'{package}.registry')
+            root.children[package].import_from_location()
+    found = set(root.module_dict)
+    for scope, child in root.children.items():
+        prefix = f'{scope}.' if scope in PACKAGES else ''
+        found |= {prefix + name for name in child.module_dict}
+    return found
+
+
+def install_line(package: str) -> str:
+    """How to have a package of OpenMMLab's family, by the name of its module."""
+    title, _ = PACKAGES.get(package, (package, ''))
+    original = MODULE2PACKAGE.get(package, package)
+    fork = f"pip install 'lsnet_mm[{package}]', or " if package in PACKAGES else ''
+    return (
+        f'{title}, which is not installed: {fork}pip install {original}'
+        f'{" where you have the original packages" if fork else ""}.'
+    )
+
+
+def explain_file(error: Exception, path: str | Path) -> str:
+    """What is wrong with a config file, or with one that it inherits, and where."""
+    cause = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            name = cause.name or str(cause).split()[0]  # that of mmengine, of a base
+            return f'{path} imports or inherits {name}: {install_line(name.split(".")[0])}'
+        cause = cause.__cause__ or cause.__context__
+    steps = list(traceback.walk_tb(error.__traceback__))
+    files = [f.f_locals['filename'] for f, _ in steps if f.f_code.co_name == '_file2dict']
+    lines = [line for frame, line in steps if frame.f_code.co_filename in files[-1:]]
+    where = f'{files[-1] if files else path}{f", line {lines[-1]}" if lines else ""}'
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return f'{where}: {type(error).__name__}: {text}'
+
+
+def _log_traceback(error: Exception) -> list[str]:
+    """Writes the traceback into the files that the current logger writes, and names them."""
+    logger = MMLogger.get_current_instance()
+    files = [h for h in logger.handlers if isinstance(h, logging.FileHandler)]
+    info = (type(error), error, error.__traceback__)
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, str(error), (), info)
+    for handler in files:
+        handler.handle(record)
+    return [handler.baseFilename for handler in files]
