@@ -6,6 +6,7 @@ is parsed where it is asked for, so that a strange one in an element nobody need
 
 import io
 import math
+import os
 import re
 import stat
 import warnings
@@ -61,7 +62,7 @@ def read_dicom(path: Path, most: int | None = None) -> pydicom.Dataset:
         raise InvalidDicomError('a pipe would be waited for, without end')
     if most is not None and info.st_size > 2 * most + BESIDE:
         raise ValueError('the file is larger than its header allows')
-    with path.open('rb') as file, quiet():
+    with _File(io.FileIO(path)) as file, quiet():
         start = file.read(4096)
         bare = start[128:132] != b'DICM'
         if bare and not _BARE.match(start):
@@ -79,6 +80,15 @@ def read_dicom(path: Path, most: int | None = None) -> pydicom.Dataset:
                 native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
                 data.file_meta.TransferSyntaxUID = native
     return data
+
+
+class _File(io.BufferedReader):
+    """Takes no more memory than it has bytes, however many a damaged length asks for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > HEADER:
+            size = min(size, os.fstat(self.fileno()).st_size)
+        return super().read(size)
 
 
 def _inflate(file: io.BufferedIOBase, most: int, whole: bool) -> bytes:

@@ -153,10 +153,8 @@ def _check_voxels(header: SliceHeader) -> None:
     allocated, stored, highest = header.bits
     fix, reason = ORIGINAL, None
     if allocated not in (8, 16, 32) or not 0 < (stored or 0) <= allocated:
-        reason, fix = (
-            f'it has no BitsAllocated and BitsStored that fit: {allocated}, {stored}',
-            RELOAD,
-        )
+        found = ' and '.join('none' if bits is None else str(bits) for bits in (allocated, stored))
+        reason, fix = f'its BitsAllocated and BitsStored are {found}, which do not fit', RELOAD
     elif highest not in (None, stored - 1):
         reason, fix = f'its HighBit is {highest}, of {stored} BitsStored', RELOAD
     elif stored <= 8:

@@ -68,7 +68,7 @@ def make_study(seed: int, number: int, base: Path) -> tuple[Path, list[str]]:
     rng = np.random.default_rng([seed, number])
     folder = base / 'study'
     folder.mkdir(parents=True)
-    count = int(rng.integers(1, 4))
+    count = int(rng.choice([1, 1, 2, 3]))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         damages = (_series if rng.random() < 0.65 else _nifti)(rng, folder, count)
@@ -90,7 +90,8 @@ def _series(rng: np.random.Generator, folder: Path, count: int) -> list[str]:
             data.save_as(folder / f'1-{k + 1:03d}.dcm')
     for _ in range(later):
         if paths := [path for path in folder.rglob('*') if path.is_file()]:
-            damages.append(pick(rng, DICOM)(rng, paths))
+            with suppress(OSError):  # done before
+                damages.append(pick(rng, DICOM)(rng, paths))
     return damages
 
 
@@ -107,7 +108,8 @@ def _nifti(rng: np.random.Generator, folder: Path, count: int) -> list[str]:
     folder.joinpath(name).write_bytes(content)
     for _ in range(later):
         paths = [path for path in folder.rglob('*') if path.is_file()]
-        damages.append(pick(rng, ANY)(rng, paths))
+        with suppress(OSError):
+            damages.append(pick(rng, ANY)(rng, paths))
     return damages
 
 
@@ -281,8 +283,11 @@ def _told(message: str) -> int:
     return 1 + int(more[1]) if more else 1
 
 
-def _inode(path: str | Path) -> tuple[int, int]:
-    stat = os.stat(path)
+def _inode(path: str | Path) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:  # a link to nowhere
+        return None
     return stat.st_dev, stat.st_ino
 
 

@@ -78,7 +78,8 @@ def _hounsfield(one: pydicom.Dataset) -> np.ndarray:
 
 def _stored(one: pydicom.Dataset) -> np.ndarray:
     """Native voxels by numpy, to have a second opinion of bits beside those that are stored."""
-    if one.file_meta.get('TransferSyntaxUID', pydicom.uid.ExplicitVRLittleEndian).is_compressed:
+    syntax = one.file_meta.get('TransferSyntaxUID') or pydicom.uid.ExplicitVRLittleEndian
+    if syntax.is_encapsulated:
         return one.pixel_array
     little = one.original_encoding[1]
     kind = f'{"<" if little else ">"}{"ui"[one.PixelRepresentation]}{one.BitsAllocated // 8}'
