@@ -52,7 +52,9 @@ def flipped(rng, paths):
     def flip(content):
         for _ in range(count):
             k = where(rng, content)
-            content[k] ^= 1 << int(rng.integers(8)) if rng.random() < 0.6 else int(rng.integers(256))
+            content[k] ^= (
+                1 << int(rng.integers(8)) if rng.random() < 0.6 else int(rng.integers(256))
+            )
             share.append(k)
         return content
 
@@ -100,7 +102,14 @@ def blank(rng, paths):
 
 
 def trailing(rng, paths):
-    kinds = (b'\0', bytes(512), b'</html>\r\n', bytes(5000), b'\x1f\x8b', b'\xfc\xff\xfc\xff\0\0\2\0AB')
+    kinds = (
+        b'\0',
+        bytes(512),
+        b'</html>\r\n',
+        bytes(5000),
+        b'\x1f\x8b',
+        b'\xfc\xff\xfc\xff\0\0\2\0AB',
+    )
     extra = kinds[rng.integers(len(kinds))]
     for path in few(rng, paths):
         change(path, lambda content: content + extra)
@@ -148,7 +157,9 @@ def wrong_length(rng, paths):
 
     def lengthen(content):
         vrs = (b'CS', b'DS', b'IS', b'LO', b'PN', b'UI', b'US', b'OW', b'OB', b'DA')
-        spots = [k for k in range(0, min(len(content), 3000), 2) if bytes(content[k : k + 2]) in vrs]
+        spots = [
+            k for k in range(0, min(len(content), 3000), 2) if bytes(content[k : k + 2]) in vrs
+        ]
         if spots:
             k = int(rng.choice(spots))
             long = bytes(content[k : k + 2]) in (b'OW', b'OB')
@@ -166,7 +177,12 @@ def renamed(rng, paths):
     kind = int(rng.integers(8))
     for k, path in enumerate(few(rng, paths)):
         names = (path.stem, path.stem + '.DCM', '.' + path.name, f'{NAME}_{BIRTH}_{k}.dcm')
-        names += (path.name + '.bak', f'520229-{k:04d}.dcm', f'a\nb\x1b[31m{k}.dcm', path.name + '.gz')
+        names += (
+            path.name + '.bak',
+            f'520229-{k:04d}.dcm',
+            f'a\nb\x1b[31m{k}.dcm',
+            path.name + '.gz',
+        )
         if os.path.lexists(path):
             path.rename(path.with_name(names[kind]))
     return f'renamed ({kind})'

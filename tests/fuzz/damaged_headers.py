@@ -47,7 +47,16 @@ NUMBERS = (
     *('--1', '+1', '1.', '.5', '1 2', '999999999999999999999', '\u0661', f'{NAME}', BIRTH, '\x1b[2J'),
 )  # fmt: skip
 WORDS = ('', 'CT', 'MR', 'OT', 'SR', 'HU', 'OD', 'US', 'LOCALIZER', 'ISO_IR 192', 'ISO 2022 IR 87')
-WORDS += ('utf8', '\\ISO_IR 13', 'MONOCHROME1', 'RGB', 'PALETTE COLOR', f'{ROOT}.9', '1.2.3', '1..2')
+WORDS += (
+    'utf8',
+    '\\ISO_IR 13',
+    'MONOCHROME1',
+    'RGB',
+    'PALETTE COLOR',
+    f'{ROOT}.9',
+    '1.2.3',
+    '1..2',
+)
 WORDS += ('1.2.840.10008.5.1.4.1.1.7', '1.2.840.10008.5.1.4.1.1.2.1', f'{NAME}^\x1b[31m', PATIENT)
 
 

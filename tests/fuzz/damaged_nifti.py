@@ -112,7 +112,9 @@ def more_axes(rng, header, voxels):
 
 def other_dtype(rng, header, voxels):
     """Of as many bytes, or not; colours and complex numbers, too."""
-    code = int(rng.choice([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1536, 2304, 9999]))
+    code = int(
+        rng.choice([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1536, 2304, 9999])
+    )
     raw = header.structarr
     raw['datatype'] = code
     if rng.random() < 0.6:
@@ -124,9 +126,9 @@ def other_dtype(rng, header, voxels):
 FIELD_DAMAGES = {field: 6, placement: 3, values: 2, more_axes: 1, other_dtype: 1}
 
 
-def containers(rng, content: bytes) -> tuple[str, bytes, str]:
+def containers(rng, content: bytes, odd: bool) -> tuple[str, bytes, str]:
     """Name, bytes, and what is odd about them, if anything."""
-    kind = str(rng.choice(['nii'] * 5 + ['gz'] * 5 + [
+    kind = str(rng.choice(['nii', 'gz'] if not odd else ['nii'] * 5 + ['gz'] * 5 + [
         'capital', 'gz as nii', 'nii as gz', 'twice', 'two members', 'trailing zeros', 'trailing',
         'checksum', 'length', 'cut', 'broken', 'name in gzip', 'patient', 'img', 'hdr', 'hidden',
     ]))  # fmt: skip
@@ -147,7 +149,10 @@ def containers(rng, content: bytes) -> tuple[str, bytes, str]:
         'trailing': ('12.nii.gz', packed + b'</html>'),
         'checksum': ('12.nii.gz', packed[:-8] + bytes(4) + packed[-4:]),
         'length': ('12.nii.gz', packed[:-4] + b'\1\2\3\4'),
-        'cut': ('12.nii.gz', packed[: int(rng.choice([spot, len(packed) - 4, len(packed) - 8, 12]))]),
+        'cut': (
+            '12.nii.gz',
+            packed[: int(rng.choice([spot, len(packed) - 4, len(packed) - 8, 12]))],
+        ),
         'broken': ('12.nii.gz', broken),
         'name in gzip': ('12.nii.gz', named),
         'patient': (f'{NAME}_{BIRTH}.nii.gz', packed),

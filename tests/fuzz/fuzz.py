@@ -63,12 +63,12 @@ class Outcome:
         return '\n    '.join(map(repr, parts))
 
 
-def make_study(seed: int, number: int, base: Path) -> tuple[Path, list[str]]:
-    """Write a damaged study below ``base``: where it is, and what was done to it."""
+def make_study(seed: int, number: int, base: Path, damaged: bool) -> tuple[Path, list[str]]:
+    """Write a study below ``base``: where it is, and what was done to it."""
     rng = np.random.default_rng([seed, number])
     folder = base / 'study'
     folder.mkdir(parents=True)
-    count = int(rng.choice([1, 1, 2, 3]))
+    count = int(rng.choice([1, 1, 2, 3])) if damaged else 0
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         damages = (_series if rng.random() < 0.65 else _nifti)(rng, folder, count)
@@ -103,7 +103,7 @@ def _nifti(rng: np.random.Generator, folder: Path, count: int) -> list[str]:
         with suppress(Exception):
             voxels, what = pick(rng, FIELD_DAMAGES)(rng, header, voxels)
             damages.append(what)
-    name, content, odd = containers(rng, header.binaryblock + extension + voxels)
+    name, content, odd = containers(rng, header.binaryblock + extension + voxels, count > 0)
     damages += [odd] if odd else []
     folder.joinpath(name).write_bytes(content)
     for _ in range(later):
@@ -181,7 +181,7 @@ def _serve(pipe, log: Path, prepare: Callable[[], None] | None) -> None:
         before = _memory('VmRSS')
         with suppress(OSError):
             Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
-        kinds, said, read, refused = _read(path)
+        kinds, said, read, refused, more = _read(path)
         if _memory('VmHWM') - before > MEMORY:
             kinds.add('memory')
             said.append(f'{(_memory("VmHWM") - before) >> 20} MiB')
@@ -192,7 +192,7 @@ def _serve(pipe, log: Path, prepare: Callable[[], None] | None) -> None:
             kinds.add('names a patient')
             said.append(f'{found} in {printed[:2000]!r}')
         pipe.send((kinds, said))
-        pipe.send(_judge(path, read, refused, said))
+        pipe.send(_judge(path, read, refused, [*said, *more]))
 
 
 def _memory(name: str) -> int:
@@ -205,7 +205,7 @@ def _read(path: Path):
     from lsnet_mm.apis.study import find_studies
     from lsnet_mm.volumes import VolumeError
 
-    kinds, said, read, refused = set(), [], [], []
+    kinds, said, read, refused, more = set(), [], [], [], []
     try:
         found = find_studies([path])
         said += [*found.refused, *found.notes]
@@ -223,11 +223,12 @@ def _read(path: Path):
                 kinds.add('refused')
                 said.append(str(error))
                 refused += [*files, *(file.path for file in study.broken)]
+                more += [file.reason for file in study.broken[1:]]  # the first one is named
                 kinds |= {'no sentence'} if not _is_sentence(str(error)) else set()
     except BaseException:
         kinds.add('traceback')
         said.append(traceback.format_exc())
-        return kinds, said, read, refused
+        return kinds, said, read, refused, more
     said = [one for one in said if one]
     kinds |= {'read'} if read else set()
     kinds |= {'refused'} if found.refused else set()
@@ -235,7 +236,7 @@ def _read(path: Path):
     for message in found.refused:
         kinds |= {'traceback'} if 'cannot be searched' in message else set()
         kinds |= {'no sentence'} if not _is_sentence(message) else set()
-    return kinds, said, read, refused
+    return kinds, said, read, refused, more
 
 
 def _is_sentence(message: str) -> bool:
@@ -292,13 +293,17 @@ def _inode(path: str | Path) -> tuple[int, int] | None:
 
 
 def fuzz(
-    seed: int, numbers: range, folder: Path, prepare: Callable[[], None] | None = None
+    seed: int,
+    numbers: range,
+    folder: Path,
+    damaged: bool = True,
+    prepare: Callable[[], None] | None = None,
 ) -> Iterator[Outcome]:
     """Make, read and judge studies; the folders of those that fail stay."""
     with Reader(folder / 'log', prepare) as reader:
         for number in numbers:
             base = folder / f'{seed}-{number}'
-            path, damages = make_study(seed, number, base)
+            path, damages = make_study(seed, number, base, damaged)
             kinds, said = reader.read(path)
             outcome = Outcome(number, damages, kinds, said)
             if outcome.failed:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
@@ -23,7 +24,7 @@ def compare_series(paths: list[str], voxels: np.ndarray, affine: np.ndarray | No
     Raises:
         Differs: If they are others.
     """
-    slices = [pydicom.dcmread(path, force=True) for path in paths]
+    slices = [pydicom.dcmread(BytesIO(Path(path).read_bytes()), force=True) for path in paths]
     numbers = {str(one.get('SeriesInstanceUID', '')) for one in slices}
     if 1 < len(numbers) < len(slices):
         raise Differs(f'{len(numbers)} series are one')
