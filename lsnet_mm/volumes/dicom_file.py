@@ -20,6 +20,7 @@ from pydicom.config import disable_value_validation
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -93,7 +94,9 @@ class _File(io.BufferedReader):
 
 def _inflate(file: io.BufferedIOBase, most: int, whole: bool) -> bytes:
     """A deflated file as if it had never been; pydicom would inflate gigabytes for a header."""
-    length = 144 + int.from_bytes(file.read(144)[140:], 'little')  # of the preamble and group 2
+    file.seek(132)
+    read_dataset(file, False, True, stop_when=lambda tag, *_: tag.group != 2)
+    length = file.tell()  # of the preamble and group 2, which need not tell its own
     file.seek(0)
     meta = file.read(length).replace(_DEFLATED, ExplicitVRLittleEndian.encode().ljust(22, b'\0'))
     stream = zlib.decompressobj(-zlib.MAX_WBITS)

@@ -1,11 +1,11 @@
-"""Damages small studies at random, reads them as the product does, and compares with another reading.
+"""Damages small studies at random, and compares what the product reads with another reading.
 
     python tests/fuzz/fuzz.py --seed 1 --count 3000 --keep failures
     python tests/fuzz/fuzz.py --seed 1 --only 417 --keep failures
 
 Every study has to be read as pydicom and nibabel read it, or refused in a sentence that names the
-file and the fix, and no patient. It prints how many were, and keeps those that were neither. Studies
-are read in a process of their own, so that a crash or a hang is seen, and whose it is.
+file and the fix, and no patient. It prints how many were, and keeps those that were neither. They
+are read in a process of its own, so that a crash or a hang is seen, and whose it is.
 """
 
 import argparse

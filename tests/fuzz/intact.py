@@ -62,7 +62,7 @@ def compressors() -> list:
 
 
 def make_series(rng: np.random.Generator, syntax=None) -> list[pydicom.Dataset]:
-    """The slices of a CT, each as a file's content, in the order of their positions or against it."""
+    """The slices of a CT, in the order of their positions or against it."""
     hu = body(int(rng.integers(8)))
     if syntax is None:
         packed = compressors()

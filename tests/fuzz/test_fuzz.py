@@ -1,4 +1,4 @@
-"""Damaged studies are read as they are or refused in a sentence, and the fuzzer notices what is not."""
+"""Damaged studies are read or refused in a sentence, and the fuzzer notices what is neither."""
 
 import os
 import time
@@ -101,6 +101,7 @@ def _is_series(number, base):
     return '1-001.dcm' in {file.name for file in path.parent.rglob('*')}
 
 
+# The folder for reported cases lies beside the repository where there is one.
 @pytest.mark.skipif(not CASES.is_dir(), reason='no reported studies in ../shared/cases')
 def test_reported_studies(tmp_path):
     """One thing wrong in each."""
