@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -57,16 +58,14 @@ def compare_series(paths: list[str], voxels: np.ndarray, affine: np.ndarray | No
 
 
 def _hounsfield(one: pydicom.Dataset) -> np.ndarray:
+    # Before pydicom parses them. It takes neither where one is missing; both were meant to be
+    # there, so that one that is, is meant, and nothing but the neutral value is ever left out.
+    slope, intercept = _decimal(one, 'RescaleSlope', 1), _decimal(one, 'RescaleIntercept', 0)
     stored = _stored(one)
-    if 'RescaleSlope' in one and 'RescaleIntercept' in one and 'ModalityLUTSequence' not in one:
-        try:
+    hu = stored * slope + intercept
+    if 'RescaleSlope' in one and 'RescaleIntercept' in one:
+        with suppress(TypeError, ValueError, NotImplementedError):  # a VR or a text that is none
             hu = apply_modality_lut(stored, one).astype(float)
-        except (TypeError, ValueError):  # an empty one, or a decimal comma
-            hu = stored * _decimal(one, 'RescaleSlope', 1) + _decimal(one, 'RescaleIntercept', 0)
-    else:
-        # pydicom takes neither where one is missing. Both were meant to be there: one that is, is
-        # meant, and the neutral value of the other is the only one that a writer leaves out.
-        hu = stored * _decimal(one, 'RescaleSlope', 1) + _decimal(one, 'RescaleIntercept', 0)
     padding, limit = (_whole(one, f'PixelPadding{end}') for end in ('Value', 'RangeLimit'))
     if padding is not None:
         # Written with or without the sign of the voxels; a range that is none is its first value.
@@ -91,11 +90,12 @@ def _stored(one: pydicom.Dataset) -> np.ndarray:
 
 
 def _decimal(one: pydicom.Dataset, keyword: str, neutral: float) -> float:
+    """By its text, as writers of all countries and VRs meant it: with a comma, or a damaged VR."""
     element = one.get_item(keyword)
-    value = getattr(element, 'value', None)
-    if isinstance(value, bytes):
-        value = value.decode('latin-1').strip(' \0').replace(',', '.')
-    return float(value) if value not in (None, '') else neutral
+    value = element.value if element and element.value is not None else ''
+    value = value.decode('latin-1') if isinstance(value, bytes) else str(value)
+    value = value.strip(' \0').replace(',', '.')
+    return float(value) if value else neutral
 
 
 def _whole(one: pydicom.Dataset, keyword: str) -> int | None:
