@@ -173,6 +173,19 @@ def wrong_length(rng, paths):
     return f'the length of an element is {value}'
 
 
+def deep(rng, paths):
+    """Sequences in sequences, of no length, before the pixel data."""
+    depth, mark, end = int(rng.choice([5, 100, 3000])), b'\xff' * 4, bytes(4)
+    vr = b'SQ\0\0' if rng.random() < 0.7 else b''
+    begin = b'\x40\0\x75\2' + vr + mark + b'\xfe\xff\0\xe0' + mark
+    finish = b'\xfe\xff\x0d\xe0' + end + b'\xfe\xff\xdd\xe0' + end
+    pixels = b'\xe0\x7f\x10\0'
+    new = begin * depth + finish * depth + pixels
+    for path in few(rng, paths):
+        change(path, lambda content: content.replace(pixels, new, 1))
+    return f'{depth} sequences in each other'
+
+
 def renamed(rng, paths):
     kind = int(rng.integers(8))
     for k, path in enumerate(few(rng, paths)):
@@ -287,4 +300,4 @@ def replaced(rng, paths):
 ANY = {truncated: 4, flipped: 7, inserted: 2, cut_out: 2, blank: 2, trailing: 2, leading: 1,
        linked: 2, company: 3, not_utf8: 1, packed: 1}  # fmt: skip
 DICOM = {**ANY, headless: 1, other_syntax: 3, wrong_length: 3, renamed: 3, no_suffix: 1, nested: 1,
-         replaced: 2}  # fmt: skip
+         replaced: 2, deep: 1}  # fmt: skip

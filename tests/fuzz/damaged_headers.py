@@ -321,18 +321,9 @@ def pixels(rng, slices):
 
 def strange(rng, slices):
     """Valid or not, in elements that nobody needs."""
-    kind = str(rng.choice(['deep', 'private', 'unknown', 'charset', 'long', 'overlay']))
+    kind = str(rng.choice(['private', 'unknown', 'charset', 'long', 'overlay']))
     for data in some(rng, slices):
-        if kind == 'deep':
-            # By hand: pydicom writes no more than some dozens, and doubles its message at each.
-            mark, end, depth = b'\xff\xff\xff\xff', bytes(4), int(rng.choice([5, 100, 3000]))
-            vr = b'' if data.file_meta.TransferSyntaxUID.is_implicit_VR else b'SQ\0\0'
-            opened = b'\xfe\xff\0\xe0' + mark + b'\x40\0\x75\2' + vr + mark
-            closed = b'\xfe\xff\xdd\xe0' + end + b'\xfe\xff\x0d\xe0' + end
-            value = opened * depth + closed * depth
-            tag = Tag('RequestAttributesSequence')
-            data[tag] = RawDataElement(tag, 'SQ', 2**32 - 1, value, 0, not vr, True, True)
-        elif kind == 'private':
+        if kind == 'private':
             data.private_block(0x11, NAME, create=True).add_new(1, 'UN', bytes(range(256)))
         elif kind == 'unknown':
             data.add_new(0x00287FFE, 'UN', b'\xff' * 10)

@@ -81,12 +81,19 @@ def _stored(one: pydicom.Dataset) -> np.ndarray:
     syntax = one.file_meta.get('TransferSyntaxUID') or pydicom.uid.ExplicitVRLittleEndian
     if syntax.is_encapsulated:
         return one.pixel_array
-    little = one.original_encoding[1]
-    kind = f'{"<" if little else ">"}{"ui"[one.PixelRepresentation]}{one.BitsAllocated // 8}'
-    values = np.frombuffer(one.PixelData, kind, one.Rows * one.Columns)
-    unused = one.BitsAllocated - one.BitsStored
-    values = values.astype(kind.replace('>', '<')).reshape(one.Rows, one.Columns)
-    return (values << unused) >> unused
+    order, sign = '><'[one.original_encoding[1]], 'ui'[one.PixelRepresentation]
+    kind = f'{sign}{one.BitsAllocated // 8}'
+    values = np.frombuffer(one.PixelData, order + kind, one.Rows * one.Columns).astype(kind)
+    values = values.reshape(one.Rows, one.Columns)
+    bits = one.BitsStored
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if sign == 'i' else (0, 2**bits)
+    inside = (low <= values.astype(int)) & (values.astype(int) < high)
+    bare = (values >= 0) & (values.astype(int) < 2**bits)  # the sign is not repeated
+    padding = np.array(_whole(one, 'PixelPaddingValue') or 0).astype(kind)
+    if not (inside | bare | (values == padding)).all():
+        raise Differs(f'voxels take more than {bits} bits')
+    unused = one.BitsAllocated - bits
+    return np.where(bare & ~inside, (values << unused) >> unused, values)
 
 
 def _decimal(one: pydicom.Dataset, keyword: str, neutral: float) -> float:

@@ -74,8 +74,8 @@ def make_series(rng: np.random.Generator, syntax=None) -> list[pydicom.Dataset]:
     spacing = [f'{size:.4g}' for size in rng.uniform(0.4, 2, 2)]
     step = round(rng.uniform(0.6, 6), 2)
     decimals = 1 if step > 2 and rng.random() < 0.2 else int(rng.integers(3, 6))
-    padding = int(rng.choice([-2000, -1024 * 2, -32768])) if sign and bits == 16 else None
-    padding = padding if rng.random() < 0.3 else None
+    padding = int(rng.choice([-2000, -2048, -32768])) if sign else 63536  # -2000, unsigned
+    padding = padding if allocated == 16 and syntax in NATIVE and rng.random() < 0.2 else None
     slices = []
     for k in range(hu.shape[2]):
         data = _patient(k)
@@ -85,7 +85,7 @@ def make_series(rng: np.random.Generator, syntax=None) -> list[pydicom.Dataset]:
         stored = np.rint((hu[..., k] - (intercept or 0)) / (slope or 1)).astype(np.int64)
         if padding is not None:
             stored[:4], stored[:, :3] = padding, padding
-            data.add_new('PixelPaddingValue', 'SS', padding)
+            data.add_new('PixelPaddingValue', 'SS' if sign else 'US', padding)
         data.Rows, data.Columns = stored.shape
         data.BitsAllocated, data.BitsStored, data.HighBit = allocated, bits, bits - 1
         data.PixelRepresentation = sign
