@@ -77,23 +77,24 @@ def _hounsfield(one: pydicom.Dataset) -> np.ndarray:
 
 
 def _stored(one: pydicom.Dataset) -> np.ndarray:
-    """Native voxels by numpy, to have a second opinion of bits beside those that are stored."""
+    """Native voxels by numpy; all with their unused bits, which pydicom would cut off."""
     syntax = one.file_meta.get('TransferSyntaxUID') or pydicom.uid.ExplicitVRLittleEndian
     if syntax.is_encapsulated:
-        return one.pixel_array
-    order, sign = '><'[one.original_encoding[1]], 'ui'[one.PixelRepresentation]
-    kind = f'{sign}{one.BitsAllocated // 8}'
-    values = np.frombuffer(one.PixelData, order + kind, one.Rows * one.Columns).astype(kind)
-    values = values.reshape(one.Rows, one.Columns)
-    bits = one.BitsStored
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if sign == 'i' else (0, 2**bits)
-    inside = (low <= values.astype(int)) & (values.astype(int) < high)
-    bare = (values >= 0) & (values.astype(int) < 2**bits)  # the sign is not repeated
-    padding = np.array(_whole(one, 'PixelPaddingValue') or 0).astype(kind)
+        one.pixel_array_options(correct_unused_bits=False)
+        values = one.pixel_array
+    else:
+        order, sign = '><'[one.original_encoding[1]], 'ui'[one.PixelRepresentation]
+        kind = f'{sign}{one.BitsAllocated // 8}'
+        values = np.frombuffer(one.PixelData, order + kind, one.Rows * one.Columns).astype(kind)
+        values = values.reshape(one.Rows, one.Columns)
+    bits, whole = one.BitsStored, values.astype(np.int64)
+    half = 2 ** (bits - 1)
+    inside = (-half <= whole) & (whole < half) if values.dtype.kind == 'i' else whole < 2 * half
+    bare = (whole >= 0) & (whole < 2 * half) & ~inside  # the sign is not repeated
+    padding = np.array(_whole(one, 'PixelPaddingValue') or 0).astype(values.dtype)
     if not (inside | bare | (values == padding)).all():
         raise Differs(f'voxels take more than {bits} bits')
-    unused = one.BitsAllocated - bits
-    return np.where(bare & ~inside, (values << unused) >> unused, values)
+    return np.where(bare, whole - 2 * half, whole).astype(values.dtype)
 
 
 def _decimal(one: pydicom.Dataset, keyword: str, neutral: float) -> float:
@@ -101,7 +102,7 @@ def _decimal(one: pydicom.Dataset, keyword: str, neutral: float) -> float:
     element = one.get_item(keyword)
     value = element.value if element and element.value is not None else ''
     value = value.decode('latin-1') if isinstance(value, bytes) else str(value)
-    value = value.strip(' \0').replace(',', '.')
+    value = value.strip(' \0\\').replace(',', '.')  # of several empty values none is there
     return float(value) if value else neutral
 
 
