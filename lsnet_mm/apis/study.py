@@ -17,6 +17,7 @@ from ..volumes import (
     Volume,
     VolumeError,
     ct_series,
+    files_below,
     find_series,
     public_name,
     read_hu,
@@ -142,7 +143,7 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         try:
             if path.is_dir():
                 _find_in_folder(found, path, place)
-            elif NIFTI.search(path.name) and path.exists():
+            elif NIFTI.search(path.name) and path.is_file():
                 found.add(place, path)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
@@ -166,7 +167,7 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     beside = defaultdict(list)
     for file in broken:
         beside[file.path.parent].append(file)
-    files = sorted(p for p in folder.rglob('[!.]*') if NIFTI.search(p.name) and p.is_file())
+    files = sorted(path for path in files_below(folder) if NIFTI.search(path.name))
     if not series and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
     for k, one in enumerate(series, start=1):
@@ -174,7 +175,12 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
         parents = sorted({header.path.parent for header in one.headers})
         found.add(own, one, [file for parent in parents for file in beside.pop(parent, ())])
     for path in files:
-        found.add(f'{place}, {public_name(path)}', path)
+        where = f'{place}, {public_name(path)}'
+        if path.is_file():
+            found.add(where, path)
+        else:  # a pipe would be waited for
+            error = VolumeError(where, 'it is no file, or a link to nowhere', 'Copy it again')
+            found.refused.append(str(error))
     for file in (file for files in beside.values() for file in files):
         fix = 'Copy it again, or remove it'
         error = VolumeError(public_name(file.path), f'the file {file.reason}', fix)
