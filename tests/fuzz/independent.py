@@ -29,10 +29,11 @@ def compare_series(paths: list[str], voxels: np.ndarray, affine: np.ndarray | No
     numbers = {str(one.get('SeriesInstanceUID', '')) for one in slices}
     if 1 < len(numbers) < len(slices):
         raise Differs(f'{len(numbers)} series are one')
-    rows, columns = np.array([one.ImageOrientationPatient for one in slices], float).reshape(
-        -1, 2, 3
-    )[0]
-    places = np.array([one.ImagePositionPatient for one in slices], float)
+    turns, places, sizes = (
+        np.array([_text(one, keyword).split('\\') for one in slices], float)
+        for keyword in ('ImageOrientationPatient', 'ImagePositionPatient', 'PixelSpacing')
+    )
+    rows, columns = turns[0].reshape(2, 3)
     order = np.argsort(places @ np.cross(rows, columns), kind='stable')
     places, slices = places[order], [slices[k] for k in order]
     if voxels.shape != (slices[0].Columns, slices[0].Rows, len(slices)):
@@ -44,7 +45,7 @@ def compare_series(paths: list[str], voxels: np.ndarray, affine: np.ndarray | No
             raise Differs(f'HU of slice {k} differ by {difference.max():g}, {share:.0%} of them')
     if affine is None:
         return
-    down, across = map(float, slices[0].PixelSpacing)
+    down, across = sizes[order[0]]
     step = (places[-1] - places[0]) / (len(places) - 1)
     expected = np.column_stack([rows * across, columns * down, step, places[0]])
     expected[:2] *= -1
@@ -98,12 +99,16 @@ def _stored(one: pydicom.Dataset) -> np.ndarray:
 
 
 def _decimal(one: pydicom.Dataset, keyword: str, neutral: float) -> float:
-    """By its text, as writers of all countries and VRs meant it: with a comma, or a damaged VR."""
+    text = _text(one, keyword).strip('\\')  # of several empty values none is there
+    return float(text) if text else neutral
+
+
+def _text(one: pydicom.Dataset, keyword: str) -> str:
+    """As writers of all countries and VRs meant it: with a comma, or a damaged VR."""
     element = one.get_item(keyword)
     value = element.value if element and element.value is not None else ''
     value = value.decode('latin-1') if isinstance(value, bytes) else str(value)
-    value = value.strip(' \0\\').replace(',', '.')  # of several empty values none is there
-    return float(value) if value else neutral
+    return value.strip(' \0').replace(',', '.')
 
 
 def _whole(one: pydicom.Dataset, keyword: str) -> int | None:
