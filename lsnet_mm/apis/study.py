@@ -144,7 +144,7 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         try:
             if path.is_dir():
                 _find_in_folder(found, path, place)
-            elif is_nifti(path):
+            elif is_nifti(path) and path.is_file():
                 found.add(place, path)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
@@ -177,7 +177,12 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
         parents = sorted({header.path.parent for header in one.headers})
         found.add(own, one, [file for parent in parents for file in beside.pop(parent, ())])
     for path in files:
-        found.add(f'{place}, {public_name(path)}', path)
+        where = f'{place}, {public_name(path)}'
+        if path.is_file():
+            found.add(where, path)
+        else:  # a pipe would be waited for
+            error = VolumeError(where, 'it is no file, or a link to nowhere', 'Copy it again')
+            found.refused.append(str(error))
     for file in (file for files in beside.values() for file in files):
         fix = 'Copy it again, or remove it'
         error = VolumeError(public_name(file.path), f'the file {file.reason}', fix)

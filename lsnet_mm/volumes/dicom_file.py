@@ -7,6 +7,7 @@ is parsed where it is asked for, so that a strange one in an element nobody need
 import io
 import logging
 import math
+import os
 import re
 import stat
 import warnings
@@ -20,6 +21,7 @@ from pydicom.config import disable_value_validation
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -74,7 +76,7 @@ def read_dicom(path: Path, most: int | None = None) -> pydicom.Dataset:
         raise InvalidDicomError('a pipe would be waited for, without end')
     if most is not None and info.st_size > 2 * most + BESIDE:
         raise ValueError('the file is larger than its header allows')
-    with path.open('rb') as file, quiet():
+    with _File(io.FileIO(path)) as file, quiet():
         start = file.read(4096)
         bare = start[128:132] != b'DICM'
         if bare and not _BARE.match(start):
@@ -94,9 +96,20 @@ def read_dicom(path: Path, most: int | None = None) -> pydicom.Dataset:
     return data
 
 
+class _File(io.BufferedReader):
+    """Takes no more memory than it has bytes, however many a damaged length asks for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > HEADER:
+            size = min(size, os.fstat(self.fileno()).st_size)
+        return super().read(size)
+
+
 def _inflate(file: io.BufferedIOBase, most: int, whole: bool) -> bytes:
     """A deflated file as if it had never been; pydicom would inflate gigabytes for a header."""
-    length = 144 + int.from_bytes(file.read(144)[140:], 'little')  # of the preamble and group 2
+    file.seek(132)
+    read_dataset(file, False, True, stop_when=lambda tag, *_: tag.group != 2)
+    length = file.tell()  # of the preamble and group 2, which need not tell its own
     file.seek(0)
     meta = file.read(length).replace(_DEFLATED, ExplicitVRLittleEndian.encode().ljust(22, b'\0'))
     stream = zlib.decompressobj(-zlib.MAX_WBITS)

@@ -22,7 +22,7 @@ ALIKE = {
     'intercept': 'RescaleIntercept',
     'unit': 'RescaleType',
     'signed': 'PixelRepresentation',
-    'padding': 'PixelPaddingValue',
+    'padding': 'padding (PixelPaddingValue and RangeLimit)',
 }
 
 
@@ -160,10 +160,8 @@ def _check_voxels(header: SliceHeader) -> None:
     allocated, stored, highest = header.bits
     fix, reason = ORIGINAL, None
     if allocated not in (8, 16, 32) or not 0 < (stored or 0) <= allocated:
-        reason, fix = (
-            f'it has no BitsAllocated and BitsStored that fit: {allocated}, {stored}',
-            RELOAD,
-        )
+        found = _said((allocated, stored))
+        reason, fix = f'its BitsAllocated and BitsStored are {found}, which do not fit', RELOAD
     elif highest not in (None, stored - 1):
         reason, fix = f'its HighBit is {highest}, of {stored} BitsStored', RELOAD
     elif stored <= 8:
@@ -189,9 +187,14 @@ def _check_alike(headers: list[SliceHeader]) -> None:
         usual, _ = counts.most_common(1)[0]
         for header in headers if len(counts) > 1 else ():
             if (value := getattr(header, attribute)) != usual:
-                said = [str('none' if one in (None, '') else one) for one in (value, usual)]
-                reason = 'its {} is {}, of most slices {}'.format(keyword, *said)
+                reason = f'its {keyword} is {_said(value)}, of most slices {_said(usual)}'
                 raise VolumeError(header.name, reason, RELOAD)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        return ' and '.join(map(_said, value))
+    return 'none' if value in (None, '') else str(value)
 
 
 def _rescale(header: SliceHeader, values: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ AGAIN = 'Download or unpack it again'
 def is_nifti(path: Path) -> bool:
     """Whether a file should be a NIfTI volume, by its name or its first bytes.
 
-    So that whoever reads it says what is wrong, a half of a pair and a link to nowhere are, too.
+    So that whoever reads it says what is wrong, a half of a pair, a pipe of such a name and a link
+    to nowhere are, too.
 
     Args:
         path: Any; a pipe is not waited for.
@@ -40,7 +41,7 @@ def is_nifti(path: Path) -> bool:
     """
     named = NIFTI.search(path.name) is not None
     if named or not path.is_file():
-        return named and (path.is_file() or not path.exists() and path.is_symlink())
+        return named and not path.is_dir()
     if _is_half(path):
         return True
     try:

@@ -146,10 +146,27 @@ def _decode(header: SliceHeader, where: str) -> np.ndarray:
     elif len(stored.value) > size + 1:  # padded to an even length
         reason = f'its pixel data have {len(stored.value)} bytes, by its Rows and Columns {size}'
         raise VolumeError(where, reason, RELOAD)
+    data.pixel_array_options(correct_unused_bits=False)
     values = data.pixel_array
     if values.shape != header.shape:
         raise VolumeError(where, f'its pixel data are {values.shape} by their decoder', RELOAD)
-    return values
+    return _without_unused_bits(values, header, where)
+
+
+def _without_unused_bits(values: np.ndarray, header: SliceHeader, where: str) -> np.ndarray:
+    """Where they hold neither nothing nor the sign, BitsStored is not that of the voxels, and what
+    pydicom cuts off, by default, is a part of the numbers. Padding may be beyond.
+    """
+    stored = header.bits[1]
+    unused = 8 * values.itemsize - stored
+    cut = (values << unused) >> unused
+    padding = [np.array(end).astype(values.dtype) for end in header.padding if end is not None]
+    beyond = (cut != values) & ((values < 0) | (values >> stored != 0))
+    if (beyond & ~np.isin(values, padding)).any():
+        reason = f'its voxels take more bits than its BitsStored, {stored}'
+        fix = 'Correct that, or remove what is drawn into the unused bits'
+        raise VolumeError(where, reason, fix)
+    return np.where(beyond, values, cut)
 
 
 def _decode_frame(header: SliceHeader, image, where: str) -> np.ndarray:

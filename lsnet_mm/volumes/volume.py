@@ -26,6 +26,10 @@ _HARMLESS = re.compile(
 )
 
 
+# DICOM's dates are numbers, and damage puts them where others belong.
+_DATE = re.compile(r'\b(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\.0)?\b', re.ASCII)
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """Voxels and where they are in the patient.
@@ -115,6 +119,7 @@ class VolumeError(ValueError):
     """
 
     def __init__(self, where: str, reason: str, fix: str):
+        reason = _DATE.sub('a date', reason)
         super().__init__(where, reason, fix)  # all three, or it cannot travel between processes
         self.where, self.reason, self.fix = where, reason, fix
 

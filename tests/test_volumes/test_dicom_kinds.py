@@ -87,7 +87,13 @@ def lut(d):
     d.edit(2, ModalityLUTSequence=[table])
 
 
+def too_few_bits(d):
+    unsigned(d)
+    every(d, BitsStored=10, HighBit=9)
+
+
 REFUSED = {
+    'fewer bits than voxels take': (too_few_bits, '1-001.dcm: its voxels take more bits than its'),
     'scale of some slices': (some_unscaled, '1-004.dcm: its RescaleIntercept is none, of most'),
     'slope 0': (lambda d: d.edit(2, RescaleSlope='0'), '1-003.dcm: its RescaleSlope is 0.0'),
     'slope < 0': (lambda d: every(d, RescaleSlope='-1'), '1-001.dcm: its RescaleSlope is -1.0'),
@@ -179,7 +185,17 @@ def named(d):
     d.files[0].with_name('LICENSE').write_text('CC BY 3.0')
 
 
+def deflated(d):
+    """Without the length of group 2, which not all writers tell."""
+    for path in d.files:
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        del data.file_meta.FileMetaInformationGroupLength
+        data.save_as(path)
+
+
 READ = {
+    'deflated': deflated,
     'without preamble': headless,
     'empty UID': lambda d: every(d, SeriesInstanceUID=''),
     'a UID for every slice': own_uids,
@@ -225,15 +241,16 @@ def test_padding_of_the_wrong_sign_takes_no_tissue(series):
     np.testing.assert_array_equal(read_hu(series.root).voxels, HU.clip(-1024))
 
 
-@pytest.mark.parametrize('sign, value', [(1, -32768), (0, 63536)])
-def test_padding_is_air(series, sign, value):
+@pytest.mark.parametrize('sign, value, bits', [(1, -32768, 16), (0, 63536, 16), (0, 63536, 12)])
+def test_padding_is_air(series, sign, value, bits):
+    """Also where it takes more bits than the voxels."""
     for k in range(8):
         stored = HU[..., k].T.astype(int) + 1024
         stored[:5] = value
         kind = '<i2' if sign else '<u2'
         data = pydicom.dcmread(series.files[k])
         data.PixelData, data.PixelRepresentation = stored.astype(kind).tobytes(), sign
-        data.RescaleIntercept = '-1024'
+        data.RescaleIntercept, data.BitsStored, data.HighBit = '-1024', bits, bits - 1
         data.add_new('PixelPaddingValue', 'SS' if sign else 'US', value)
         data.save_as(series.files[k])
     voxels = read_hu(series.root).voxels
@@ -306,6 +323,18 @@ def test_a_bomb_is_not_inflated(series):
         read_hu(series.root)
 
 
+def test_a_damaged_length_takes_no_memory(series):
+    """Python sets aside all that is asked for before it looks whether it is there."""
+    tracemalloc = pytest.importorskip('tracemalloc')
+    content = series.files[2].read_bytes()
+    series.files[2].write_bytes(content + struct.pack('<2H2s2xI', 0x7FE1, 1, b'OB', 2**32 - 2))
+    tracemalloc.start()
+    np.testing.assert_array_equal(read_hu(series.root).voxels, HU)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 24
+
+
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')
 def test_a_pipe_is_not_waited_for(series):
     os.mkfifo(series.files[0].with_name('9-001.dcm'))
@@ -321,6 +350,22 @@ def test_one_sentence_a_folder(series):
         path.write_bytes(path.read_bytes()[:700])
     _, [one] = find_series(series.root)
     assert one.reason == 'has a broken or truncated DICOM header, as 7 more beside it'
+
+
+def test_what_differs_is_said_in_words(series):
+    data = pydicom.dcmread(series.files[2])
+    data.add_new('PixelPaddingValue', 'SS', 100)
+    data.save_as(series.files[2])
+    with pytest.raises(
+        VolumeError, match='PixelPaddingValue.* is 100 and none, of most .* none and'
+    ):
+        read_hu(series.root)
+
+
+def test_a_date_among_numbers_is_not_repeated(series):
+    every(series, PixelSpacing=[19520229, 1])
+    with pytest.raises(VolumeError, match=r'1-001.dcm: its PixelSpacing is \(a date, 1.0\)'):
+        read_hu(series.root)
 
 
 def test_a_modality_is_not_repeated(series):
