@@ -19,7 +19,7 @@ from types import FrameType
 
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import MMLogger
-from mmengine.model import ImgDataPreprocessor
+from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import Registry
 from mmengine.registry.build_functions import build_from_cfg
 from mmengine.runner import Runner
@@ -102,7 +102,7 @@ def explain_channels(error: Exception) -> str | None:
     root = getattr(root, 'module', root)  # of a distributed run
     name = next((name for name, module in root.named_modules() if module is layer), '')
     path, kind = '.'.join(filter(None, ('model', name))), type(layer).__name__
-    if isinstance(layer, ImgDataPreprocessor):
+    if isinstance(layer, BaseDataPreprocessor):
         return (
             f'{path} ({kind}) has {takes} means, but images of {came} channels came. Give its mean '
             f'and std {came} values each, and set in_channels={came} in the backbones, or load '
@@ -124,7 +124,7 @@ def _channels(layer: nn.Module, values: Mapping) -> tuple[int | None, int | None
     Args:
         values: The variables of its functions when they ended.
     """
-    if isinstance(layer, ImgDataPreprocessor) and layer._enable_normalize:
+    if isinstance(layer, BaseDataPreprocessor) and getattr(layer, '_enable_normalize', False):
         came = {len(image) for image in values.get('inputs', ())} - {1}  # grey: one for each mean
         return (layer.mean.numel(), min(came)) if came else (None, None)
     came = values.get('input', values.get('x'))
