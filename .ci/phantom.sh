@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 bin=$(realpath "$1") repo=$PWD config=$PWD/configs/lsnet/lsnet_small_phantom.py
 export OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore
 work=$(mktemp -d)
+trap 'tail -n 20 "$work"/*.txt >&2' ERR
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
@@ -13,7 +14,7 @@ cd "$work"
 run() { "$bin/python" "$repo/tools/$1.py" "$config" "${@:2}" --work-dir run; }
 run train --cfg-options train_cfg.max_epochs=1 > log.txt
 run train --resume --cfg-options train_cfg.max_epochs=2 >> log.txt
-grep -q 'Resuming from run/epoch_1.pth' log.txt
+grep -q 'Resuming from .*epoch_1.pth' log.txt
 run test run/epoch_2.pth > scores.txt
 test -s run/result.json
 "$bin/python" "$repo/tools/export.py" "$config" run/epoch_2.pth -o exported
