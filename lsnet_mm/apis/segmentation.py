@@ -176,6 +176,7 @@ def _segment(
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
         'failed': sorted(failed),
+        'beside': dict(study.beside),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }

@@ -40,12 +40,14 @@ class Study:
         place: Where it was found, for messages, likewise.
         source: The NIfTI file; or the series, its slices in no order.
         broken: Damaged files beside a series, which may be slices of it; there must be none.
+        beside: How many files of each other kind lie in the same folder and were left out.
     """
 
     name: str
     place: str
     source: Path | Series
     broken: tuple[BrokenFile, ...] = ()
+    beside: tuple[tuple[str, int], ...] = ()
 
     @property
     def nifti(self) -> Path | None:
@@ -117,13 +119,13 @@ class Findings:
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, place: str, source: Path | Series, broken: Sequence[BrokenFile] = ()) -> None:
+    def add(self, place: str, source: Path | Series, *more: Sequence) -> None:
         """Add a study: numbered, or by a file's own name if that is a number and nobody else's."""
         name = f'study_{len(self.studies) + 1:03d}'
         if isinstance(source, Path) and public_name(source) == source.name:
             own = NIFTI.sub('', source.name)
             name = name if own in {study.name for study in self.studies} else own
-        self.studies.append(Study(name, place, source, tuple(broken)))
+        self.studies.append(Study(name, place, source, *map(tuple, more)))
 
 
 def find_studies(paths: Sequence[Path]) -> Findings:
@@ -175,7 +177,8 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     for k, one in enumerate(series, start=1):
         own = f'{place}, series {k} of {len(series)} ({len(one.headers)} files)'
         parents = sorted({header.path.parent for header in one.headers})
-        found.add(own, one, [file for parent in parents for file in beside.pop(parent, ())])
+        damaged = [file for parent in parents for file in beside.pop(parent, ())]
+        found.add(own, one, damaged, sorted(left_out.items()))
     for path in files:
         where = f'{place}, {public_name(path)}'
         if path.is_file():

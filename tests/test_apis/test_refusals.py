@@ -1,6 +1,7 @@
 """Whatever is wrong: a message that names the file and the fix, an exit code, nothing written."""
 
 import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -98,8 +99,11 @@ def test_what_lies_beside_the_slices_is_left_out(series, segment):
     add(series, '9-5.dcm', SeriesInstanceUID='1.2.5')
     code, printed, errors, out = segment(series)
     assert code == 0, errors
-    for kind in ('localizer', 'RTDOSE file', 'RTSTRUCT file', 'screen capture', 'single CT image'):
+    kinds = ('localizer', 'RTDOSE file', 'RTSTRUCT file', 'screen capture', 'single CT image')
+    for kind in kinds:
         assert f'note: argument 1: 1 x {kind} left out' in printed
+    record = json.loads((out / 'study_001.json').read_text())
+    assert record['beside'] == dict.fromkeys(kinds, 1)
     assert nib.load(out / 'study_001.nii.gz').shape == (40, 32, 10)
 
 
