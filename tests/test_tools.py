@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from lsnet_mm.apis import build_model
 from lsnet_mm.engine.hooks import MaskWriter
 from lsnet_mm.version import __version__
 
@@ -160,6 +161,17 @@ def test_malicious_checkpoints_are_refused_in_a_sentence(phantom_folder):
         printed = run_script(tool, *arguments, cwd=phantom_folder, fails=True)
         assert '--unsafe-checkpoint' in printed and 'Traceback' not in printed
     assert not (phantom_folder / 'marker').exists()
+
+
+@pytest.mark.slow
+def test_test_refuses_weights_of_another_config(phantom_folder):
+    """mmengine would score random weights, after a warning."""
+    other = build_model(ROOT / 'configs/lsnet/lsnet_small_fcn_slices.py')
+    torch.save(dict(state_dict=other.state_dict()), phantom_folder / 'other.pth')
+    arguments = (CONFIG, 'other.pth', '--work-dir', 'bad', '--cfg-options', *QUICK)
+    printed = run_script('test.py', *arguments, cwd=phantom_folder, fails=True)
+    assert 'other.pth is no checkpoint of this config: it ' in printed
+    assert 'Traceback' not in printed
 
 
 def test_the_documents_lines_train_by_iterations(phantom_folder):

@@ -23,6 +23,9 @@ from .versions import safe_globals
 
 # What a damaged file, or one of another kind (TorchScript), makes of torch's reader.
 _UNREADABLE = (UnpicklingError, EOFError, RuntimeError, LookupError, ValueError, TypeError)
+_UNSUPPORTED = re.compile(
+    r'unsupported (global:?( GLOBAL)?|operand|call of|state of) \S+', re.IGNORECASE
+)
 
 
 class UnsafeCheckpointError(RuntimeError):
@@ -103,11 +106,12 @@ def _guarded(loader: Callable, refusals: type | tuple[type, ...]) -> Callable:
                 return loader(file, *args, **kwargs)
         except refusals as error:
             # What torch found, without its advice to switch the check off.
-            lines = [line for line in str(error).splitlines() if 'weights_only' not in line]
+            found = _UNSUPPORTED.search(str(error))
+            said = found[0] if found else str(error).partition('\n')[0]
             raise UnsafeCheckpointError(
                 f'{file} does not load safely: it is damaged, or it holds more than weights and '
                 'training state. Nothing in it was run. If you trust where it comes from, load it '
-                f'with --unsafe-checkpoint. torch says: {" ".join(lines)}'
+                f'with --unsafe-checkpoint. torch says: {said}.'
             ) from error
 
     return load

@@ -56,6 +56,15 @@ LAYERS = (
 )
 
 
+#: What to do about errors that are known by how they begin.
+KNOWN = {
+    '<urlopen error': 'weights cannot be downloaded here: train with --from-scratch, or name a '
+    'local file in init_cfg.checkpoint',
+    'Expected more than 1 value per channel': 'the last batch has one image, of which BatchNorm '
+    'has no deviation: set train_dataloader.drop_last=True, or another batch_size',
+}
+
+
 @contextmanager
 def mistakes_said() -> Iterator[None]:
     """Within it, an error that a setting or a file brought about ends the process with a sentence;
@@ -76,6 +85,9 @@ def explain(error: Exception) -> str | None:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if said := explain_channels(error):
         return said
+    for start, fix in KNOWN.items():
+        if str(error).startswith(start):
+            return f'{error}: {fix}.'
     if builds := [frame for frame in frames if frame.f_code is build_from_cfg.__code__]:
         return _explain_build(error, builds[-1].f_locals, frames)
     expected = ValueError | OSError | ImportError | UnsafeCheckpointError

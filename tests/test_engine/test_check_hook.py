@@ -6,10 +6,11 @@ import pytest
 import torch
 from helpers import ROOT, lsnet, segmentor
 from mmengine.registry import DATASETS, MODELS, init_default_scope
+from torch import nn
 
 import lsnet_mm.datasets
 import lsnet_mm.engine  # noqa: F401  registers
-from lsnet_mm.engine.hooks.check_hook import check_cases, check_classes
+from lsnet_mm.engine.hooks.check_hook import check_cases, check_classes, check_weights
 from lsnet_mm.utils import read_config
 
 TRAIN = 'train_dataloader.dataset'
@@ -181,3 +182,17 @@ def test_the_same_part_openly_and_other_folders(phantom_folder, tmp_path):
     with pytest.raises(ValueError, match='data_root='):  # a link to the same is the same
         linked = dict(split='val', fold=1, data_root=str(tmp_path / 'copy'))
         check_cases(cases(phantom_folder, **own), cases(phantom_folder, **linked))
+
+
+def test_a_checkpoint_that_lacks_weights():
+    """Others than the model's may be in it, and BatchNorm's counters may be missing."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    weights = {f'module.{key}': value for key, value in model.state_dict().items()}
+    weights.pop('module.1.num_batches_tracked')
+    check_weights(model, weights | {'other': torch.ones(1)}, 'a.pth')
+    with pytest.raises(
+        ValueError, match='a.pth is no .* it lacks 0.bias, and 0 of 6 more'
+    ):
+        check_weights(model, {k: v for k, v in weights.items() if k != 'module.0.bias'}, 'a.pth')
+    with pytest.raises(ValueError, match='it has another shape of 0.weight, and 0 of 6 more'):
+        check_weights(model, weights | {'module.0.weight': torch.ones(1)}, 'a.pth')

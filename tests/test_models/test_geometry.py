@@ -244,3 +244,11 @@ def test_a_blurred_crop_stays_in_place_and_has_a_gradient():
     assert torch.allclose(crop[0, 1, :, 0], 40.1 + 20.8 * cells)
     images = torch.rand(1, 1, 200, 200).double()
     assert torch.autograd.gradcheck(lambda r: rr.crop(images, r), rois)
+
+
+@pytest.mark.parametrize('edge', [float('nan'), float('inf')])
+def test_a_box_that_is_no_number_is_refused(edge):
+    """torch's gradient of the sampling would end the process, without a word."""
+    rois = torch.tensor([[0, 1, 1, edge, 9]], requires_grad=True)
+    with pytest.raises(ValueError, match='NaN or infinite: the training has diverged'):
+        RoIRecalibration((8, 8)).crop(torch.rand(1, 1, 16, 16), rois)

@@ -3,6 +3,8 @@
 import re
 import sys
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 import torch
@@ -198,6 +200,17 @@ def test_layers(layer, shape, takes, came):
     error = failed(nn.Sequential(nn.Identity(), layer), torch.zeros(shape))
     expected = f'model.1 ({type(layer).__name__}) takes {takes} channels, but {came} came.'
     assert explain_channels(error).startswith(expected)
+
+
+def test_errors_that_are_known_by_their_words():
+    """torch's own, of a batch with one image and of weights that cannot be downloaded."""
+    norm = nn.BatchNorm2d(3)
+    with pytest.raises(ValueError) as caught:
+        norm(torch.zeros(1, 3, 1, 1))
+    assert 'drop_last=True' in explain(caught.value)
+    with pytest.raises(URLError) as caught:
+        urlopen('http://127.0.0.1:9/resnet18.pth', timeout=5)
+    assert '--from-scratch' in explain(caught.value)
 
 
 def test_errors_of_other_kinds_stay():

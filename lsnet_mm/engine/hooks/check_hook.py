@@ -1,6 +1,6 @@
 """What a run is asked before it starts: do its model and its data fit, and are its data apart?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmengine.hooks import Hook
@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import BaseSegmentor
-from torch import nn
+from torch import Tensor, nn
 
 from ...registry import HOOKS
 
@@ -21,6 +21,7 @@ class CheckHook(Hook):
     """Refuses a run that would end well and mean nothing.
 
     - A head that gives masks has the classes of every dataset.
+    - The checkpoint of a test, or of a training that goes on, has every weight of the model.
     - No case is in training and in validation, unless both name the same part of the data, as to
       see whether a model can learn it by heart.
 
@@ -46,6 +47,30 @@ class CheckHook(Hook):
         train, val = (datasets.get(f'{name}_dataloader.dataset') for name in ('train', 'val'))
         if train is not None and val is not None:
             check_cases(train, val)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Before mmengine loads what fits and warns of the rest."""
+        if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
+            return  # fine-tuning starts from what fits
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_weights(model, checkpoint.get('state_dict', checkpoint), runner._load_from)
+
+
+def check_weights(model: nn.Module, weights: Mapping[str, Tensor], name: object) -> None:
+    """Goes on only if a checkpoint has every weight of a model; it may have others.
+
+    Raises:
+        ValueError: With the first one that is missing, or has another shape.
+    """
+    shapes = {key.removeprefix('module.'): value.shape for key, value in weights.items()}
+    own = {k: v.shape for k, v in model.state_dict().items() if 'num_batches_tracked' not in k}
+    wrong = [key for key, shape in own.items() if shapes.get(key) != shape]
+    if wrong:
+        first = f'has another shape of {wrong[0]}' if wrong[0] in shapes else f'lacks {wrong[0]}'
+        raise ValueError(
+            f'{name} is no checkpoint of this config: it {first}, and {len(wrong) - 1} of '
+            f'{len(own)} more are amiss. Give the config that it was trained with.'
+        )
 
 
 def check_classes(model: nn.Module, dataset: object, path: str) -> None:

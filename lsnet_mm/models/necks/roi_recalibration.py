@@ -60,7 +60,16 @@ class RoIRecalibration(nn.Module):
 
         Returns:
             Tensor: (K, C, h, w).
+
+        Raises:
+            ValueError: If a box is NaN or infinite; torch would crash on the way back.
         """
+        if not is_exporting() and not rois.isfinite().all():
+            raise ValueError(
+                'a box of L-Net is NaN or infinite: the training has diverged. Lower the learning '
+                'rate, or clip gradients (optim_wrapper.clip_grad), and go on from an earlier '
+                'checkpoint.'
+            )
         size = images.shape[-2:]
         theta, images = boxes_to_theta(self.regions(rois, size), size), images[rois[:, 0].long()]
         # A graph is for all sizes; where nothing shrinks, plain sampling gives the same.
