@@ -10,8 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
-def _in_repository_root(monkeypatch):
+def _as_a_new_process(monkeypatch):
+    """In the repository's root, and without what a command of an earlier test has forbidden."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)
 
 
 @pytest.fixture(scope='module')
