@@ -190,9 +190,7 @@ def test_a_checkpoint_that_lacks_weights():
     weights = {f'module.{key}': value for key, value in model.state_dict().items()}
     weights.pop('module.1.num_batches_tracked')
     check_weights(model, weights | {'other': torch.ones(1)}, 'a.pth')
-    with pytest.raises(
-        ValueError, match='a.pth is no .* it lacks 0.bias, and 0 of 6 more'
-    ):
+    with pytest.raises(ValueError, match='a.pth is no .* it lacks 0.bias, and 0 of 6 more'):
         check_weights(model, {k: v for k, v in weights.items() if k != 'module.0.bias'}, 'a.pth')
     with pytest.raises(ValueError, match='it has another shape of 0.weight, and 0 of 6 more'):
         check_weights(model, weights | {'module.0.weight': torch.ones(1)}, 'a.pth')
