@@ -70,6 +70,9 @@ class LSNetInferencer(BaseInferencer):
     def _init_pipeline(self, cfg: Config) -> Compose:
         return slice_pipeline(cfg, self.window)
 
+    def _init_collate(self, cfg: Config) -> None:
+        return None  # batches are the predictor's
+
     def _init_visualizer(self, cfg: Config) -> None:
         return None
 

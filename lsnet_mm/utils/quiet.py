@@ -18,6 +18,7 @@ FILE_ONLY = (
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias of',
     'The prefix is not set in metric class',
+    'Failed to search registry with scope "mmseg" in the "function" registry tree',
 )
 
 
