@@ -79,7 +79,7 @@ def keep_checkpoints_whole(cfg):
     # The Runner adds the first one by itself.
     cfg.default_hooks = {'checkpoint': dict(type=stock[0]), **(cfg.get('default_hooks') or {})}
     for hook in (*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or ())):
-        if hook and hook['type'] in stock:
+        if hook and hook.get('type') in stock:
             hook['type'] = 'DurableCheckpointHook'
 
 

@@ -22,6 +22,9 @@ from .names import KINDS, RECORD, begun, lock_outputs, started
 from .study import Study
 from .volume_predictor import TidyUp, VolumePrediction
 
+#: Of :data:`KINDS`, those that need a straight grid.
+GRIDS = ('mask', 'probability')
+
 
 @dataclass(frozen=True)
 class SegmentationJob:
@@ -80,7 +83,8 @@ def segment_study(
     try:
         source = {'source': study.fingerprint(), 'scan': study.identity()}
         if _is_done(study, job, source):
-            return about | {'skipped': True}
+            kept = read_json(job.out / f'{study.name}{RECORD}').get('incomplete')
+            return about | {'skipped': True} | ({'error': kept} if isinstance(kept, str) else {})
         return about | _segment(study, job, source, on_slices)
     except VolumeError as error:
         message = str(error)
@@ -116,6 +120,8 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
     listed, left_out = (_names_in(kept, key) for key in ('files', 'left_out'))
     wanted = [name for name in wanted if name not in left_out]
     # A file that it does not name is of an earlier run, perhaps of another model.
+    if same and not wanted:
+        return False  # it has no place in NIfTI, and that will be said
     if same and all(name in listed and (job.out / name).is_file() for name in wanted):
         return True
     # What could not be made is tried again, with all that was: no file is lost by it.
@@ -144,6 +150,7 @@ def _segment(
         _check_dicom_seg(study, job, classes[1:])
     volume = _load(study, job.assume_hu)
     kinds = _possible_kinds(job.kinds, volume)
+    gap = volume.irregular if isinstance(volume.irregular, MissingSlices) else None
     clock.append(time.perf_counter())
     options = dict(tidy_up=job.tidy_up, on_slices=on_slices, heatmaps='preview' in job.kinds)
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
@@ -168,7 +175,7 @@ def _segment(
         'model': job.identity,
         'shape': list(volume.voxels.shape),
         'spacing_mm': [round(size, 4) for size in volume.spacing],
-        'left_out': job.names(study, set(job.kinds) - set(kinds)),
+        'left_out': job.names(study, GRIDS if volume.irregular else ()),
         'orientation': volume.orientation,
         'classes': found.describe(classes),
         'boxes': found.box_edges(),
@@ -176,6 +183,7 @@ def _segment(
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
         'failed': sorted(failed),
+        'incomplete': str(gap) if gap else None,
         'beside': dict(study.beside),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
@@ -183,8 +191,8 @@ def _segment(
     if not _write(study, job, files, record):
         return {'skipped': True}
     errors = list(dict.fromkeys(failed.values()))  # one a kind, which may be several files
-    if isinstance(volume.irregular, MissingSlices):
-        errors.append(str(volume.irregular))
+    if record['incomplete']:
+        errors.append(record['incomplete'])
     return {'record': record} | ({'error': ' '.join(errors)} if errors else {})
 
 
@@ -200,7 +208,7 @@ def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
     if 'dicom_seg' not in kinds:
         fix = f'{irregular.fix}, or segment it slice by slice with --dicom-seg'
         raise VolumeError(irregular.where, f'{irregular.reason}: NIfTI cannot hold it', fix)
-    return [kind for kind in kinds if kind not in ('mask', 'probability')]
+    return [kind for kind in kinds if kind not in GRIDS]
 
 
 def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ class Study:
         place: Where it was found, for messages, likewise.
         source: The NIfTI file; or the series, its slices in no order.
         broken: Damaged files beside a series, which may be slices of it; there must be none.
-        beside: How many files of each other kind lie in the same folder and were left out.
+        beside: How many files of each other kind lie where it was searched, and were left out.
     """
 
     name: str
@@ -163,6 +163,14 @@ def find_studies(paths: Sequence[Path]) -> Findings:
     return found
 
 
+def _may_be_nifti(path: Path) -> bool:
+    """Also if it cannot be read, which is said of those whose name says what they are."""
+    try:
+        return is_nifti(path)
+    except OSError:
+        return NIFTI.search(path.name) is not None
+
+
 def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     next(folder.iterdir(), None)  # os.walk would pass over a folder that it may not read
     everything, broken = find_series(folder)
@@ -171,7 +179,7 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
     for file in broken:
         beside[file.path.parent].append(file)
     known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
-    files = sorted(p for p in files_below(folder) if p not in known and is_nifti(p))
+    files = sorted(p for p in files_below(folder) if p not in known and _may_be_nifti(p))
     if not series and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
     for k, one in enumerate(series, start=1):

@@ -24,7 +24,8 @@ class SliceFolderDataset(CTSliceDataset):
         data_root/{split}/images/<case>_<number>.jpg (or .png)
         data_root/{split}/masks/<case>_<number>.png      0 background, 1 the first class, ...
 
-    A name without a number is that of a case with one slice, number 0. ``metainfo=dict(classes=
+    A name without a number is that of a case with one slice, number 0; with ``by_case=False`` each
+    is, whatever its name. ``metainfo=dict(classes=
     ('background', 'liver', 'spleen'))`` names the values of masks in their order; by default they
     are 0 and 1, the pancreas.
 
@@ -42,6 +43,7 @@ class SliceFolderDataset(CTSliceDataset):
             current folder or to ``data_root``.
         fold: Which of them, from 0.
         metainfo: Of mmseg's ``BaseSegDataset``.
+        by_case: Take what is before the number of a name for the patient.
         **kwargs: Of mmseg's ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:
@@ -59,6 +61,7 @@ class SliceFolderDataset(CTSliceDataset):
         folds: str | list | dict | None = None,
         fold: int | str | None = None,
         metainfo: dict | None = None,
+        by_case: bool = True,
         **kwargs,
     ):
         if (folds is None) != (fold is None):
@@ -71,6 +74,7 @@ class SliceFolderDataset(CTSliceDataset):
         self.name = name
         self.folds = folds
         self.fold = fold
+        self.by_case = by_case
         metainfo = {'classes': self.METAINFO['classes'], **(metainfo or {})}
         metainfo.setdefault('palette', class_palette(metainfo['classes'][1:]))
         super().__init__(data_root=str(data_root), metainfo=metainfo, **kwargs)
@@ -91,8 +95,8 @@ class SliceFolderDataset(CTSliceDataset):
         images, masks = (_files(folders, *kind) for kind in SUFFIXES.items())
         pairs = list(pair_files(images, masks).values())
         if self.folds is not None:
-            wanted = self._fold_cases(root, {_case(image)[0] for image in images.values()})
-            pairs = [(image, mask) for image, mask in pairs if _case(image)[0] in wanted]
+            wanted = self._fold_cases(root, {self._case(image)[0] for image in images.values()})
+            pairs = [(image, mask) for image, mask in pairs if self._case(image)[0] in wanted]
         if not pairs:
             raise ValueError(
                 f'split {self.split!r} of {root} is empty. Put slices into its images/ and masks/, '
@@ -108,10 +112,15 @@ class SliceFolderDataset(CTSliceDataset):
             _check_image(mask)
         slices: dict[tuple[str, int], Path] = {}
         for image, _ in files:
-            other = slices.setdefault(_case(image), image)
+            other = slices.setdefault(self._case(image), image)
             if other != image:
                 raise ValueError(f'{other} and {image} are the same slice. Rename one.')
-        return [self.slice_info(image, mask, *_case(image), None) for image, mask in files]
+        return [self.slice_info(image, mask, *self._case(image), None) for image, mask in files]
+
+    def _case(self, image: Path) -> tuple[str, int]:
+        """Case and number of a slice, by its name."""
+        match = NAME.fullmatch(image.stem) if self.by_case else None
+        return (match['case'], int(match['slice_index'])) if match else (image.stem, 0)
 
     def _fold_cases(self, root: Path, held: set[str]) -> set[str]:
         """The cases of the split, where the fold's lists name just those that are held."""
@@ -132,12 +141,6 @@ class SliceFolderDataset(CTSliceDataset):
                 'Correct the folds, or add or remove the slices.'
             )
         return set(wanted)
-
-
-def _case(image: Path) -> tuple[str, int]:
-    """Case and number of a slice, by its name."""
-    match = NAME.fullmatch(image.stem)
-    return (match['case'], int(match['slice_index'])) if match else (image.stem, 0)
 
 
 def _check_image(path: Path, modes: Collection[str] = ()) -> None:

@@ -152,6 +152,8 @@ def metric_table(result: dict) -> Table:
     units = [key.removesuffix('/dsc') for key in metrics if key.endswith('/dsc')]
     for unit in units:
         keys = [f'{unit}/{name}' for name in ('dsc', 'precision', 'recall')]
+        if not metrics.keys() >= {*keys}:  # another metric's
+            continue
         table.add_row(unit.removeprefix('class/'), *(f'{metrics.pop(key):.2f}' for key in keys))
     table.add_section()
     for key, value in metrics.items():

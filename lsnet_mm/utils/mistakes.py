@@ -75,8 +75,10 @@ def mistakes_said() -> Iterator[None]:
         if (said := explain(error)) is None:
             raise
         # Of a file that is not there, or a full disk, there is no more to tell.
-        for file in () if isinstance(error, OSError) else _log_traceback(error):
-            said += f'\n(The traceback is in {file}.)'
+        if not isinstance(error, OSError):
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            places = _log_traceback(error) or [f'{last.filename}, line {last.lineno}']
+            said += ''.join(f'\n(The traceback is in {place}.)' for place in places)
         sys.exit(said)
 
 
@@ -142,6 +144,8 @@ def _channels(layer: nn.Module, values: Mapping) -> tuple[int | None, int | None
     came = values.get('input', values.get('x'))
     for kind, name, axis in LAYERS if isinstance(came, Tensor) else ():
         if isinstance(layer, kind):
+            if hasattr(layer, 'kernel_size') and came.dim() != len(layer.kernel_size) + 2:
+                break  # another mistake, as an image without its batch
             takes = getattr(layer, name)
             return takes[-1] if isinstance(takes, tuple) else takes, came.size(axis)
     return None, None
@@ -171,8 +175,10 @@ def _explain_build(error: Exception, building: Mapping, frames: list[FrameType])
         building: The variables of mmengine's function that built it.
     """
     part = building['cfg']
+    if not isinstance(part, Mapping) or 'type' not in part:
+        return f'{part!r:.200} is no part of a config: it needs a type. {error}'
     path = _path(part, frames)
-    where = path or str(part.get('type'))
+    where = path or str(part['type'])
     if building.get('obj_cls', building) is None:
         return f'{where}: {unknown_name(building["obj_type"], building["registry"])}'
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)

@@ -122,7 +122,11 @@ def _restricted(allowed: list) -> SimpleNamespace:
                 raise pickle.UnpicklingError(f'Unsupported state of {type(self.stack[-2])}')
             super().load_build()
 
+        def load_old(self) -> None:
+            raise pickle.UnpicklingError('Unsupported call of an old protocol')
+
         dispatch |= {pickle.REDUCE[0]: load_reduce, pickle.BUILD[0]: load_build}
+        dispatch |= {pickle.OBJ[0]: load_old, pickle.INST[0]: load_old}
 
     def load(file, **kwargs) -> object:
         return Unpickler(file, **kwargs).load()

@@ -89,7 +89,8 @@ class SliceView:
                 f'{name} and image must have the same size, '
                 f'got {labels.shape} and {self.image.shape}'
             )
-        return np.where(labels == IGNORED, 0, labels).astype(np.uint8)
+        labels = np.where(labels == IGNORED, 0, labels).astype(np.uint8)
+        return labels if len(self.colors) > 1 else (labels > 0).astype(np.uint8)
 
     def window(self) -> tuple[float, ...]:
         """A square around everything marked: ``x1, y1, x2, y2``, inside the image if it fits."""

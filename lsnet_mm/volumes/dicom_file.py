@@ -10,10 +10,11 @@ import math
 import os
 import re
 import stat
+import threading
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pydicom
@@ -36,9 +37,29 @@ _DEFLATED = b'1.2.840.10008.1.2.1.99'
 _BARE = re.compile(rb'[\x02\x08]\x00.\x00([A-Z]{2}|..\x00\x00)', re.DOTALL)
 
 
+class _Shared:
+    """A context of the whole process: the first thread that enters it sets it up, and the last one
+    that leaves takes it down."""
+
+    def __init__(self, context: Callable[[], AbstractContextManager]):
+        self.context, self.lock, self.inside = context, threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.stack = ExitStack()
+                self.stack.enter_context(self.context())
+            self.inside += 1
+
+    def __exit__(self, *_) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.stack.close()
+
+
 @contextmanager
-def silent() -> Iterator[None]:
-    """Without warnings and logs: pydicom and highdicom quote values, perhaps names or dates."""
+def _no_messages() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -49,10 +70,20 @@ def silent() -> Iterator[None]:
         logging.disable(before)
 
 
+_SILENT, _LENIENT = _Shared(_no_messages), _Shared(disable_value_validation)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Without warnings and logs: pydicom and highdicom quote values, perhaps names or dates."""
+    with _SILENT:
+        yield
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silent, and values that are odd are taken as they are."""
-    with silent(), disable_value_validation():
+    with _SILENT, _LENIENT:
         yield
 
 

@@ -1,7 +1,8 @@
 """Frames of an enhanced multi-frame CT, by highdicom: each is a slice."""
 
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,8 @@ def split_frames(header: SliceHeader) -> list[SliceHeader]:
     if not header.enhanced:
         return [header]
     try:
-        with quiet(), open_frames() as opened:
+        # highdicom writes paths and tracebacks of what it cannot read to stderr by itself.
+        with quiet(), redirect_stderr(io.StringIO()), open_frames() as opened:
             _check_length(header)
             image = opened(header.path)
             groups = image.PerFrameFunctionalGroupsSequence

@@ -1,5 +1,6 @@
 """Stored values of one DICOM slice, decoded in a process that a decoder may take with it."""
 
+import io
 import math
 import os
 import pickle
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 
 import numpy as np
 from pydicom.encaps import generate_frames
@@ -171,13 +172,14 @@ def _without_unused_bits(values: np.ndarray, header: SliceHeader, where: str) ->
 
 def _decode_frame(header: SliceHeader, image, where: str) -> np.ndarray:
     """One of an enhanced file, which was opened by highdicom."""
-    if header.compressed:
-        frame = image.get_raw_frame(header.frame, as_index=True)
-        _check_frame(frame, image.file_meta.TransferSyntaxUID, header, where)
-    values = image.get_stored_frame(header.frame, as_index=True)
+    with redirect_stderr(io.StringIO()):  # it says what it cannot read, with paths
+        if header.compressed:
+            frame = image.get_raw_frame(header.frame, as_index=True)
+            _check_frame(frame, image.file_meta.TransferSyntaxUID, header, where)
+        values = image.get_stored_frame(header.frame, as_index=True)
     if values.shape != header.shape:
         raise VolumeError(where, f'its pixel data are {values.shape} by their decoder', RELOAD)
-    return values
+    return _without_unused_bits(values, header, where)
 
 
 def _check_frame(frame: bytes, syntax: UID, header: SliceHeader, where: str) -> None:

@@ -293,8 +293,18 @@ def test_every_frame_has_its_own_place(study, segment, kind):
     cos = np.cos(np.radians(15)) if kind == 'tilted' else 1
     ml = sum(pixels[z] * thick[z] * cos for z in pixels) * x * y / 1000
     assert record['classes']['pancreas']['volume_ml'] == pytest.approx(ml, abs=0.01)
-    again, printed, *_ = segment(folder, options=['--dicom-seg', '--probabilities', '--preview'])
-    assert again == 0 and 'skipped' in printed
+    again, printed, errors, _ = segment(
+        folder, options=['--dicom-seg', '--probabilities', '--preview']
+    )
+    assert (
+        again == expected_code
+        and 'skipped' in printed
+        and ('gap' in kind) == bool('1 slice(s) missing' in errors)
+    )
+    if not grid:  # what is there is no mask in NIfTI
+        for options in ([], ['--probabilities']):
+            code, _, errors, _ = segment(folder, options=options)
+            assert code == 2 and 'NIfTI cannot hold it' in errors
 
 
 def test_without_a_grid_or_a_segmentation_nothing_starts(series, segment):

@@ -101,6 +101,8 @@ def test_names_without_a_number(slice_root):
         (folder / 'P_01_007.png').rename(folder / 'IMG (2) links.png')
     dataset = SliceFolderDataset(slice_root, 'train', pipeline=PIPELINE)
     assert numbers(dataset) == [('IMG (2) links', 0), ('P_01', 12)]
+    alone = SliceFolderDataset(slice_root, 'train', by_case=False)
+    assert numbers(alone) == [('IMG (2) links', 0), ('P_01_012', 0)]
     assert dataset[0]['data_samples'].gt_sem_seg.data.any()
 
 

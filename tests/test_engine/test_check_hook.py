@@ -184,6 +184,26 @@ def test_the_same_part_openly_and_other_folders(phantom_folder, tmp_path):
         check_cases(cases(phantom_folder, **own), cases(phantom_folder, **linked))
 
 
+def test_validation_data_among_several_of_training():
+    """Equal settings are an intent only where they are all there is."""
+
+    class Data(list):
+        data_root = 'd'
+
+        def __init__(self, split, cases):
+            super().__init__(cases)
+            self.split = split
+
+        def get_data_info(self, k):
+            return dict(case=self[k])
+
+    val = Data('val', 'cd')
+    both = SimpleNamespace(datasets=[Data('train', 'ab'), Data('val', 'cd')])
+    check_cases(Data('val', 'cd'), val)
+    with pytest.raises(ValueError, match='train_dataloader.dataset.datasets.1 has .*2 of 2 cases'):
+        check_cases(both, val)
+
+
 def test_a_checkpoint_that_lacks_weights():
     """Others than the model's may be in it, and BatchNorm's counters may be missing."""
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))

@@ -5,6 +5,7 @@ import pytest
 
 from lsnet_mm.evaluation.results import (
     SCHEMA,
+    metric_table,
     read_curve,
     read_run,
     write_curve,
@@ -90,3 +91,13 @@ def test_iterations(tmp_path):
 def test_a_loss_that_is_not_a_number_shows(tmp_path):
     log(tmp_path, 'a', train(1, 1, loss=1.0), train(1, 2, loss=float('nan')))
     assert math.isnan(read_curve(tmp_path)['train'][0]['loss'])
+
+
+def test_scores_of_other_metrics_stand_in_the_table():
+    """``mine/dsc`` without precision and recall is a row of its own."""
+    own = {'case/dsc': 1.0, 'case/precision': 2.0, 'case/recall': 3.0, 'mine/dsc': 4.0}
+    table = metric_table(dict(config='a', data=dict(name='b', split='c'), metrics=own))
+    assert [list(column.cells) for column in table.columns][:2] == [
+        ['case', 'mine/dsc'],
+        ['1.00', '4.00'],
+    ]

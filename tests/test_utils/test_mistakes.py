@@ -213,6 +213,19 @@ def test_errors_that_are_known_by_their_words():
     assert '--from-scratch' in explain(caught.value)
 
 
+@pytest.mark.parametrize('part', [dict(depth=18), 'ResNet'])
+def test_a_part_without_a_type(part):
+    with pytest.raises((KeyError, TypeError)) as caught:
+        MODELS.build(part)
+    assert 'is no part of a config: it needs a type' in explain(caught.value)
+
+
+def test_an_image_without_its_batch_is_no_matter_of_channels():
+    with pytest.raises(RuntimeError) as caught:
+        nn.Conv2d(3, 4, 3)(torch.zeros(3, 16, 16, dtype=torch.int32))
+    assert explain_channels(caught.value) is None
+
+
 def test_errors_of_other_kinds_stay():
     assert explain_channels(failed(nn.Conv2d(3, 2, 5), torch.zeros(1, 3, 2, 2))) is None  # small
     assert explain_channels(failed(lambda: torch.zeros(2) @ torch.zeros(3))) is None

@@ -83,6 +83,7 @@ def test_each_class_has_its_colour():
         [(np.abs(image - color).max(-1) < 30).sum() for color in (orange, blue)] for image in seen
     )
     assert min(several) > 40 and single[1] == 0
+    assert (both[1].gt == (both[0].gt > 0)).all()  # without names any label is the object
 
 
 def test_panel_has_a_row_for_each_group():

@@ -1,9 +1,11 @@
 """Kinds of damage and oddity in DICOM series: read as pydicom does, or the file is named."""
 
+import logging
 import os
 import shutil
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pydicom
@@ -21,6 +23,7 @@ from pydicom.uid import (
 
 from lsnet_mm.experiments.phantom import downloaded_case, write_download
 from lsnet_mm.volumes import VolumeError, ct_series, find_series, read_hu
+from lsnet_mm.volumes.header import read_header
 
 SHAPE = (40, 32, 8)
 HU = downloaded_case(0, 1, SHAPE)[0]
@@ -374,3 +377,11 @@ def test_a_modality_is_not_repeated(series):
     series.edit(0, ImagePositionPatient=[0, 0, 500])
     _, left_out = ct_series(find_series(series.root)[0])
     assert left_out == {'file of another modality': 1}
+
+
+def test_threads_leave_logging_as_it_was(series):
+    """Headers are read by many threads of a server; none may switch off its logs for good."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read_header, series.files * 20))
+    assert logging.root.manager.disable == logging.NOTSET
+    assert pydicom.config.settings.reading_validation_mode == pydicom.config.WARN

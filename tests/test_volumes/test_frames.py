@@ -111,7 +111,14 @@ def deflated(data):
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
 
 
+def bits(data):
+    pixels = data.pixel_array.copy()
+    pixels[3, :8] = 5000  # of twelve bits
+    data.PixelData = pixels.tobytes()
+
+
 REFUSED = {
+    'bits': (bits, r'1.dcm, frame 4: its voxels take more bits than its BitsStored, 12'),
     'rows': (rows, r'1.dcm: its pixel data have 20480 bytes, by its frames, Rows and Columns 1'),
     'groups': (groups, r'1.dcm: its functional groups or its frames are damaged. Download'),
     'place': (place, r'1.dcm: its functional groups or its frames are damaged'),
@@ -122,13 +129,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize('damage', REFUSED)
-def test_refused(slices, folder, damage):
+def test_refused(slices, folder, capfd, damage):
     spoil, message = REFUSED[damage]
     data = write(slices, folder)
     spoil(data)
     data.save_as(folder / '1.dcm')
     with pytest.raises(VolumeError, match=message):
         read_hu(folder)
+    assert not capfd.readouterr().err  # highdicom would name the path
 
 
 def test_a_damaged_frame(slices, folder):

@@ -124,14 +124,18 @@ def check_cases(train: object, val: object) -> None:
     Raises:
         ValueError: With the settings of both.
     """
-    for path, one in _leaves(train, 'train_dataloader.dataset'):
+    leaves = list(_leaves(train, 'train_dataloader.dataset'))
+    for path, one in leaves:
         cases = _cases(one)
         for other_path, other in _leaves(val, 'val_dataloader.dataset') if cases else ():
             own, others = _settings(one), _settings(other)
             shared = cases & _cases(other)
-            if not shared or own == others:
+            if not shared or (own == others and len(leaves) == 1):
                 continue
-            keys = [key for key in _SETTINGS if own.get(key) != others.get(key)]
+            keys = [key for key in _SETTINGS if own.get(key) != others.get(key)] or [*own]
+            names = ''
+            if hasattr(one, 'by_case'):
+                names = ' If names of files say nothing of patients, set by_case=False in each.'
             said = [
                 f'{place} has ' + ', '.join(f'{key}={of.get(key)!r:.60}' for key in keys)
                 for place, of in ((path, own), (other_path, others))
@@ -139,7 +143,7 @@ def check_cases(train: object, val: object) -> None:
             raise ValueError(
                 f'{" and ".join(said)}: {len(shared)} of {len(cases)} cases of the training are '
                 'validated on, too, and their scores would mean nothing. Give both the same fold '
-                '(and the test, too), and lists of cases that have none in common.'
+                f'(and the test, too), and lists of cases that have none in common.{names}'
             )
 
 
