@@ -24,10 +24,12 @@ def main() -> None:
     from lsnet_mm.apis import load_model
     from lsnet_mm.experiments.reproduction.box_analysis import box_gradient, gradient_table
     from lsnet_mm.utils.machine import environment
+    from lsnet_mm.utils.mistakes import mistakes_said
 
     torch.set_num_threads(1)
-    model = load_model(args.config, args.checkpoint, 'cpu')
-    dataset = DATASETS.build(model.cfg.val_dataloader.dataset)
+    with mistakes_said():
+        model = load_model(args.config, args.checkpoint, 'cpu')
+        dataset = DATASETS.build(model.cfg.val_dataloader.dataset)
     result = box_gradient(model, dataset, seed=args.seed)
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
     results[args.name or Path(args.config).stem] = result | dict(

@@ -77,8 +77,8 @@ def mistakes_said() -> Iterator[None]:
         # Of a file that is not there, or a full disk, there is no more to tell.
         if not isinstance(error, OSError):
             last = traceback.extract_tb(error.__traceback__)[-1]
-            places = _log_traceback(error) or [f'{last.filename}, line {last.lineno}']
-            said += ''.join(f'\n(The traceback is in {place}.)' for place in places)
+            logs = [f'\n(The traceback is in {file}.)' for file in _log_traceback(error)]
+            said += ''.join(logs) or f'\n(It came up in {last.filename}, line {last.lineno}.)'
         sys.exit(said)
 
 
