@@ -15,7 +15,8 @@ from torch import nn
 
 import lsnet_mm.engine  # noqa: F401  registers
 from lsnet_mm.utils import read_config
-from lsnet_mm.utils.mistakes import explain, explain_channels, unknown_name
+from lsnet_mm.utils.mistakes import explain, explain_channels
+from lsnet_mm.utils.packages import unknown_name
 
 TWO = ROOT / 'configs' / 'lsnet' / 'lsnet_small_phantom.py'
 QUICK = (*NO_WORKERS, 'train_dataloader.dataset.indices=2', 'val_dataloader.dataset.indices=2')
@@ -128,14 +129,14 @@ INSTALL = "pip install 'lsnet_mm[{0}]', or pip install {0} where"
 )
 def test_a_name_of_another_package(monkeypatch, name, package, rename):
     """As if neither were there, whatever is."""
-    monkeypatch.setattr('lsnet_mm.utils.mistakes.find_spec', lambda name: None)
-    monkeypatch.setattr('lsnet_mm.utils.mistakes._registered', lambda root: {'ResNet'})
+    monkeypatch.setattr('lsnet_mm.utils.packages.find_spec', lambda name: None)
+    monkeypatch.setattr('lsnet_mm.utils.packages._registered', lambda root: {'ResNet'})
     sentence = unknown_name(name, MODELS)
     assert INSTALL.format(package) in sentence and sentence.endswith(rename)
 
 
 def test_a_name_that_another_package_has(monkeypatch):
-    monkeypatch.setattr('lsnet_mm.utils.mistakes._registered', lambda root: {'mmdet.CSPNeXt'})
+    monkeypatch.setattr('lsnet_mm.utils.packages._registered', lambda root: {'mmdet.CSPNeXt'})
     assert unknown_name('CSPNeXt', MODELS).endswith("write type='mmdet.CSPNeXt'.")
 
 
