@@ -109,7 +109,7 @@ def _nifti(rng: np.random.Generator, folder: Path, count: int) -> list[str]:
     for _ in range(later):
         paths = [path for path in folder.rglob('*') if path.is_file()]
         with suppress(OSError):
-            damages.append(pick(rng, ANY)(rng, paths))
+            damages += [pick(rng, ANY)(rng, paths)] if paths else []  # all may lie behind a link
     return damages
 
 
