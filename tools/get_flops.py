@@ -28,11 +28,13 @@ def main(argv=None) -> None:
 
     from lsnet_mm.apis import build_model
     from lsnet_mm.evaluation.complexity import count_gflops, count_params
+    from lsnet_mm.utils import read_config
     from lsnet_mm.utils.mistakes import mistakes_said
 
     try:
+        cfg = read_config(args.config, args.cfg_options)
         with mistakes_said():
-            model = build_model(args.config, args.cfg_options)
+            model = build_model(cfg)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     model = revert_sync_batchnorm(model).eval()
