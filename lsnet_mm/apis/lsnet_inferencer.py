@@ -135,7 +135,7 @@ class LSNetInferencer(BaseInferencer):
         drawn = (
             p.drawn(self._read(i), self.grey_window) for i, p in zip(inputs, preds, strict=True)
         )
-        return [study_montage(*one) for one in drawn]
+        return [study_montage(*one[:3]) for one in drawn]
 
     def postprocess(
         self, preds: list[VolumePrediction], visualization: list, return_datasamples: bool = False

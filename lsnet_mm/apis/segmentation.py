@@ -15,7 +15,7 @@ import torch
 
 from ..utils.files import read_json, why, write_files
 from ..utils.memory import keep_memory
-from ..volumes import ORIENTATION, MissingSlices, Volume, VolumeError, pack_nifti
+from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti
 from .dicom_seg import check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
@@ -242,9 +242,10 @@ def _pack(
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
 
-    drawn, slices = found.drawn(volume, inferencer.grey_window), volume.oriented(ORIENTATION)
+    *drawn, heatmaps = found.drawn(volume, inferencer.grey_window)
+    slices = volume.oriented(READING)
     x, y, z = slices.spacing
-    about = dict(heatmaps=found.heatmaps, title=study.name, classes=classes)
+    about = dict(heatmaps=heatmaps, title=study.name, classes=classes)
     about['thickness'] = 1000 * slices.voxel_ml / (x * y)
     return study_montage(*drawn), study_page(*drawn, (y, x, z), **about)
 

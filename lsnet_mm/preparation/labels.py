@@ -136,7 +136,8 @@ def _legend(classes: Sequence[str], colors: list[tuple], width: int) -> list[np.
 def _tile(
     case: str, number: int, files: tuple[Path, Path], colors: list[tuple[int, ...]]
 ) -> np.ndarray:
-    image, label = (read_slice(path, number) for path in files)
+    # Prepared volumes have the spine at the top; radiologists have the front there.
+    image, label = (read_slice(path, number)[::-1] for path in files)
     low, high = WINDOW
     grey = (255 * (image.astype(np.float32) - low) / (high - low)).clip(0, 255).astype(np.uint8)
     # The whole slice in a square, as large as it fits.

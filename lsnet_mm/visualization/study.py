@@ -28,6 +28,8 @@ def study_page(
 ) -> bytes:
     """A page with the slices, their mask, boxes and heatmap, and the area and volume of the mask.
 
+    Its letters take the front for the top row, and the patient's right for the first column.
+
     The page holds what is passed in and nothing else: no path, no date, no request.
 
     Args:
@@ -102,6 +104,10 @@ def study_montage(volume: np.ndarray, mask: np.ndarray, boxes: Sequence[np.ndarr
         for label, color in enumerate(class_colors(range(mask.max())), start=1):
             draw_mask(axes, mask[k] == label, color)
         draw_boxes(axes, boxes[k], BOX)
+        for x, side in ((0.03, 'R'), (0.97, 'L')):  # of the patient
+            axes.text(
+                x, 0.5, side, transform=axes.transAxes, color='white', fontsize=8, ha='center'
+            )
     for axes in grid:  # the rest of the last row
         axes.set_axis_off()
     return to_png(figure)

@@ -8,11 +8,12 @@ from .nifti_file import NIFTI, is_nifti
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import find_irregularity, sort_slices
-from .volume import ORIENTATION, MissingSlices, Volume, VolumeError, public_name
+from .volume import ORIENTATION, READING, MissingSlices, Volume, VolumeError, public_name
 
 __all__ = [
     'NIFTI',
     'ORIENTATION',
+    'READING',
     'BrokenFile',
     'MissingSlices',
     'Pool',

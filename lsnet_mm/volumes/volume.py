@@ -13,6 +13,8 @@ from nibabel import orientations
 #: Columns to the left, rows to the front, slices to the feet: the axes of Pancreas-CT's files.
 #: All that a net sees is brought to them, or it would be shown some patients upside down.
 ORIENTATION = 'LAI'
+#: As radiologists look at slices: the front at the top, the patient's right on the left.
+READING = 'LPI'
 #: What mends a damaged series.
 RELOAD = 'Download the series again'
 # What scanners and downloaders number files with; anything else may hold a name, a date or a UID.

@@ -239,3 +239,19 @@ def test_a_model_is_built_in_a_line():
     assert type(model).__name__ == 'LSNet' and model.segmentor.decode_head.threshold == 0.4
     assert model.cfg.train_cfg.type == 'AlternatingTrainLoop'
     assert model(torch.zeros(1, 3, 64, 64)) is not None
+
+
+@pytest.mark.parametrize('codes', ['LAI', 'RAS', 'LPS', 'SAR'])
+def test_pictures_are_turned_as_radiologists_hold_them(model, codes):
+    """Front at the top, the patient's right on the left, and mask and boxes with it."""
+    hu = np.full((40, 32, 8), -90, np.int16)  # RAS: to the right, the front, the head
+    hu[4:10, 24:30, 5] = 100  # on the left, in front, near the head
+    volume = Volume(hu, np.eye(4)).oriented(codes)
+    found = LSNetInferencer(*model, device='cpu')(volume, return_datasamples=True)
+    [found] = found['predictions']
+    grey, mask, boxes, heatmaps = found.drawn(volume, (-100, 240))
+    assert grey.shape == mask.shape == (8, 32, 40)
+    rows, columns = np.nonzero(mask[2])  # slices count from the head
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 7, 30, 35)
+    assert boxes[2].tolist() == [[30, 2, 36, 8]] and (grey[2] > 120).sum() == 36
+    assert sum(map(len, boxes)) == 1 and heatmaps is None

@@ -89,7 +89,7 @@ def test_contact_sheet_outlines_the_label(prepared):
     assert sheet.shape == (278, 520, 3)
     outline = (sheet == (150, 200, 0)).all(axis=2)
     record = json.loads((prepared / 'preparation.json').read_text())['cases'][0]
-    label = downloaded_case(0, 1, (64, 64, 24))[1][..., record['sheet_slice']].T
+    label = downloaded_case(0, 1, (64, 64, 24))[1][..., record['sheet_slice']].T[::-1]  # front up
     rows, columns = np.nonzero(outline[18:274, :256])
     found = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1]
     rows, columns = np.nonzero(label)
