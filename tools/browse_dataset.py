@@ -52,13 +52,13 @@ def main(argv=None) -> None:
     from lsnet_mm.utils.mistakes import mistakes_said
 
     folder = args.output_dir or Path('work_dirs', Path(args.config).stem, 'browse')
-    try:
-        cfg = read_config(args.config, args.cfg_options)
-        with mistakes_said():
+    with mistakes_said():
+        try:
+            cfg = read_config(args.config, args.cfg_options)
             for name, picture in draw(cfg, args.split, args.number):
                 write_atomic(folder / f'{name}.png', picture)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
     print(f'Pictures: {folder}')
 
 

@@ -29,12 +29,12 @@ def main(argv=None) -> None:
     from lsnet_mm.utils import read_config
     from lsnet_mm.utils.mistakes import mistakes_said
 
-    try:
-        cfg = read_config(args.config, args.cfg_options)
-        with mistakes_said():
+    with mistakes_said():
+        try:
+            cfg = read_config(args.config, args.cfg_options)
             about = export_coco(cfg, args.out, args.splits, args.overwrite)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
+        except (ValueError, OSError) as error:
+            parser.error(str(error))
     for split, info in about.items():
         print(f'{split}: {info["images"]} slices, {info["annotations"]} boxes')
 
