@@ -188,12 +188,12 @@ def _segment(
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }
-    if not _write(study, job, files, record):
-        return {'skipped': True}
-    errors = list(dict.fromkeys(failed.values()))  # one a kind, which may be several files
+    said = {'record': record} if _write(study, job, files, record) else {'skipped': True}
+    # One a kind, which may be several files; of another command's it has the record.
+    errors = list(dict.fromkeys(failed.values())) if 'record' in said else []
     if record['incomplete']:
         errors.append(record['incomplete'])
-    return {'record': record} | ({'error': ' '.join(errors)} if errors else {})
+    return said | ({'error': ' '.join(errors)} if errors else {})
 
 
 def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:

@@ -1,8 +1,8 @@
 """Frames of an enhanced multi-frame CT, by highdicom: each is a slice."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +28,9 @@ def split_frames(header: SliceHeader) -> list[SliceHeader]:
         return [header]
     try:
         # highdicom writes paths and tracebacks of what it cannot read to stderr by itself.
-        with quiet(), redirect_stderr(io.StringIO()), open_frames() as opened:
+        with quiet(), redirect_stderr(io.StringIO()):
             _check_length(header)
-            image = opened(header.path)
+            image = frame_opener()(header.path)
             groups = image.PerFrameFunctionalGroupsSequence
             if len(groups) != header.frames:
                 raise ValueError('as many groups as frames')
@@ -44,8 +44,7 @@ def split_frames(header: SliceHeader) -> list[SliceHeader]:
         raise VolumeError(header.name, reason, RELOAD) from error
 
 
-@contextmanager
-def open_frames() -> Iterator:
+def frame_opener() -> Callable:
     """A function that opens a file as a :class:`highdicom.Image`, and no file twice in a row.
 
     Frames are read from the disk one by one.
@@ -57,7 +56,7 @@ def open_frames() -> Iterator:
 
         return highdicom.imread(path, lazy_frame_retrieval=True)
 
-    yield opened
+    return opened
 
 
 def _frame(header: SliceHeader, image: pydicom.Dataset, k: int) -> SliceHeader:

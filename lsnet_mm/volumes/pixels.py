@@ -16,7 +16,7 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, RLELossless
 
 from .dicom_file import quiet, read_dicom
-from .frames import open_frames
+from .frames import frame_opener
 from .header import SliceHeader
 from .memory import check_memory
 from .volume import RELOAD, VolumeError
@@ -48,7 +48,8 @@ def read_pixels(headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
     """
     voxels = sum(math.prod(header.shape) for header in headers)
     check_memory(f'a series of {len(headers)} files', voxels, np.dtype(np.int16).itemsize)
-    with _Child(headers) as child, open_frames() as opened:
+    opened = frame_opener()
+    with _Child(headers) as child:
         for header in headers:
             yield child.read(header) if header.compressed else _read(header, opened)
 
@@ -100,7 +101,8 @@ def _serve() -> None:
     """Read what is asked for, until nobody asks: the other end of the child."""
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what decoders print is no answer
-    with suppress(EOFError, OSError), open_frames() as opened:
+    opened = frame_opener()
+    with suppress(EOFError, OSError):
         while True:
             header = pickle.load(sys.stdin.buffer)
             try:
