@@ -134,6 +134,8 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
             print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
             for note in result['record']['notes']:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
+            for caution in result['record']['cautions']:
+                print(f'caution: {about}: {caution}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
     for message in found.refused:

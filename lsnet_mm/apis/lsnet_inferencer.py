@@ -64,6 +64,14 @@ class LSNetInferencer(BaseInferencer):
         windows = (t.window for t in self.pipeline.transforms if hasattr(t, 'window'))
         return next(windows, (-100.0, 240.0))
 
+    def cautions(self, volume: Volume) -> list[str]:
+        """What is unlike the training, a sentence each."""
+        return []
+
+    def confidence(self, found: VolumePrediction) -> dict | None:
+        """How far a prediction is to be trusted; None if that was never measured."""
+        return None
+
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
 

@@ -156,10 +156,11 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
+    judged = {'cautions': inferencer.cautions(volume), 'confidence': inferencer.confidence(found)}
     files, failed = {}, {}
     for kind in kinds:
         try:
-            parts = _pack(kind, study, job, volume, found)
+            parts = _pack(kind, study, job, volume, found, judged)
             files.update(zip(job.names(study, [kind]), parts, strict=True))
         except Exception as error:  # what may be written beside a mask must not cost the mask
             if kind == kinds[0]:
@@ -182,6 +183,7 @@ def _segment(
         'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
+        **judged,
         'failed': sorted(failed),
         'incomplete': str(gap) if gap else None,
         'beside': dict(study.beside),
@@ -229,9 +231,14 @@ def _load(study: Study, assume_hu: bool) -> Volume:
 
 
 def _pack(
-    kind: str, study: Study, job: SegmentationJob, volume: Volume, found: VolumePrediction
+    kind: str,
+    study: Study,
+    job: SegmentationJob,
+    volume: Volume,
+    found: VolumePrediction,
+    judged: dict,
 ) -> Sequence[bytes]:
-    """Content of the files of a kind."""
+    """Content of the files of a kind; ``judged`` are cautions and confidence."""
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes'][1:]
     if kind == 'mask':
