@@ -92,7 +92,7 @@ setup(
         'Topic :: Scientific/Engineering :: Medical Science Apps.',
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed'], f'{PACKAGE}.visualization': ['templates/*']},
+    package_data={PACKAGE: ['py.typed', 'weights/*'], f'{PACKAGE}.visualization': ['templates/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
     install_requires=[

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .lsnet_inferencer import LSNetInferencer  # noqa: F401
     from .model import WrongCheckpointError, build_model, load_model  # noqa: F401
     from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline  # noqa: F401
+    from .weights import find_weights, read_card  # noqa: F401
 
 __getattr__, __all__ = lazy_names(
     __name__,
@@ -15,5 +16,6 @@ __getattr__, __all__ = lazy_names(
         'lsnet_inferencer': ['LSNetInferencer'],
         'model': ['WrongCheckpointError', 'build_model', 'load_model'],
         'volume_predictor': ['TidyUp', 'VolumePrediction', 'VolumePredictor', 'slice_pipeline'],
+        'weights': ['find_weights', 'read_card'],
     },
 )

@@ -31,9 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         *('-m', '--model'),
         nargs=2,
-        required=True,
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='config, and the checkpoint that was trained with it',
+        help='config, and the checkpoint that was trained with it; default: the weights that come '
+        'along, for the pancreas',
     )
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     written = parser.add_argument_group('what is written beside the mask and the JSON')
@@ -41,8 +41,12 @@ def build_parser() -> argparse.ArgumentParser:
     add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
     add('--probabilities', const='probability', help='that of foreground')
     add('--preview', const='preview', help='a PNG montage and an HTML page')
-    tidy = parser.add_argument_group('tidying up, off by default')
-    tidy.add_argument('--largest-component', action='store_true', help='of each class, in 3D')
+    tidy = parser.add_argument_group('tidying up')
+    tidy.add_argument(
+        '--largest-component',
+        action=argparse.BooleanOptionalAction,
+        help='keep that of each class alone, in 3D; default: with the weights that come along',
+    )
     tidy.add_argument(
         '--min-volume', type=float, default=0, metavar='ML', help='remove parts that are smaller'
     )

@@ -21,6 +21,7 @@ from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
 from .volume_predictor import TidyUp
+from .weights import find_weights, read_card
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    if args.model is None:
+        print(f'{job.identity["name"]}, which comes along: {read_card()["summary"]}')
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     found = find_studies(args.studies)
     try:
@@ -80,9 +83,11 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         raise ValueError(f'{args.list} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    config, checkpoint = args.model
+    config, checkpoint = args.model or (None, find_weights())
     how = dict(dtype=args.dtype, compile=args.compile)
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
+    # Of slices that all held the organ: where there is none the net may see some, here and there.
+    largest = args.model is None if args.largest_component is None else args.largest_component
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
     load_inferencer(**model)  # whatever is wrong with the model is told here, once
     return SegmentationJob(
@@ -91,7 +96,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         args.out,
         args.kinds,
         args.batch_size,
-        tidy_up=TidyUp(args.largest_component, args.min_volume),
+        tidy_up=TidyUp(largest, args.min_volume),
         overwrite=args.overwrite,
         assume_hu=args.assume_hu,
     )

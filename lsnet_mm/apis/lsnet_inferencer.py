@@ -11,20 +11,24 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, public_name, read_hu
-from .model import load_model, read_model_config
+from .model import load_model, model_config
 from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
+from .weights import find_weights
 
 
 class LSNetInferencer(BaseInferencer):
     """Segments CT volumes, as an inferencer of OpenMMLab. ``lsnet-segment`` is its command line.
 
-        inferencer = LSNetInferencer('config.py', 'checkpoint.pth')
+        inferencer = LSNetInferencer()                  # or ('config.py', 'checkpoint.pth')
         result = inferencer('folder/of/dicom')          # or a NIfTI file, a Volume, a list of them
         mask = result['predictions'][0]['mask']         # the shape and the axes of the input
 
     Args:
-        model: Config, or the file of one. One-stage models of MMSegmentation will do.
+        model: Config, or the file of one; None is that in the weights. One-stage models of
+            MMSegmentation will do.
         weights: Checkpoint that was trained with it; see :func:`load_model` for what is refused.
+            None are those that come along (docs/models.md), whose masks are by default their
+            largest part alone.
         device: By default a GPU if there is one.
         window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
@@ -39,8 +43,8 @@ class LSNetInferencer(BaseInferencer):
 
     def __init__(
         self,
-        model: str | Path | Config,
-        weights: str | Path,
+        model: str | Path | Config | None = None,
+        weights: str | Path | None = None,
         device: str | None = None,
         window: tuple[float, float] = (0, 255),
         unsafe_checkpoint: bool = False,
@@ -53,7 +57,11 @@ class LSNetInferencer(BaseInferencer):
         self.window = window
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
-        config = read_model_config(model)
+        if model is not None and weights is None:
+            raise ValueError('LSNetInferencer: a model needs its weights. Give a checkpoint.')
+        self.tidy_up = TidyUp(largest_component=weights is None)
+        weights = find_weights() if weights is None else weights
+        config = model_config(model, weights)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)
         self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype)
@@ -132,7 +140,8 @@ class LSNetInferencer(BaseInferencer):
     ) -> list[VolumePrediction]:
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
-        return [replace(found, mask=tidy_up(found.mask)) if tidy_up else found]
+        tidy_up = self.tidy_up if tidy_up is None else tidy_up
+        return [replace(found, mask=tidy_up(found.mask))]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:
         """A montage of each volume, if asked for."""

@@ -15,6 +15,7 @@ from torch import nn
 from ..evaluation.computation import config_sha256
 from ..models.utils.compile_nets import check_compiler, compile_nets
 from ..utils import read_config, safe_torch_load
+from ..utils.checkpoint_config import read_checkpoint_config
 from ..utils.config import translate
 from ..utils.machine import find_device
 from ..version import __version__
@@ -32,6 +33,11 @@ def read_model_config(config: str | Path | Config, options: Mapping | None = Non
         config = read_config(config, options)
     init_default_scope(config.get('default_scope', 'mmseg'))
     return config
+
+
+def model_config(config: str | Path | Config | None, checkpoint: str | Path) -> Config:
+    """The config of a model; None is that in its checkpoint."""
+    return read_model_config(read_checkpoint_config(checkpoint) if config is None else config)
 
 
 def build_model(config: str | Path | Config, options: Mapping | None = None) -> nn.Module:
@@ -55,7 +61,7 @@ def build_model(config: str | Path | Config, options: Mapping | None = None) -> 
 
 
 def load_model(
-    config: str | Path | Config,
+    config: str | Path | Config | None,
     checkpoint: str | Path,
     device: str | torch.device | None = None,
     unsafe_checkpoint: bool = False,
@@ -64,7 +70,7 @@ def load_model(
     """A trained model in evaluation mode, with every weight from its checkpoint.
 
     Args:
-        config: That the model was trained with.
+        config: That the model was trained with; None is that in the checkpoint.
         checkpoint: Local file, of a training run or exported.
         device: By default a GPU if there is one.
         unsafe_checkpoint: Let the file run code when it is loaded; only if you trust it.
@@ -80,10 +86,10 @@ def load_model(
         ValueError: If the device is not there, or it is to be compiled and has no nets.
         RuntimeError: If it is to be compiled, and the machine cannot.
     """
-    cfg, device = read_model_config(config), find_device(device)
-    path = Path(checkpoint).expanduser()
+    device, path = find_device(device), Path(checkpoint).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}')
+    cfg = model_config(config, path)
     load = partial(torch.load, weights_only=False) if unsafe_checkpoint else safe_torch_load
     content = load(path, map_location='cpu')
     model = build_model(cfg)
@@ -107,13 +113,15 @@ def to_device(model: nn.Module, device: str | torch.device) -> nn.Module:
 
 
 def model_identity(
-    config: str, checkpoint: str, dtype: str = 'float32', compile: bool = False
+    config: str | None, checkpoint: str | Path, dtype: str = 'float32', compile: bool = False
 ) -> dict:
     """Name and hashes of two files, without paths, for the record of what they have segmented; and
-    what the nets compute in and whether they are compiled, where that is not the default."""
+    what the nets compute in and whether they are compiled, where that is not the default. Without
+    a config it is that in the checkpoint."""
+    content = model_config(config, checkpoint)
     return {
-        'name': Path(config).stem,
-        'config_sha256': config_sha256(read_model_config(config).to_dict()),
+        'name': Path(config or checkpoint).stem,
+        'config_sha256': config_sha256(content.to_dict()),
         'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'lsnet_mm': __version__,
         **({'dtype': dtype} if dtype != 'float32' else {}),

@@ -187,6 +187,18 @@ def failure_rates(rows: Sequence[SliceRow]) -> dict[str, float]:
     return {key: 100.0 * float(np.mean(values)) for key, values in events.items()}
 
 
+def all_scores(rows: Sequence[SliceRow], protocols: Iterable[str]) -> dict[str, float]:
+    """All that rows tell: :func:`aggregate`, also with true boxes (``oracle/...``), where they have
+    these, :func:`failure_rates` and :func:`box_scores`."""
+    found = aggregate(rows, protocols=protocols) | failure_rates(rows)
+    if rows[0].get('n_boxes') is not None:
+        found |= box_scores(rows)
+    if rows[0].get('oracle_tp') is not None:
+        oracle = aggregate(rows, 'oracle_', protocols)
+        found |= {f'oracle/{key}': value for key, value in oracle.items()}
+    return found
+
+
 def slice_dsc(rows: Sequence[SliceRow]) -> dict[tuple[str, int], float]:
     """The DSC of each slice with foreground, by (case, slice); the mean over its classes."""
     return {

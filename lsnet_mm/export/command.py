@@ -30,6 +30,7 @@ def export(
     out: Path,
     onnx: bool = False,
     overwrite: bool = False,
+    half: bool = False,
 ) -> list[Path]:
     """Write a model's inference checkpoint, and its ONNX graphs, into a folder.
 
@@ -42,6 +43,7 @@ def export(
         out: The folder.
         onnx: Also write the graphs.
         overwrite: Replace an export that is there.
+        half: Hold the inference checkpoint's kernels in half precision; graphs keep theirs.
 
     Returns:
         list: The files.
@@ -69,7 +71,9 @@ def export(
     model = revert_sync_batchnorm(MODELS.build(config.model)).eval()
     load_weights(model, loaded, checkpoint)
     meta = loaded.get('meta', {})
-    files = {CHECKPOINT: inference_checkpoint(model, inference_config(config), meta)}
+    if config.filename:
+        meta = meta | {'name': Path(config.filename).stem}
+    files = {CHECKPOINT: inference_checkpoint(model, inference_config(config), meta, half)}
     about = {}
     if onnx:
         steps = preprocessing(config)

@@ -7,8 +7,8 @@ from helpers import ROOT, load_tool
 from mmengine.config import Config
 
 from lsnet_mm.apis.model import read_model_config
-from lsnet_mm.export import inference_checkpoint
 from lsnet_mm.utils import read_config
+from lsnet_mm.utils.checkpoint_config import read_checkpoint_config
 from lsnet_mm.utils.config import (
     pretrained_parts,
     train_from_scratch,
@@ -94,7 +94,7 @@ def test_an_inference_checkpoint(tmp_path):
     text = Config(dict(custom_imports=dict(imports='lsnet_mm.models'), model=wrapped().model))
     meta = dict(cfg=text.pretty_text, lsnet_mm_version='0.1.0')
     torch.save(dict(meta=meta, state_dict=weights), tmp_path / 'old.pth')
-    config = inference_checkpoint.read_checkpoint_config(tmp_path / 'old.pth')
+    config = read_checkpoint_config(tmp_path / 'old.pth')
     expected = lsnet_config().model
     expected.roi_extractor.reference_width = None
     assert config.model == expected
@@ -108,5 +108,5 @@ def test_margins_of_before_are_in_pixels_of_the_image(tmp_path, version, width):
     text = Config(dict(model=lsnet_config().model)).pretty_text
     meta = dict(cfg=text) | (dict(lsnet_mm_version=version) if version else {})
     torch.save(dict(meta=meta, state_dict={}), tmp_path / 'a.pth')
-    extractor = inference_checkpoint.read_checkpoint_config(tmp_path / 'a.pth').model.roi_extractor
+    extractor = read_checkpoint_config(tmp_path / 'a.pth').model.roi_extractor
     assert extractor.get('reference_width', 'absent') == width

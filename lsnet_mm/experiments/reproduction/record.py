@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from statistics import mean
 
-from ...evaluation.functional import SliceRow, aggregate, box_scores, failure_rates
+from ...evaluation.functional import SliceRow, all_scores, box_scores
 from ...evaluation.results import TRAIN_SPLIT, read_run
 from ...evaluation.statistics import PairedDifference, paired_difference
 from .run import Run
@@ -77,12 +77,7 @@ class Record:
         return {key: [scores[key] for scores in each if key in scores] for key in keys}
 
     def _scores(self, seed: int, rows: list[SliceRow]) -> dict[str, float]:
-        scores = aggregate(rows, protocols=_PROTOCOLS) | failure_rates(rows)
-        if rows[0].get('n_boxes') is not None:
-            scores |= box_scores(rows)
-        if rows[0].get('oracle_tp') is not None:
-            oracle = aggregate(rows, 'oracle_', _PROTOCOLS)
-            scores |= {f'oracle/{key}': value for key, value in oracle.items()}
+        scores = all_scores(rows, _PROTOCOLS)
         if self.train:
             train = _by_seed(self.train, self.runs)[seed]
             scores['train/box/miou'] = box_scores(train)['box/miou']

@@ -1,0 +1,33 @@
+"""Weights that come along: checkpoints that bring their config, each with a card beside it."""
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / 'weights'
+#: What segments where no model is named.
+DEFAULT = 'lsnet_small_unet_slices_mask'
+
+
+def find_weights(name: str = DEFAULT) -> Path:
+    """The checkpoint of a model that comes along.
+
+    Args:
+        name: That of its config.
+
+    Raises:
+        FileNotFoundError: If there is none of that name.
+    """
+    path = FOLDER / f'{name}.pth'
+    if not path.is_file():
+        there = ', '.join(sorted(p.stem for p in FOLDER.glob('*.pth'))) or 'none'
+        raise FileNotFoundError(f'no weights of {name} come along; there are: {there}')
+    return path
+
+
+def read_card(name: str = DEFAULT) -> dict:
+    """What is known of a model that comes along; its data, scores and limits.
+
+    Raises:
+        FileNotFoundError: If there is none of that name.
+    """
+    return json.loads(find_weights(name).with_suffix('.json').read_text(encoding='utf-8'))
