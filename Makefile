@@ -18,7 +18,7 @@ PHANTOM := data/phantom
 RUN := work_dirs/lsnet_small_phantom
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan test lint clean venv
+.PHONY: help demo plan test lint clean venv weights
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,19 @@ plan:
 
 test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q $(PYTEST) tests
+
+WEIGHTS := lsnet/lsnet_small_unet_slices_mask c2f/c2f_small_unet_slices unet/unet_small_slices
+
+weights: $(READY)  ## train the models that come along anew, on data/pancreas_ct_slices
+	@for model in $(WEIGHTS); do \
+	    config=configs/$$model.py name=$${model#*/}; run=work_dirs/weights/$$name; \
+	    $(BIN)/python tools/train.py $$config --work-dir $$run --seed 0 --cfg-options \
+	        train_dataloader.dataset.split="['train','val']" \
+	        val_dataloader=None val_cfg=None val_evaluator=None && \
+	    $(BIN)/python tools/export.py $$config "$$(cat $$run/last_checkpoint)" \
+	        -o $$run/export --half --overwrite && \
+	    cp $$run/export/model.pth lsnet_mm/weights/$$name.pth || exit 1; \
+	done
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

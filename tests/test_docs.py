@@ -8,10 +8,13 @@ import re
 import shutil
 
 import pytest
+import yaml
 from helpers import ROOT, load_tool
 
+from lsnet_mm.apis.weights import DEFAULT, FOLDER, read_card
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
+from lsnet_mm.experiments.card import KINDS, card_table, make_card
 from lsnet_mm.experiments.reproduction.box_analysis import gradient_table
 from lsnet_mm.experiments.reproduction.record import read_records
 from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
@@ -26,7 +29,12 @@ PAPER_TABLE = re.compile(
 )
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+)' + BODY, re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+)' + BODY, re.DOTALL)
+CARDS = re.compile(r'<!-- cards' + BODY, re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
+#: Of weights that come along, the one first that is taken where none is named.
+NAMES = sorted(
+    (path.stem for path in FOLDER.glob('*.pth')), key=lambda name: (name != DEFAULT, name)
+)
 summarize = load_tool('summarize').table
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 
@@ -54,6 +62,8 @@ def tables(text):
         report = benchmark_tables(json.loads((folder / 'benchmark.json').read_text()))
         yield f'{name}, the .md', (folder / 'benchmark.md').read_text(), report
         yield name, table, report.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
+    for table in CARDS.findall(text):
+        yield 'cards', table, card_table([read_card(name) for name in NAMES])
     for name, table in GRADIENT.findall(text):
         yield name, table, gradient_table(json.loads((ROOT / name).read_text()))
 
@@ -74,9 +84,29 @@ def test_links_lead_somewhere(path):
         assert (path.parent / target).exists(), f'{path.name} links to {target}'
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_cards_are_what_the_files_say(name):
+    """And so are the results in metafiles."""
+    card = read_card(name)
+    assert card == make_card(name, ROOT / 'results')
+    [entry] = [
+        model
+        for path in ROOT.glob('configs/*/metafile.yml')
+        for model in yaml.safe_load(path.read_text())['Models']
+        if model['Name'] == name
+    ]
+    scores = card['scores'][KINDS[0]]
+    assert (ROOT / entry['Weights']).is_file()
+    assert entry['Results'][0]['Metrics'] == {k: scores[k] for k in ('slice DSC', 'DSC by case')}
+
+
 def elsewhere(system, data, run):
     """The hash of a net of the slices that is tested on slices of another hospital."""
-    config = compose(system, 'slices', int(re.fullmatch(r'fold(\d)_seed0', run)[1])).to_dict()
+    match = re.fullmatch(r'(?:fold(\d)|all)_seed0', run)
+    config = compose(system, 'slices', match[1] and int(match[1])).to_dict()
+    if match[1] is None:  # trained on all slices, with none left to validate on
+        config['train_dataloader']['dataset']['split'] = ['train', 'val']
+        config |= dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'))
     config['test_dataloader']['dataset'].update(
         name=data['name'], split=data['split'], folds=None, fold=None
     )
