@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from lsnet_mm.utils.cli import build_parser, start_run
 from lsnet_mm.utils.config import pretrained_parts, train_from_scratch
 
+TRAINED_ON = {'trained_on': {'type': 'TrainedOnHook'}}
+
 
 def parse_args(argv=None):
     parser = build_parser(__doc__)
@@ -78,9 +80,20 @@ def keep_checkpoints_whole(cfg):
     stock = ('CheckpointHook', CheckpointHook)
     # The Runner adds the first one by itself.
     cfg.default_hooks = {'checkpoint': dict(type=stock[0]), **(cfg.get('default_hooks') or {})}
-    for hook in (*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or ())):
-        if hook and hook.get('type') in stock:
+    for hook in _hooks(cfg):
+        if hook.get('type') in stock:
             hook['type'] = 'DurableCheckpointHook'
+
+
+def say_what_it_was_trained_on(cfg):
+    """Add the hook by which checkpoints tell of their data, to configs that have none."""
+    if not any(hook.get('type') == 'TrainedOnHook' for hook in _hooks(cfg)):
+        cfg.default_hooks = {**(cfg.get('default_hooks') or {}), **TRAINED_ON}
+
+
+def _hooks(cfg):
+    hooks = *(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())
+    return [hook for hook in hooks if hook]
 
 
 def main():
@@ -92,6 +105,7 @@ def main():
 
     cfg = apply_options(parser, args, start_run(parser, args))
     keep_checkpoints_whole(cfg)
+    say_what_it_was_trained_on(cfg)
     with mistakes_said():
         QuietRunner.from_cfg(cfg).train()
 

@@ -31,6 +31,7 @@ default_hooks = dict(
     statistics=dict(type='SyncStatisticsHook'),
     result=dict(type='ResultHook'),
     check=dict(type='CheckHook'),
+    trained_on=dict(type='TrainedOnHook'),
     visualization=dict(type='TwoStageVisualizationHook'),
 )
 visualizer = dict(

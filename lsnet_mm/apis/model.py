@@ -77,7 +77,8 @@ def load_model(
         compile: Compile its nets with ``torch.compile``, in the first batches of each size.
 
     Returns:
-        nn.Module: With ``cfg``, and ``dataset_meta``: its ``classes``, background first.
+        nn.Module: With ``cfg``, ``dataset_meta``: its ``classes``, background first; and
+        ``trained_on``, what its checkpoint says of its data (see :class:`TrainedOnHook`), or None.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -95,6 +96,7 @@ def load_model(
     model = build_model(cfg)
     load_weights(model, content, path.name)
     model.dataset_meta = dict(classes=_classes(model, content))
+    model.trained_on = _meta(content).get('trained_on')
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
     model = to_device(model, device)
@@ -154,10 +156,14 @@ def load_weights(model: nn.Module, content: object, name: str) -> None:
         ) from error
 
 
+def _meta(content: Mapping) -> Mapping:
+    return content.get('meta') or {}
+
+
 def _classes(model: nn.Module, content: Mapping) -> tuple[str, ...]:
     """Those that the checkpoint names, if they fit the model; else numbers."""
     count = model.num_classes
-    names = ((content.get('meta') or {}).get('dataset_meta') or {}).get('classes') or ()
+    names = (_meta(content).get('dataset_meta') or {}).get('classes') or ()
     numbers = ('background', *(f'class {k}' for k in range(1, count)))
     choices = (tuple(map(str, names)), ('background', 'pancreas'), numbers)
     return next(choice for choice in choices if len(choice) == count)

@@ -16,9 +16,13 @@ class CTSliceDataset(BaseSegDataset):
     Attributes:
         name: Short name of the data, as it appears in result folders.
         split: The part that this dataset holds.
+        facts: What its files do not say of the data, for whoever asks what a model was trained on:
+            ``window`` (HU that became 0 and 255), ``spacing`` (row, column, slice) in mm,
+            ``synthetic`` (True: no patients), ``source``. They compute nothing.
     """
 
     METAINFO = dict(classes=('background', 'pancreas'), palette=class_palette(['pancreas']))
+    facts: dict = {}
 
     def split_files(self) -> list[tuple[Path, Path]]:
         """The (image, mask) files of the split, sorted, whatever ``indices`` says."""

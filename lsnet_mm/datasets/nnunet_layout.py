@@ -31,15 +31,16 @@ def read_json(path: Path, *kinds: type) -> dict | list:
     return content
 
 
-def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
-    """Name and classes of a prepared folder, from its ``dataset.json`` (nnU-Net v2).
+def read_description(root: Path) -> tuple[str | None, tuple[str, ...], dict]:
+    """Name, classes and facts of a prepared folder, from its ``dataset.json`` (nnU-Net v2).
 
     Args:
         root: The prepared folder.
 
     Returns:
         tuple: ``name``, or None where the file has none, and the classes in the order of their
-        label values, ``'background'`` first.
+        label values, ``'background'`` first; and whether the data are ``synthetic``, as the file
+        says, or its name does: that of our phantoms.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -55,7 +56,9 @@ def read_description(root: Path) -> tuple[str | None, tuple[str, ...]]:
             'read slice by slice. Prepare the data with tools/prepare_nnunet.py.'
         )
     only_channel(path, description)
-    return description.get('name'), _classes(path, labels)
+    name = description.get('name')
+    synthetic = description.get('synthetic', name == 'phantom')
+    return name, _classes(path, labels), {'synthetic': bool(synthetic)}
 
 
 def _classes(path: Path, labels: object) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class PancreasCTDataset(CTSliceDataset):
         self.seed = seed
         root = Path(data_root)
         self.looks = not assume_hu and not (root / 'preparation.json').is_file()
-        name, self.label_names = read_description(root)
+        name, self.label_names, self.facts = read_description(root)
         ours = self.label_names == self.METAINFO['classes']
         self.name = name or ('pancreas_ct' if ours else root.resolve().name)
         metainfo = {'classes': self.label_names, **(metainfo or {})}

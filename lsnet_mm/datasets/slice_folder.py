@@ -12,6 +12,7 @@ from .nnunet_layout import fold_cases, read_json
 NAME = re.compile(r'(?P<case>.+)_(?P<slice_index>\d+)')
 #: Modes of PIL whose pixels are bytes.
 EIGHT_BITS = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
+FACTS = ('window', 'spacing', 'synthetic', 'source')
 SUFFIXES = {'images': ('.jpg', '.jpeg', '.png'), 'masks': ('.png',)}
 
 
@@ -29,7 +30,8 @@ class SliceFolderDataset(CTSliceDataset):
     ('background', 'liver', 'spleen'))`` names the values of masks in their order; by default they
     are 0 and 1, the pancreas.
 
-    The spacing of such slices is unknown (None), so no score in millimetres can be had.
+    The spacing of such slices is unknown (None), so no score in millimetres can be had, whatever
+    ``facts`` state.
 
     With ``folds`` the slices of all such folders are one pool, which the fold divides by case.
 
@@ -44,6 +46,7 @@ class SliceFolderDataset(CTSliceDataset):
         fold: Which of them, from 0.
         metainfo: Of mmseg's ``BaseSegDataset``.
         by_case: Take what is before the number of a name for the patient.
+        facts: What such files cannot say, out of :data:`FACTS`; see :class:`CTSliceDataset`.
         **kwargs: Of mmseg's ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:
@@ -62,12 +65,18 @@ class SliceFolderDataset(CTSliceDataset):
         fold: int | str | None = None,
         metainfo: dict | None = None,
         by_case: bool = True,
+        facts: dict | None = None,
         **kwargs,
     ):
         if (folds is None) != (fold is None):
             raise ValueError(
                 'SliceFolderDataset: folds (a file or a list) and fold (which of them) belong '
                 f'together; got folds={folds!r:.60} and fold={fold!r}. Set both or neither.'
+            )
+        self.facts = dict(facts or {})
+        if unknown := self.facts.keys() - set(FACTS):
+            raise ValueError(
+                f'SliceFolderDataset: facts may state {", ".join(FACTS)}; got {sorted(unknown)}.'
             )
         self.splits = (split,) if isinstance(split, str) else tuple(split)
         self.split = '+'.join(self.splits)

@@ -22,6 +22,7 @@ _TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 _WATCHING = {'IterTimerHook', 'RuntimeInfoHook', 'LoggerHook', 'CheckpointHook', 'ResultHook'}
 _WATCHING |= {'TwoStageVisualizationHook', 'SegVisualizationHook', 'DetVisualizationHook'}
 _WATCHING |= {'SyncStatisticsHook', 'DurableCheckpointHook', 'CheckHook', 'ProgressHook'}
+_WATCHING |= {'TrainedOnHook'}
 #: What the Runner registers under these names by itself.
 _STOCK_HOOKS = {
     'param_scheduler': {'type': 'ParamSchedulerHook'},
@@ -37,9 +38,11 @@ _TESTED = {
     'SegDataPreProcessor': {'test_cfg'},
     'DetectorLocalizer': {'score_thr', 'max_per_img'},
 }
-#: Keys of paths and names of files, and of how data and scores get from process to process.
+#: Keys of paths and names of files, of how data and scores get from process to process, and of what
+#: is only said of data.
 _LOCAL = re.compile(r'((.*_)?(root|dir|file|path|filename)|.+_prefix)')
 _TRANSPORT = {'collect_device', 'pin_memory', 'prefetch_factor'}
+_SAID = {'facts'}
 #: Data that are not augmented are the same from any number of workers.
 _WORKERS = {'num_workers', 'persistent_workers'}
 _WEIGHTS = ('checkpoint', 'pretrained')
@@ -86,7 +89,7 @@ def _plain(node: object, scope: str, training: bool, key: str = '') -> object:
         return {
             str(k): _plain(v, scope, training, str(k))
             for k, v in node.items()
-            if not (k in left_out | _TRANSPORT or _is_local(str(k), v))
+            if not (k in left_out | _TRANSPORT | _SAID or _is_local(str(k), v))
         }
     if isinstance(node, (list, tuple)):
         return [_plain(value, scope, training) for value in node]

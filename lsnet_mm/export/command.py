@@ -82,6 +82,7 @@ def export(
         files |= {n: trace(graph, steps['channels'], size) for n, graph in graphs.items()}
         about = describe(model, steps, OPSET)
     about['classes'] = (meta.get('dataset_meta') or {}).get('classes')
+    about['trained_on'] = meta.get('trained_on')
     about['files'] = {
         name: dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in files.items()

@@ -96,6 +96,7 @@ def find_nnunet(folder: Path, assume_hu: bool = False, keep_names: bool = False)
         folds,
         tuple(note for note, holds in notes.items() if holds),
         channel,
+        description.get('synthetic') is True,
     )
 
 

@@ -93,7 +93,8 @@ def find_pancreas_ct(download: Path, labels: Path | None = None, assume_hu: bool
         notes.append(f"{len(stray)} damaged DICOM files left out: they are in no case's folder")
     phantom = any(one.headers[0].manufacturer == PHANTOM for one in found)
     name = 'phantom' if phantom else 'pancreas_ct'
-    return Source(name, CLASSES, tuple(cases), pancreas_folds, tuple(notes))
+    found = name, CLASSES, tuple(cases), pancreas_folds, tuple(notes)
+    return Source(*found, synthetic=phantom)
 
 
 def pancreas_folds(cases: list[str]) -> tuple[str, Folds]:

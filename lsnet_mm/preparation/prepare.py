@@ -59,6 +59,7 @@ class Source:
     folds: Callable[[list[str]], tuple[str, Folds]]
     notes: tuple[str, ...] = ()  #: What was left aside, for the report.
     channel: str = 'CT'  #: Name of the image's only channel.
+    synthetic: bool = False  #: Of no patient, for ``dataset.json``: a model of it tells so.
 
 
 def prepare(source: Source, out: Path, pool: Pool) -> dict:
@@ -114,6 +115,7 @@ def _prepare(source: Source, out: Path, pool: Pool) -> dict:
             'labels': source.labels,
             'numTraining': len(done),
             'file_ending': '.nii',
+            **({'synthetic': True} if source.synthetic else {}),
         }
         _write_json(out / DESCRIPTION, description)  # last: with it the set is complete
     else:

@@ -3,6 +3,7 @@
 from .folder import files_below
 from .header import BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
+from .look import slice_look, summary
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .nifti_file import NIFTI, is_nifti
 from .pool import Pool
@@ -36,5 +37,7 @@ __all__ = [
     'read_nifti',
     'read_slice',
     'read_slices',
+    'slice_look',
     'sort_slices',
+    'summary',
 ]

@@ -9,6 +9,7 @@ train_dataloader = dict(
         type='SliceFolderDataset',
         data_root='data/pancreas_ct_slices',
         split='train',
+        facts=dict(window=(0, 255)),  # HU that became 0 and 255: the files cannot say
         pipeline=[
             dict(type='LoadImageFromFile', color_type='grayscale'),
             dict(type='LoadCTMask'),

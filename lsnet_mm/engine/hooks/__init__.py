@@ -2,6 +2,7 @@ from .check_hook import CheckHook
 from .checkpoint_hook import DurableCheckpointHook
 from .progress_hook import ProgressHook
 from .result_hook import ResultHook
+from .trained_on_hook import TrainedOnHook
 from .training_hooks import ChannelsLastHook, FreezeHook, SeedHook, SyncStatisticsHook
 from .visualization_hook import MaskWriter, TwoStageVisualizationHook
 
@@ -15,5 +16,6 @@ __all__ = [
     'ResultHook',
     'SeedHook',
     'SyncStatisticsHook',
+    'TrainedOnHook',
     'TwoStageVisualizationHook',
 ]

@@ -124,13 +124,13 @@ def check_cases(train: object, val: object) -> None:
     Raises:
         ValueError: With the settings of both.
     """
-    leaves = list(_leaves(train, 'train_dataloader.dataset'))
-    for path, one in leaves:
+    trained = list(leaves(train, 'train_dataloader.dataset'))
+    for path, one in trained:
         cases = _cases(one)
-        for other_path, other in _leaves(val, 'val_dataloader.dataset') if cases else ():
+        for other_path, other in leaves(val, 'val_dataloader.dataset') if cases else ():
             own, others = _settings(one), _settings(other)
             shared = cases & _cases(other)
-            if not shared or (own == others and len(leaves) == 1):
+            if not shared or (own == others and len(trained) == 1):
                 continue
             keys = [key for key in _SETTINGS if own.get(key) != others.get(key)] or [*own]
             names = ''
@@ -147,13 +147,13 @@ def check_cases(train: object, val: object) -> None:
             )
 
 
-def _leaves(dataset: object, path: str) -> Iterator[tuple[str, object]]:
+def leaves(dataset: object, path: str) -> Iterator[tuple[str, object]]:
     """The datasets in one that wraps others, with their paths."""
     if inner := getattr(dataset, 'datasets', None):
         for k, one in enumerate(inner):
-            yield from _leaves(one, f'{path}.datasets.{k}')
+            yield from leaves(one, f'{path}.datasets.{k}')
     elif (inner := getattr(dataset, 'dataset', None)) is not None:
-        yield from _leaves(inner, f'{path}.dataset')
+        yield from leaves(inner, f'{path}.dataset')
     else:
         yield path, dataset
 

@@ -73,6 +73,7 @@ def write_prepared(
                 nib.save(image, folder / path)
         description = {
             'name': 'phantom',
+            'synthetic': True,
             'description': f'procedural abdominal CT, seed {seed}: no patient, no result',
             'channel_names': {'0': 'CT'},
             'labels': {name: value for value, name in enumerate(('background', *ORGANS[:organs]))},
