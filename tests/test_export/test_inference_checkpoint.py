@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from mmseg.apis import init_model
 
-from lsnet_mm.apis import WrongCheckpointError
+from lsnet_mm.apis import WrongCheckpointError, load_model
 from lsnet_mm.export.command import export
 from lsnet_mm.export.inference_checkpoint import inference_config
 from lsnet_mm.utils.checkpoint_config import ConfigTextError, read_checkpoint_config
@@ -25,6 +25,25 @@ def test_it_predicts_the_same_bit_for_bit(trained):
         assert torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data)
         assert torch.equal(a.pred_heatmap.data, b.pred_heatmap.data)
         assert torch.equal(a.pred_instances.bboxes, b.pred_instances.bboxes)
+
+
+def test_half_the_size(trained, tmp_path):
+    """Kernels are rounded, all else is as it was, and a mask hardly moves."""
+    export(trained.config, str(trained.checkpoint), tmp_path, half=True)
+    path, whole = tmp_path / 'model.pth', trained.folder / 'model.pth'
+    assert path.stat().st_size < 0.6 * whole.stat().st_size
+    weights = torch.load(path, weights_only=True)['state_dict']
+    for name, value in torch.load(whole, weights_only=True)['state_dict'].items():
+        rounded = value.numpy().astype('float16') if value.ndim > 1 else value.numpy()
+        assert weights[name].numpy().dtype == rounded.dtype
+        assert (weights[name].numpy() == rounded).all()
+    model = load_model(None, path, 'cpu')
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    ours, theirs = (
+        torch.stack([s.pred_sem_seg.data for s in predict(m, trained.config, trained.slices)])
+        for m in (model, trained.model)
+    )
+    assert theirs.any() and (ours != theirs).float().mean() < 0.01
 
 
 def test_what_is_in_it(trained):
