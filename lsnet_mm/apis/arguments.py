@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     written = parser.add_argument_group('what is written beside the mask and the JSON')
     add = partial(written.add_argument, action='append_const', dest='kinds', default=['mask'])
     add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
+    add('--dicom-labelmap', const='dicom_labelmap', help='one of the newer type LABELMAP')
     add('--probabilities', const='probability', help='that of foreground')
     add('--preview', const='preview', help='a PNG montage and an HTML page')
     tidy = parser.add_argument_group('tidying up, off by default')

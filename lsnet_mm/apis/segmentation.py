@@ -16,7 +16,7 @@ import torch
 from ..utils.files import read_json, why, write_files
 from ..utils.memory import keep_memory
 from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti
-from .dicom_seg import check_dicom_seg, pack_dicom_seg
+from .dicom_seg import LEAVE_OUT, SEGMENTATION_TYPES, check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
 from .study import Study
@@ -146,7 +146,7 @@ def _segment(
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
-    if 'dicom_seg' in job.kinds:
+    if SEGMENTATION_TYPES.keys() & job.kinds:
         _check_dicom_seg(study, job, classes[1:])
     volume = _load(study, job.assume_hu)
     kinds = _possible_kinds(job.kinds, volume)
@@ -207,7 +207,7 @@ def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
     irregular, kinds = volume.irregular, [kind for kind in KINDS if kind in kinds]
     if not irregular:
         return kinds
-    if 'dicom_seg' not in kinds:
+    if not SEGMENTATION_TYPES.keys() & kinds:
         fix = f'{irregular.fix}, or segment it slice by slice with --dicom-seg'
         raise VolumeError(irregular.where, f'{irregular.reason}: NIfTI cannot hold it', fix)
     return [kind for kind in kinds if kind not in GRIDS]
@@ -216,8 +216,8 @@ def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
 def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:
     if study.nifti:
         reason = 'a DICOM Segmentation refers to a DICOM series, and this is a NIfTI file'
-        raise VolumeError('the study', reason, 'Leave out --dicom-seg')
-    check_dicom_seg(study.headers(), classes, job.identity['name'])
+        raise VolumeError('the study', reason, LEAVE_OUT.capitalize())
+    check_dicom_seg(study.headers(), classes, job.identity)
 
 
 def _load(study: Study, assume_hu: bool) -> Volume:
@@ -243,8 +243,9 @@ def _pack(
     classes = inferencer.model.dataset_meta['classes'][1:]
     if kind == 'mask':
         return [pack_nifti(found.mask, study.nifti)]
-    if kind == 'dicom_seg':
-        return [pack_dicom_seg(found.mask, study.headers(), classes, job.identity['name'])]
+    if kind in SEGMENTATION_TYPES:
+        about = (job.identity, kind, judged['cautions'])
+        return [pack_dicom_seg(found.mask, study.headers(), classes, *about)]
     if kind == 'probability':
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
