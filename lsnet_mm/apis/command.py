@@ -14,7 +14,7 @@ from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
 from .arguments import build_parser
-from .dicom_seg import check_installed
+from .dicom_seg import SEGMENTATION_TYPES, check_installed
 from .model import model_identity
 from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
@@ -71,8 +71,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
             device is not there.
         RuntimeError: If the checkpoint is not safe to load, or torch.compile does not work.
     """
-    for kind in args.kinds:
-        check_installed(kind)
+    if SEGMENTATION_TYPES.keys() & args.kinds:
+        check_installed()
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if args.list and args.list.resolve().is_relative_to(args.out.resolve()):

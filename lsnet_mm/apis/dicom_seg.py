@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pydicom
+from mmengine.utils import digit_version
 
 from ..version import __version__
 from ..volumes import SliceHeader, Volume, VolumeError
@@ -14,10 +15,8 @@ from ..volumes.dicom_file import read_dicom, silent
 from ..volumes.stack import stack_heights
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
-NO_LABELMAP = (
-    'this highdicom writes no label maps. Upgrade it: pip install --upgrade highdicom, '
-    'or use --dicom-seg.'
-)
+#: The first that writes text of every alphabet; label maps came with 0.26.
+HIGHDICOM = '0.28'
 #: What to do where a series cannot have one.
 LEAVE_OUT = 'leave out --dicom-seg and --dicom-labelmap'
 NOTICE = 'Research use, not a medical device'
@@ -33,19 +32,21 @@ MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex')
 MAY_BE_EMPTY += ('AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
 
 
-def check_installed(kind: str) -> None:
-    """Find out whether a kind of output can be written here, before any study is looked at.
+def check_installed() -> None:
+    """Find out whether a DICOM Segmentation can be written here, before any study is looked at.
 
     Raises:
-        ValueError: If highdicom is missing, or too old for it.
+        ValueError: If highdicom is missing or too old.
     """
-    if kind in SEGMENTATION_TYPES and find_spec('highdicom') is None:
+    if find_spec('highdicom') is None:
         raise ValueError(MISSING)
-    if kind == 'dicom_labelmap':
-        import highdicom as hd
+    import highdicom as hd
 
-        if not hasattr(hd.seg.SegmentationTypeValues, 'LABELMAP'):
-            raise ValueError(NO_LABELMAP)
+    if digit_version(hd.__version__) < digit_version(HIGHDICOM):
+        raise ValueError(
+            f'a DICOM Segmentation needs highdicom {HIGHDICOM} or newer, and this is '
+            f"{hd.__version__}. Upgrade it: pip install --upgrade 'highdicom>={HIGHDICOM}'"
+        )
 
 
 @silent()

@@ -106,7 +106,7 @@ def series_by_itk(folder):
 @pytest.mark.parametrize('turn', turns(), ids=lambda turn: ','.join(f'{v:.2g}' for v in turn))
 def test_all_readers_find_it_in_one_place(tmp_path, segment, turn, towards):
     files, expected = write_series(tmp_path / 'd', turn, towards)
-    code, _, errors, out = segment(files[0].parent, options=['--dicom-seg'])
+    code, _, errors, out = segment(files[0].parent, options=['--dicom-seg', '--dicom-labelmap'])
     assert code == 0, errors
     image = nib.load(out / 'study_001.nii.gz')
     mask = np.argwhere(np.asanyarray(image.dataobj))
@@ -117,6 +117,7 @@ def test_all_readers_find_it_in_one_place(tmp_path, segment, turn, towards):
         'SEG by pydicom': by_pydicom(seg),
         'SEG by highdicom': by_highdicom(seg),
         'SEG by SimpleITK': by_itk(sitk.ReadImage(str(seg))),
+        'label map by pydicom': by_pydicom(out / 'study_001_labelmap.dcm'),
         'series by SimpleITK': by_itk(series_by_itk(files[0].parent)),
     }
     assert len(expected) > 50
