@@ -57,6 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help='list there which study is which file',
     )
+    parser.add_argument(
+        '--report', type=Path, metavar='FILE', help='write there what the run did, as JSON'
+    )
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')
     parser.add_argument('--batch-size', type=int, default=8, help='slices at a time (8)')

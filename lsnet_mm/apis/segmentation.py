@@ -77,7 +77,8 @@ def segment_study(
 
     Returns:
         dict: ``name``, ``place``, and one of ``record`` (what is in the JSON file), ``skipped``, or
-        ``error``, a message; with a ``record`` beside it, it is about a file that is not there.
+        ``error``, a message; with a ``record`` beside it, it is about a file that is not there, and
+        with ``refused`` about the study, which no other machine would take either.
     """
     about = {'name': study.name, 'place': study.place}
     try:
@@ -87,7 +88,7 @@ def segment_study(
             return about | {'skipped': True} | ({'error': kept} if isinstance(kept, str) else {})
         return about | _segment(study, job, source, on_slices)
     except VolumeError as error:
-        message = str(error)
+        return about | {'error': str(error), 'refused': True}
     except OSError as error:
         message = f'a file cannot be read ({why(error)}). Check its permissions.'
     except (MemoryError, torch.cuda.OutOfMemoryError):
@@ -189,6 +190,7 @@ def _segment(
         'beside': dict(study.beside),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
+        'files': sorted(files),
     }
     said = {'record': record} if _write(study, job, files, record) else {'skipped': True}
     # One a kind, which may be several files; of another command's it has the record.
@@ -268,7 +270,7 @@ def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: 
         VolumeError: If one cannot be written, or another command has written something else; then
             all is as it was.
     """
-    text = (json.dumps(dict(record, files=sorted(files)), indent=2) + '\n').encode()
+    text = (json.dumps(record, indent=2) + '\n').encode()
     last = f'{study.name}{RECORD}'
     # The record first: a run that is killed here leaves nothing that counts as done. Then what is
     # replaced by nothing, which would pass for this model's.
