@@ -93,6 +93,7 @@ setup(
         'Topic :: Scientific/Engineering :: Medical Science Apps.',
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    py_modules=['lsnet_info'],  # not in the package, which refuses to be imported half
     package_data={PACKAGE: ['py.typed'], f'{PACKAGE}.visualization': ['templates/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
@@ -118,6 +119,11 @@ setup(
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
-    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.apis.arguments:main']},
+    entry_points={
+        'console_scripts': [
+            'lsnet-segment = lsnet_mm.apis.arguments:main',
+            'lsnet-info = lsnet_info:main',
+        ]
+    },
     zip_safe=False,
 )
