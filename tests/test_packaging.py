@@ -27,6 +27,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ('lsnet_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'model-index.yml')
+SOURCES += ('lsnet_info.py',)
 
 
 def run(*command, cwd, **env):
@@ -229,3 +230,5 @@ def test_a_users_own_config_trains_and_tests_in_an_empty_folder(environment, tmp
     run(*python, tools / 'test.py', 'mine.py', checkpoint, '--work-dir', 'out', cwd=tmp_path)
     assert 'case/dsc' in json.loads((tmp_path / 'out' / 'result.json').read_text())['metrics']
     run(environment.parent / 'lsnet-segment', '--help', cwd=tmp_path)
+    info = json.loads(run(environment.parent / 'lsnet-info', '--json', cwd=tmp_path))
+    assert info['lsnet_mm'] and info['extras']['openmmlab'] == [] and not info['problems']

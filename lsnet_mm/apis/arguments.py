@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     written = parser.add_argument_group('what is written beside the mask and the JSON')
     add = partial(written.add_argument, action='append_const', dest='kinds', default=['mask'])
     add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
+    add('--dicom-labelmap', const='dicom_labelmap', help='one of the newer type LABELMAP')
     add('--probabilities', const='probability', help='that of foreground')
     add('--preview', const='preview', help='a PNG montage and an HTML page')
     tidy = parser.add_argument_group('tidying up')
@@ -59,6 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar='FILE',
         help='list there which study is which file',
+    )
+    parser.add_argument(
+        '--report', type=Path, metavar='FILE', help='write there what the run did, as JSON'
     )
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')

@@ -3,8 +3,8 @@
 import argparse
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
+from signal import SIGINT
 
 import torch
 from rich.console import Console
@@ -15,9 +15,10 @@ from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
 from .arguments import build_parser
-from .dicom_seg import MISSING
+from .dicom_seg import SEGMENTATION_TYPES, check_installed
 from .model import model_identity
 from .names import give_back, name_studies, write_list
+from .run_report import RunReport
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
 from .volume_predictor import TidyUp
@@ -32,38 +33,68 @@ def main(argv: list[str] | None = None) -> int:
         or nothing could start.
     """
     print_any_name()
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
-        parser.error('--workers and --batch-size must be at least 1, --min-volume at least 0')
-    try:
-        job = make_job(args)
-    except (ValueError, RuntimeError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    if args.model is None:
-        print(f'{job.identity["name"]}, which comes along: {read_card()["summary"]}')
+    args = build_parser().parse_args(argv)
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
-    found = find_studies(args.studies)
+    run = RunReport(args, rank, ranks)
+    try:
+        run.start()
+    except ValueError as error:
+        return refuse(run, error)
+    except OSError as error:
+        return refuse(run, f'{run.path}: {why(error)}. Name another file for the report.')
+    try:
+        code = segment(args, run)
+    except BaseException as error:
+        run.reason = f'it was ended by {type(error).__name__}'
+        end(run, 128 + SIGINT if isinstance(error, KeyboardInterrupt) else 1)
+        raise
+    return end(run, code)
+
+
+def segment(args: argparse.Namespace, run: RunReport) -> int:
+    """All that the arguments ask for; what happens is collected in ``run``, and the exit code."""
+    try:
+        run.job = make_job(args)
+    except (ValueError, RuntimeError, OSError) as error:
+        return refuse(run, error)
+    if args.model is None and not run.rank:
+        print(f'{run.job.identity["name"]}, which comes along: {read_card()["summary"]}')
+    found = run.found = find_studies(args.studies)
     try:
         studies = name_studies(found.studies, args.out)
-        if args.list and not rank:
+        if args.list and not run.rank:
             write_list(args.list, studies)
     except OSError as error:
-        print(f'{args.out}: {why(error)}. Name another folder, and free space.', file=sys.stderr)
-        return 2
+        return refuse(run, f'{args.out}: {why(error)}. Name another folder, and free space.')
     if args.workers > 1:  # which inherit this, and read it when they start
         threads = max((os.cpu_count() or 1) // args.workers, 1)
         os.environ.setdefault('OMP_NUM_THREADS', str(threads))
-    own = studies[rank::ranks]
+    run.own = studies[run.rank :: run.ranks]
     try:
         with Pool(args.workers) as pool:
-            results = segment_all(own, job, pool)
+            segment_all(run.own, run.job, pool, run.results)
     finally:
-        give_back(own, args.out)
-    if rank:  # these are the first process's to tell
+        give_back(run.own, args.out)
+    if run.rank:  # these are the first process's to tell
         found.notes, found.refused = [], []
-    return report(results, found, args.out)
+    return report(sorted(run.results, key=lambda result: result['name']), found, args.out)
+
+
+def refuse(run: RunReport, error: object) -> int:
+    """Say why nothing can start, here and in the report; the exit code."""
+    run.reason = str(error)
+    print(run.reason, file=sys.stderr)
+    return 2
+
+
+def end(run: RunReport, code: int) -> int:
+    """Write the report; the exit code, which is not 0 if that is impossible."""
+    try:
+        run.write(code)
+    except OSError as error:
+        print(f'{run.path}: {why(error)}. It says that the run did not end.', file=sys.stderr)
+        return code or 1
+    return code
 
 
 def make_job(args: argparse.Namespace) -> SegmentationJob:
@@ -75,8 +106,10 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
             device is not there.
         RuntimeError: If the checkpoint is not safe to load, or torch.compile does not work.
     """
-    if 'dicom_seg' in args.kinds and find_spec('highdicom') is None:
-        raise ValueError(MISSING)
+    if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
+        raise ValueError('--workers and --batch-size must be at least 1, --min-volume at least 0.')
+    if SEGMENTATION_TYPES.keys() & args.kinds:
+        check_installed()
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
     if args.list and args.list.resolve().is_relative_to(args.out.resolve()):
@@ -102,13 +135,14 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
     )
 
 
-def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool) -> list[dict]:
+def segment_all(
+    studies: list[Study], job: SegmentationJob, pool: Pool, results: list[dict]
+) -> None:
     """Segment studies with a progress bar of them, and of the slices where one is done at a time.
 
-    Returns:
-        list[dict]: What :func:`segment_study` says of each, by name.
+    What :func:`segment_study` says of each is added to ``results``, where it stays if this is
+    interrupted.
     """
-    results = []
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         whole = bar.add_task('studies', total=len(studies))
@@ -123,7 +157,6 @@ def segment_all(studies: list[Study], job: SegmentationJob, pool: Pool) -> list[
             results.append(result)
             bar.advance(whole)
         bar.remove_task(own)
-    return sorted(results, key=lambda result: result['name'])
 
 
 def report(results: list[dict], found: Findings, out: Path) -> int:

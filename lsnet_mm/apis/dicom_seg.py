@@ -1,11 +1,13 @@
 """A mask as a DICOM Segmentation that refers to the series it was made from."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 
 import numpy as np
 import pydicom
+from mmengine.utils import digit_version
 
 from ..version import __version__
 from ..volumes import SliceHeader, Volume, VolumeError
@@ -13,6 +15,13 @@ from ..volumes.dicom_file import read_dicom, silent
 from ..volumes.stack import stack_heights
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
+#: The first that writes text of every alphabet; label maps came with 0.26.
+HIGHDICOM = '0.28'
+#: What to do where a series cannot have one.
+LEAVE_OUT = 'leave out --dicom-seg and --dicom-labelmap'
+NOTICE = 'Research use, not a medical device'
+#: Kinds of output that are DICOM Segmentations, and their SegmentationType.
+SEGMENTATION_TYPES = {'dicom_seg': 'BINARY', 'dicom_labelmap': 'LABELMAP'}
 #: SNOMED CT's names of organs by ours; others are an 'organ', and their label says which.
 ORGANS = {'pancreas', 'liver', 'spleen', 'kidney', 'stomach', 'gallbladder', 'aorta', 'duodenum'}
 
@@ -23,14 +32,33 @@ MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex')
 MAY_BE_EMPTY += ('AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
 
 
+def check_installed() -> None:
+    """Find out whether a DICOM Segmentation can be written here, before any study is looked at.
+
+    Raises:
+        ValueError: If highdicom is missing or too old.
+    """
+    if find_spec('highdicom') is None:
+        raise ValueError(MISSING)
+    import highdicom as hd
+
+    if digit_version(hd.__version__) < digit_version(HIGHDICOM):
+        raise ValueError(
+            f'a DICOM Segmentation needs highdicom {HIGHDICOM} or newer, and this is '
+            f"{hd.__version__}. Upgrade it: pip install --upgrade 'highdicom>={HIGHDICOM}'"
+        )
+
+
 @silent()
-def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], model: str) -> None:
+def check_dicom_seg(
+    headers: Sequence[SliceHeader], classes: Sequence[str], model: Mapping[str, object]
+) -> None:
     """Find out whether a DICOM Segmentation can refer to a series, before there is a mask.
 
     Args:
         headers: Of the series, in order.
         classes: Names of the labels from 1 on.
-        model: Name of the model.
+        model: Its identity, see :func:`pack_dicom_seg`.
 
     Raises:
         VolumeError: If not; it names the element.
@@ -38,7 +66,7 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
     sources, seen, enhanced = _read_sources(headers), {}, headers[0].frame is not None
     if enhanced and len(sources) > 1:
         reason = 'a DICOM Segmentation cannot refer to several enhanced files'
-        raise VolumeError(headers[0].name, reason, 'Leave out --dicom-seg')
+        raise VolumeError(headers[0].name, reason, LEAVE_OUT.capitalize())
     for header, source in zip(headers, sources, strict=False):  # of frames there is one source
         for keyword in (*REQUIRED, 'SOPInstanceUID'):
             if not source.get(keyword):
@@ -70,7 +98,12 @@ def check_dicom_seg(headers: Sequence[SliceHeader], classes: Sequence[str], mode
 
 @silent()
 def pack_dicom_seg(
-    mask: Volume, headers: Sequence[SliceHeader], classes: Sequence[str], model: str
+    mask: Volume,
+    headers: Sequence[SliceHeader],
+    classes: Sequence[str],
+    model: Mapping[str, object],
+    kind: str = 'dicom_seg',
+    cautions: Sequence[str] = (),
 ) -> bytes:
     """One segment a class, frames of empty slices left out.
 
@@ -80,7 +113,10 @@ def pack_dicom_seg(
         mask: uint8, slice ``[:, :, k]`` belonging to ``headers[k]``.
         headers: Of the series, in order.
         classes: Names of the labels from 1 on.
-        model: Name of the model, for who reads it.
+        model: Its identity, from :func:`.model.model_identity`: ``name`` and
+            ``checkpoint_sha256``, whose first half tells it from others of the name.
+        kind: Of :data:`SEGMENTATION_TYPES`.
+        cautions: Of this study, for who has the file alone.
 
     Returns:
         bytes: Content of a ``.dcm`` file.
@@ -92,35 +128,44 @@ def pack_dicom_seg(
         frames = np.ascontiguousarray(mask.voxels.T)
         if headers[0].frame is not None:  # a segment's frames go by those of the file
             frames = frames[np.argsort([header.frame for header in headers])]
-        return _segmentation(frames, _read_sources(headers), classes, model)
+        about = dict(kind=kind, cautions=cautions)
+        return _segmentation(frames, _read_sources(headers), classes, model, **about)
     except Exception as error:  # its text may quote the header
         reason = f'a DICOM Segmentation cannot refer to it ({type(error).__name__})'
-        fix = 'Leave out --dicom-seg, or complete the headers of the series'
+        fix = f'Complete the headers of the series, or {LEAVE_OUT}'
         raise VolumeError(f'a series of {len(headers)} files', reason, fix) from error
 
 
 def _segmentation(
-    frames: np.ndarray, sources: Sequence[pydicom.Dataset], classes: Sequence[str], model: str
+    frames: np.ndarray,
+    sources: Sequence[pydicom.Dataset],
+    classes: Sequence[str],
+    model: Mapping[str, object],
+    kind: str = 'dicom_seg',
+    cautions: Sequence[str] = (),
 ) -> bytes:
     import highdicom as hd
 
-    described = [_describe(k, name, model) for k, name in enumerate(classes, start=1)]
+    program, weights = f'lsnet_mm {__version__}', model['checkpoint_sha256'][:32]
+    about = ' '.join([f'{NOTICE}.', *cautions])
+    described = [_describe(k, name, model, about) for k, name in enumerate(classes, start=1)]
     segmentation = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=frames,
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segmentation_type=SEGMENTATION_TYPES[kind],
         segment_descriptions=described,
         series_instance_uid=hd.UID(),
-        series_number=900,
+        series_number=900 + [*SEGMENTATION_TYPES].index(kind),
         sop_instance_uid=hd.UID(),
         instance_number=1,
         manufacturer='lsnet_mm',
-        manufacturer_model_name=model,
-        software_versions=__version__,
-        device_serial_number='0',
+        manufacturer_model_name=_short(model['name']),
+        software_versions=(program, f'weights {weights}'),
+        device_serial_number=weights,
         content_label='SEGMENTATION',
-        content_description='Automatic segmentation, not for clinical use',
-        series_description='Automatic segmentation',
+        content_description=NOTICE,
+        series_description='Automatic segmentation, research use',
+        specific_character_set='ISO_IR 192',  # highdicom does not know all that series have
     )
     buffer = io.BytesIO()
     segmentation.save_as(buffer)
@@ -142,24 +187,35 @@ def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
 
 
 def _refusal(header: SliceHeader, keyword: str, reason: str) -> VolumeError:
-    fix = 'Correct the headers of the series, or leave out --dicom-seg'
+    fix = f'Correct the headers of the series, or {LEAVE_OUT}'
     reason = f'its {keyword} {reason}, and a DICOM Segmentation refers to it'
     return VolumeError(header.name, reason, fix)
 
 
-def _describe(number: int, name: str, model: str):
+def _describe(number: int, name: str, model: Mapping[str, object], about: str):
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     organ = name.lower() if name.lower() in ORGANS else name.lower().removesuffix('s')
     kind = getattr(codes.SCT, organ.capitalize()) if organ in ORGANS else codes.SCT.Organ
-    return hd.seg.SegmentDescription(
+    described = hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=name[:64],
+        segment_label=_short(name),
         segmented_property_category=codes.SCT.AnatomicalStructure,
         segmented_property_type=kind,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=model, version=__version__, family=codes.DCM.ArtificialIntelligence
+            name=_short(model['name']),
+            version=model['checkpoint_sha256'][:32],
+            family=codes.DCM.ArtificialIntelligence,
+            source=f'lsnet_mm {__version__}',
+            parameters={key: str(value) for key, value in model.items()},
         ),
     )
+    described.SegmentDescription = about[:1024]  # as much as the standard allows
+    return described
+
+
+def _short(text: str) -> str:
+    """What the standard allows in a name: 64 characters, and no backslash, which would part it."""
+    return text.replace('\\', '/')[:64]

@@ -20,6 +20,7 @@ from .study import Study
 KINDS = {
     'mask': ('.nii.gz',),
     'dicom_seg': ('_seg.dcm',),
+    'dicom_labelmap': ('_labelmap.dcm',),
     'probability': ('_probability.nii.gz',),
     'preview': ('.png', '.html'),
 }

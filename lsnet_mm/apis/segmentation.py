@@ -16,7 +16,7 @@ import torch
 from ..utils.files import read_json, why, write_files
 from ..utils.memory import keep_memory
 from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti
-from .dicom_seg import check_dicom_seg, pack_dicom_seg
+from .dicom_seg import LEAVE_OUT, SEGMENTATION_TYPES, check_dicom_seg, pack_dicom_seg
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
 from .study import Study
@@ -77,7 +77,8 @@ def segment_study(
 
     Returns:
         dict: ``name``, ``place``, and one of ``record`` (what is in the JSON file), ``skipped``, or
-        ``error``, a message; with a ``record`` beside it, it is about a file that is not there.
+        ``error``, a message; with a ``record`` beside it, it is about a file that is not there, and
+        with ``refused`` about the study, which no other machine would take either.
     """
     about = {'name': study.name, 'place': study.place}
     try:
@@ -87,7 +88,7 @@ def segment_study(
             return about | {'skipped': True} | ({'error': kept} if isinstance(kept, str) else {})
         return about | _segment(study, job, source, on_slices)
     except VolumeError as error:
-        message = str(error)
+        return about | {'error': str(error), 'refused': True}
     except OSError as error:
         message = f'a file cannot be read ({why(error)}). Check its permissions.'
     except (MemoryError, torch.cuda.OutOfMemoryError):
@@ -146,7 +147,7 @@ def _segment(
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
-    if 'dicom_seg' in job.kinds:
+    if SEGMENTATION_TYPES.keys() & job.kinds:
         _check_dicom_seg(study, job, classes[1:])
     volume = _load(study, job.assume_hu)
     kinds = _possible_kinds(job.kinds, volume)
@@ -189,6 +190,7 @@ def _segment(
         'beside': dict(study.beside),
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
+        'files': sorted(files),
     }
     said = {'record': record} if _write(study, job, files, record) else {'skipped': True}
     # One a kind, which may be several files; of another command's it has the record.
@@ -207,7 +209,7 @@ def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
     irregular, kinds = volume.irregular, [kind for kind in KINDS if kind in kinds]
     if not irregular:
         return kinds
-    if 'dicom_seg' not in kinds:
+    if not SEGMENTATION_TYPES.keys() & kinds:
         fix = f'{irregular.fix}, or segment it slice by slice with --dicom-seg'
         raise VolumeError(irregular.where, f'{irregular.reason}: NIfTI cannot hold it', fix)
     return [kind for kind in kinds if kind not in GRIDS]
@@ -216,8 +218,8 @@ def _possible_kinds(kinds: Collection[str], volume: Volume) -> list[str]:
 def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str]) -> None:
     if study.nifti:
         reason = 'a DICOM Segmentation refers to a DICOM series, and this is a NIfTI file'
-        raise VolumeError('the study', reason, 'Leave out --dicom-seg')
-    check_dicom_seg(study.headers(), classes, job.identity['name'])
+        raise VolumeError('the study', reason, LEAVE_OUT.capitalize())
+    check_dicom_seg(study.headers(), classes, job.identity)
 
 
 def _load(study: Study, assume_hu: bool) -> Volume:
@@ -243,8 +245,9 @@ def _pack(
     classes = inferencer.model.dataset_meta['classes'][1:]
     if kind == 'mask':
         return [pack_nifti(found.mask, study.nifti)]
-    if kind == 'dicom_seg':
-        return [pack_dicom_seg(found.mask, study.headers(), classes, job.identity['name'])]
+    if kind in SEGMENTATION_TYPES:
+        about = (job.identity, kind, judged['cautions'])
+        return [pack_dicom_seg(found.mask, study.headers(), classes, *about)]
     if kind == 'probability':
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
@@ -267,7 +270,7 @@ def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: 
         VolumeError: If one cannot be written, or another command has written something else; then
             all is as it was.
     """
-    text = (json.dumps(dict(record, files=sorted(files)), indent=2) + '\n').encode()
+    text = (json.dumps(record, indent=2) + '\n').encode()
     last = f'{study.name}{RECORD}'
     # The record first: a run that is killed here leaves nothing that counts as done. Then what is
     # replaced by nothing, which would pass for this model's.

@@ -86,7 +86,7 @@ def test_empty_mask(study, segment, tmp_path):
 def test_a_nifti_file_has_nothing_to_refer_to(tmp_path, segment):
     nib.save(nib.Nifti1Image(np.full((8, 8, 4), -90, np.int16), np.eye(4)), tmp_path / '1.nii')
     code, _, errors, out = segment(tmp_path / '1.nii', options=['--dicom-seg'])
-    assert code == 2 and 'this is a NIfTI file. Leave out --dicom-seg.' in errors
+    assert code == 2 and 'this is a NIfTI file. Leave out --dicom-seg and' in errors
     assert not out.exists()
 
 
