@@ -11,6 +11,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
+    parser.add_argument(
+        '--confidence', type=Path, help='a calibration of tools/calibrate.py to go with the weights'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
     parser.add_argument(
         '--unsafe-checkpoint',
@@ -24,7 +27,6 @@ def main(argv=None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
 
-    from lsnet_mm.apis import WrongCheckpointError
     from lsnet_mm.export import ExportError
     from lsnet_mm.export.command import export
     from lsnet_mm.utils import UnsafeCheckpointError, read_config, refuse_unsafe_checkpoints
@@ -38,8 +40,9 @@ def main(argv=None) -> None:
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     try:
-        files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite)
-    except (ExportError, UnsafeCheckpointError, WrongCheckpointError, OSError) as error:
+        how = (args.onnx, args.overwrite, args.confidence)
+        files = export(config, args.checkpoint, args.out, *how)
+    except (ExportError, UnsafeCheckpointError, ValueError, OSError) as error:
         parser.error(str(error))
     before = Path(args.checkpoint)
     if before.is_file():

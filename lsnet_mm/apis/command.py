@@ -136,6 +136,9 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
             for caution in result['record']['cautions']:
                 print(f'caution: {about}: {caution}', file=sys.stderr)
+            if (judged := result['record']['confidence']) and judged['flagged']:
+                said = ' '.join([*judged['reasons'], judged['calibration'] or ''])
+                print(f'look at it: {about}: {said.strip()}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
     for message in found.refused:

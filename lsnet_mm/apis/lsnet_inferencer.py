@@ -11,8 +11,15 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, public_name, read_hu
+from .confidence import judge
 from .model import load_model, read_model_config
-from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
+from .volume_predictor import (
+    TidyUp,
+    VolumePrediction,
+    VolumePredictor,
+    parts_of,
+    slice_pipeline,
+)
 
 
 class LSNetInferencer(BaseInferencer):
@@ -56,7 +63,8 @@ class LSNetInferencer(BaseInferencer):
         config = read_model_config(model)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)
-        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype)
+        measured = self.model.confidence is not None
+        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=measured)
 
     @property
     def grey_window(self) -> tuple[float, float]:
@@ -67,10 +75,6 @@ class LSNetInferencer(BaseInferencer):
     def cautions(self, volume: Volume) -> list[str]:
         """What is unlike the training, a sentence each."""
         return []
-
-    def confidence(self, found: VolumePrediction) -> dict | None:
-        """How far a prediction is to be trusted; None if that was never measured."""
-        return None
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
@@ -114,8 +118,9 @@ class LSNetInferencer(BaseInferencer):
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
             ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
-            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), and what was asked
-            for. ``visualization``: PNG files as bytes, or empty.
+            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``confidence`` (see
+            :func:`~lsnet_mm.apis.confidence.judge`), None of a checkpoint without a calibration,
+            and what was asked for. ``visualization``: PNG files as bytes, or empty.
 
         Raises:
             VolumeError: If a volume is refused; it says which, why, and what would mend it.
@@ -132,7 +137,14 @@ class LSNetInferencer(BaseInferencer):
     ) -> list[VolumePrediction]:
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
-        return [replace(found, mask=tidy_up(found.mask)) if tidy_up else found]
+        tidied = replace(found, mask=tidy_up(found.mask)) if tidy_up else found
+        if (calibration := self.model.confidence) is None:
+            return [tidied]
+        # Parts of the mask as the net gave it: what is tidied away was a doubt.
+        parts = {label: sizes for label, _, _, sizes in parts_of(found.mask)}
+        trained_on = getattr(self.model, 'trained_on', None)
+        classes = self.model.dataset_meta['classes']
+        return [replace(tidied, confidence=judge(tidied, parts, classes, calibration, trained_on))]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:
         """A montage of each volume, if asked for."""

@@ -71,7 +71,9 @@ def load_model(
         compile: Compile its nets with ``torch.compile``, in the first batches of each size.
 
     Returns:
-        nn.Module: With ``cfg``, and ``dataset_meta``: its ``classes``, background first.
+        nn.Module: With ``cfg``, and ``dataset_meta``: its ``classes``, background first; and
+        ``confidence``, of :func:`~lsnet_mm.evaluation.calibration.calibrate`, None if the
+        checkpoint has none.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -89,6 +91,7 @@ def load_model(
     model = build_model(cfg)
     load_weights(model, content, path.name)
     model.dataset_meta = dict(classes=_classes(model, content))
+    model.confidence = (content.get('meta') or {}).get('confidence')
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
     model = to_device(model, device)

@@ -54,11 +54,13 @@ def inference_checkpoint(model: nn.Module, config: Config, meta: Mapping) -> byt
     Args:
         model: Its weights are taken as they are.
         config: What `inference_config` gave.
-        meta: That of the training checkpoint; classes, epoch and iteration are kept.
+        meta: That of the training checkpoint; classes, epoch, iteration and calibration are kept.
     """
     # Cloned: a view would take the whole storage that it is a part of with it.
     weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    kept = {key: meta[key] for key in ('dataset_meta', 'epoch', 'iter') if key in meta}
+    kept = {
+        key: meta[key] for key in ('dataset_meta', 'epoch', 'iter', 'confidence') if key in meta
+    }
     kept |= dict(lsnet_mm_version=__version__, mmengine_version=mmengine.__version__)
     file = io.BytesIO()
     torch.save(dict(meta=dict(cfg=config.pretty_text, **kept), state_dict=weights), file)

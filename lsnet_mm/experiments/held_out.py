@@ -1,0 +1,127 @@
+"""What the masks of a cross-validation say of themselves, each of a patient that its net has not
+seen, and what that is worth."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS
+
+from ..apis.confidence import EVIDENCE, slice_evidence, study_features
+from ..apis.model import load_model
+from ..evaluation import TwoStageSegMetric
+from ..evaluation.calibration import BAD_DSC, SCHEMA, calibrate, model_sha256
+from ..evaluation.functional import aggregate
+from ..export.inference_checkpoint import read_checkpoint_config
+from ..models.segmentors.two_stage import TwoStageSegmentor
+from ..utils.machine import environment
+from .reproduction.report import markdown_table
+
+
+def calibrate_folds(
+    checkpoints: Sequence[str | Path],
+    bad_dsc: float = BAD_DSC,
+    data_root: str | Path | None = None,
+    device: str = 'cpu',
+) -> dict:
+    """Predict every fold by its own net, and calibrate a flag on all.
+
+    Args:
+        checkpoints: Of training, one for each fold; their configs say what they are tested on.
+        bad_dsc: See :func:`~lsnet_mm.evaluation.calibration.calibrate`.
+        data_root: Where the data are, if not where the training found them.
+        device: Of the nets.
+
+    Returns:
+        dict: As ``calibrate`` gives it, with ``schema``, ``model_sha256``, ``data`` and ``env``.
+
+    Raises:
+        ValueError: If a net has seen a patient that it is tested on, a patient is tested twice, the
+            nets are not of one config, or there are too few patients of a kind.
+    """
+    patients, data, hashes = [], [], []
+    for fold, path in enumerate(checkpoints):
+        found, about, config = _held_out(Path(path), data_root, device)
+        patients += [dict(case=case, fold=fold, **one) for case, one in found.items()]
+        data.append(about)
+        hashes.append(model_sha256(config))
+        if hashes[-1] != hashes[0]:
+            raise ValueError(f'{path} is of another model than {checkpoints[0]}: give one config.')
+    cases = [one['case'] for one in patients]
+    if twice := sorted({case for case in cases if cases.count(case) > 1}):
+        raise ValueError(
+            f'{len(twice)} patients are tested by two checkpoints, as {twice[0]}: give one of each '
+            'fold, and each once.'
+        )
+    about = dict(schema=SCHEMA, model_sha256=hashes[0], data=data)
+    return about | calibrate(patients, bad_dsc) | dict(env=environment(device))
+
+
+def _held_out(path: Path, data_root: str | Path | None, device: str) -> tuple[dict, dict, dict]:
+    """Patients of a checkpoint's test split by case, what the data are, and the config."""
+    config = read_checkpoint_config(path)
+    if not config.get('train_dataloader'):
+        raise ValueError(
+            f'{path} does not say what it was trained on, so nobody knows which patients are new '
+            'to it: give the checkpoint of the training, not an export of it.'
+        )
+    model = load_model(config, path, device)
+    for part in ('train', 'test'):
+        if data_root:
+            config[f'{part}_dataloader'].dataset.data_root = str(data_root)
+    train, test = (DATASETS.build(config[f'{p}_dataloader'].dataset) for p in ('train', 'test'))
+    if seen := _cases(train) & _cases(test):
+        raise ValueError(
+            f'{path} was trained on {len(seen)} of the patients that it is tested on, as '
+            f'{min(seen)}: give the checkpoint of a fold.'
+        )
+    about = {key: getattr(test, key, None) for key in ('name', 'split', 'fold')}
+    about['sha256'] = test.sha256() if hasattr(test, 'sha256') else None
+    return _predict(model, test), about, config
+
+
+def _cases(dataset: object) -> set[str]:
+    return {str(dataset.get_data_info(k)['case']) for k in range(len(dataset))}
+
+
+@torch.inference_mode()
+def _predict(model: torch.nn.Module, dataset: object) -> dict[str, dict]:
+    """By case, number of ``slices``, ``dsc`` by the protocol ``case``, and ``features``."""
+    if isinstance(model, TwoStageSegmentor):
+        model.test_cfg |= dict(judge=True, oracle=False)
+    metric, said = TwoStageSegMetric(), defaultdict(list)
+    metric.dataset_meta = dataset.metainfo
+    for k in range(len(dataset)):
+        [sample] = model.test_step(pseudo_collate([dataset[k]]))
+        pixels = int((sample.pred_sem_seg.data > 0).sum())
+        said[str(sample.case)].append((slice_evidence(sample), pixels))
+        metric.process(None, [sample.to_dict()])
+    metric.compute_metrics(metric.results)
+    rows = defaultdict(list)
+    for row in metric.rows:
+        rows[row['case']].append(row)
+    return {
+        case: dict(
+            slices=len(said[case]),
+            dsc=round(aggregate(own, protocols=['case'])['case/dsc'], 2),
+            features=study_features(*zip(*said[case], strict=True)),
+        )
+        for case, own in rows.items()
+    }
+
+
+def calibration_tables(result: dict) -> str:
+    """What :func:`calibrate_folds` gives as two tables in Markdown."""
+    bad = f'DSC below {result["bad_dsc"]:g}'
+    lines = [['held-out patients', 'number', bad, 'percent (95 % interval)', 'mean DSC']]
+    for name, key in (('flagged', 'flagged'), ('not flagged', 'unflagged')):
+        one = result[key]
+        rate = f'{one["percent"]} ({one["low"]} to {one["high"]})' if one['patients'] else '-'
+        lines.append([name, str(one['patients']), str(one['bad']), rate, str(one['dsc'] or '-')])
+    names = [['what a mask says of itself', 'flags below', 'area under the ROC']]
+    for name, auc in result['auc'].items():
+        area = f'{auc["value"]:.2f} ({auc["low"]:.2f} to {auc["high"]:.2f})'
+        names.append([EVIDENCE[name], f'{result["thresholds"][name]:.2f}', area])
+    return '\n\n'.join(map(markdown_table, (lines, names)))
