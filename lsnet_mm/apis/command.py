@@ -20,7 +20,7 @@ from .model import model_identity
 from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
-from .volume_predictor import TidyUp
+from .tidy_up import TidyUp
 
 
 def main(argv: list[str] | None = None) -> int:

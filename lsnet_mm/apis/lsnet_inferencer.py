@@ -13,13 +13,8 @@ from torch import nn
 from ..volumes import Volume, public_name, read_hu
 from .confidence import judge
 from .model import load_model, read_model_config
-from .volume_predictor import (
-    TidyUp,
-    VolumePrediction,
-    VolumePredictor,
-    parts_of,
-    slice_pipeline,
-)
+from .tidy_up import TidyUp, parts_of
+from .volume_predictor import VolumePrediction, VolumePredictor, slice_pipeline
 
 
 class LSNetInferencer(BaseInferencer):

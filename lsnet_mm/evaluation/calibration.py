@@ -63,8 +63,8 @@ def calibrate(patients: Sequence[Mapping], bad_dsc: float = BAD_DSC) -> dict:
     Returns:
         dict: ``bad_dsc``, ``thresholds``, ``flagged`` and ``unflagged`` (``patients``, ``bad``,
         its ``percent`` with a 95 % Wilson interval ``low`` to ``high``, mean ``dsc``), ``empty``
-        (their number, and how many are bad), ``auc`` of each feature (``value``, ``low``, ``high`` by
-        bootstrap), ``folds`` (thresholds of each), ``patients`` with ``flagged``.
+        (their number, and how many are bad), ``auc`` of each feature (``value``, ``low``,
+        ``high`` by bootstrap), ``folds`` (thresholds of each), ``patients`` with ``flagged``.
 
     Raises:
         ValueError: If there are fewer than two folds, or somewhere no bad or no good patient.

@@ -82,8 +82,8 @@ class TwoStageSegmentor(BaseSegmentor):
             list: The samples, with ``pred_sem_seg`` (1, H, W), ``pred_probability`` of any
             foreground (1, H, W) and ``pred_instances`` in pixels of the original image,
             ``pred_heatmap`` (1, h, w), perhaps ``oracle_sem_seg``, and with rounds ``n_rounds``,
-            with ``judge`` ``agreement`` in the metainfo. Without an activated component the mask is empty, and the segmentor does
-            not run.
+            with ``judge`` ``agreement`` in the metainfo. Without an activated component the mask is
+            empty, and the segmentor does not run.
         """
         if data_samples is None:
             meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
