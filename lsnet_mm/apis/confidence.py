@@ -107,8 +107,7 @@ def judge(
     slice_ml = slices[0].size * found.mask.voxel_ml.mean()
     for name, one in described.items():
         share = one['volume_ml'] / (one['slices'] * slice_ml) if one['slices'] else 0.0
-        size = dict(volume_ml=one['volume_ml'], share=share)
-        reasons += _rules(name, size, sizes[name], ranges.get(name) or {})
+        reasons += _rules(name, {**one, 'share': share}, sizes[name], ranges.get(name) or {})
     masked = np.flatnonzero(pixels)
     if len(masked):
         features['holes'] = round(1 - len(masked) / float(np.ptp(masked) + 1), 4)
@@ -120,11 +119,11 @@ def judge(
 
 
 def measured(calibration: Mapping) -> str:
-    """How often held-out patients with low values, and others, were bad."""
+    """How often held-out patients with low values were bad, and others."""
     low, others = calibration['flagged'], calibration['unflagged']
     return (
-        f'Of {low["patients"]} held-out patients with such low values {low["bad"]} had a DSC below '
-        f'{calibration["bad_dsc"]:g}, of {others["patients"]} without {others["bad"]}.'
+        f'Of {low["patients"]} held-out patients flagged for low values {low["bad"]} had a DSC '
+        f'below {calibration["bad_dsc"]:g}, of the {others["patients"]} others {others["bad"]}.'
     )
 
 
@@ -132,7 +131,7 @@ def _rules(
     name: str, size: Mapping[str, float], parts: np.ndarray, ranges: Mapping[str, list | None]
 ) -> list[str]:
     """What is odd about one class."""
-    if not size['volume_ml']:
+    if not size['slices']:
         return [f'no {name} was found.']
     said = []
     if len(parts) and parts.max() < LARGEST_PART * parts.sum():
