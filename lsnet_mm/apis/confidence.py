@@ -140,7 +140,7 @@ def _rules(
             f'{name} was found in {len(parts)} parts, the largest of {largest:.0%} of the volume'
         )
     if known := ranges.get('volume_ml'):  # of cases, lowest to highest
-        low, high, value, form = known[0], known[-1], size['volume_ml'], '{:.1f} ml'
+        low, high, value, form = known[0], known[-1], size['volume_ml'], '{:.4g} ml'
     elif known := ranges.get('share'):  # of slices with it, without the rarest at both ends
         low, high, value, form = known[1], known[-2], size['share'], '{:.2%} of its slices'
     if known and not low <= value <= high:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 
@@ -41,27 +42,29 @@ def calibrate_folds(
         ValueError: If a net has seen a patient that it is tested on, a patient is tested twice, the
             nets are not of one config, or there are too few patients of a kind.
     """
-    patients, data, hashes = [], [], []
+    configs = {path: read_checkpoint_config(path) for path in checkpoints}
+    hashes = {path: model_sha256(config) for path, config in configs.items()}
+    sha256, patients, data = hashes[checkpoints[0]], [], []
+    if others := [path for path in checkpoints if hashes[path] != sha256]:
+        raise ValueError(f'{others[0]} is of another model than {checkpoints[0]}: give one config.')
     for fold, path in enumerate(checkpoints):
-        found, about, config = _held_out(Path(path), data_root, device)
+        found, about = _held_out(path, configs[path], data_root, device)
         patients += [dict(case=case, fold=fold, **one) for case, one in found.items()]
         data.append(about)
-        hashes.append(model_sha256(config))
-        if hashes[-1] != hashes[0]:
-            raise ValueError(f'{path} is of another model than {checkpoints[0]}: give one config.')
     cases = [one['case'] for one in patients]
     if twice := sorted({case for case in cases if cases.count(case) > 1}):
         raise ValueError(
             f'{len(twice)} patients are tested by two checkpoints, as {twice[0]}: give one of each '
             'fold, and each once.'
         )
-    about = dict(schema=SCHEMA, model_sha256=hashes[0], data=data)
+    about = dict(schema=SCHEMA, model_sha256=sha256, data=data)
     return about | calibrate(patients, bad_dsc) | dict(env=environment(device))
 
 
-def _held_out(path: Path, data_root: str | Path | None, device: str) -> tuple[dict, dict, dict]:
-    """Patients of a checkpoint's test split by case, what the data are, and the config."""
-    config = read_checkpoint_config(path)
+def _held_out(
+    path: str | Path, config: Config, data_root: str | Path | None, device: str
+) -> tuple[dict, dict]:
+    """Patients of a checkpoint's test split by case, and what the data are."""
     if not config.get('train_dataloader'):
         raise ValueError(
             f'{path} does not say what it was trained on, so nobody knows which patients are new '
@@ -79,7 +82,7 @@ def _held_out(path: Path, data_root: str | Path | None, device: str) -> tuple[di
         )
     about = {key: getattr(test, key, None) for key in ('name', 'split', 'fold')}
     about['sha256'] = test.sha256() if hasattr(test, 'sha256') else None
-    return _predict(model, test), about, config
+    return _predict(model, test), about
 
 
 def _cases(dataset: object) -> set[str]:

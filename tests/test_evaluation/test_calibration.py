@@ -29,7 +29,7 @@ def patient(fold, dsc, **features):
 
 def toy():
     """Bad ones are low in all folds, but in the last the whole scale lies lower."""
-    values = {0: (0.2, 0.3, 0.8, 0.9), 1: (0.25, 0.35, 0.85, 0.7), 2: (0.1, 0.15, 0.4, 0.95)}
+    values = {0: (0.2, 0.3, 0.8, 0.9), 1: (0.25, 0.33, 0.85, 0.7), 2: (0.1, 0.15, 0.4, 0.95)}
     return [
         patient(fold, dsc, probability=value)
         for fold, of in values.items()
@@ -60,10 +60,10 @@ def test_a_flag_is_more_than_half_of_what_there_is():
 def test_each_fold_is_judged_by_the_thresholds_of_the_others():
     found = calibrate([*toy(), patient(0, 0)])  # and one with an empty mask
     limits = [fold['thresholds']['probability'] for fold in found['folds']]
-    # Without fold 0: bad 0.1, 0.15, 0.25, 0.35, good from 0.4; without fold 2: bad to 0.35, good
-    # from 0.7, which flags the good one of 0.4 in fold 2.
-    assert limits == pytest.approx([0.375, 0.35, 0.525])
-    assert found['thresholds']['probability'] == pytest.approx(0.375)
+    # Without fold 0: bad ones up to 0.33, good ones from 0.4; without fold 2 these begin at 0.7,
+    # which flags the good one of 0.4 there.
+    assert limits == pytest.approx([0.365, 0.35, 0.515])
+    assert found['thresholds']['probability'] == pytest.approx(0.365)
     assert found['empty'] == dict(patients=1, bad=1)
     assert (found['flagged']['patients'], found['flagged']['bad']) == (7, 6)
     assert (found['unflagged']['patients'], found['unflagged']['bad']) == (5, 0)

@@ -85,8 +85,7 @@ def test_unknown_settings_are_refused():
 def test_a_mask_is_judged_by_one_round_more():
     """By what a model with a round more gives, and nothing of the answer changes."""
     plain, judged, more = (
-        model_of(PART, **how)
-        for how in ({}, dict(judge=True), dict(rounds=1, agreement=1.0))
+        model_of(PART, **how) for how in ({}, dict(judge=True), dict(rounds=1, agreement=1.0))
     )
     inputs, _ = objects(BOX, None)
     inputs = torch.cat((inputs, inputs[:1]))
