@@ -12,6 +12,7 @@ from helpers import ROOT, load_tool
 
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
+from lsnet_mm.experiments.held_out import calibration_tables
 from lsnet_mm.experiments.reproduction.box_analysis import gradient_table
 from lsnet_mm.experiments.reproduction.record import read_records
 from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
@@ -25,6 +26,7 @@ PAPER_TABLE = re.compile(
     r'<!-- table (\d)(, short|, where|, boxes|, seeds)?: (\w+) (\w+)' + BODY, re.DOTALL
 )
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+)' + BODY, re.DOTALL)
+CONFIDENCE = re.compile(r'<!-- confidence: (\S+)' + BODY, re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+)' + BODY, re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 summarize = load_tool('summarize').table
@@ -54,6 +56,8 @@ def tables(text):
         report = benchmark_tables(json.loads((folder / 'benchmark.json').read_text()))
         yield f'{name}, the .md', (folder / 'benchmark.md').read_text(), report
         yield name, table, report.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
+    for name, found in CONFIDENCE.findall(text):
+        yield name, found, calibration_tables(json.loads((ROOT / name).read_text()))
     for name, table in GRADIENT.findall(text):
         yield name, table, gradient_table(json.loads((ROOT / name).read_text()))
 

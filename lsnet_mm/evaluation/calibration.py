@@ -14,7 +14,7 @@ from .computation import config_sha256
 
 SCHEMA = 'lsnet_mm.confidence/1'
 #: What a checkpoint carries of a calibration.
-KEPT = ('bad_dsc', 'thresholds', 'flagged', 'unflagged', 'empty', 'auc')
+KEPT = ('bad_dsc', 'thresholds', 'flagged', 'unflagged', 'empty')
 LEVEL = 0.95
 #: A mask of a lower DSC is bad: it has more than four wrong pixels to three right ones.
 BAD_DSC = 60.0
@@ -63,8 +63,9 @@ def calibrate(patients: Sequence[Mapping], bad_dsc: float = BAD_DSC) -> dict:
     Returns:
         dict: ``bad_dsc``, ``thresholds``, ``flagged`` and ``unflagged`` (``patients``, ``bad``,
         its ``percent`` with a 95 % Wilson interval ``low`` to ``high``, mean ``dsc``), ``empty``
-        (their number, and how many are bad), ``auc`` of each feature (``value``, ``low``,
-        ``high`` by bootstrap), ``folds`` (thresholds of each), ``patients`` with ``flagged``.
+        (their number, and how many are bad), ``features``: of each by itself how
+        many it flags, how many of these are ``bad``, and its ``auc`` with ``low`` and ``high`` by
+        bootstrap; ``folds`` (thresholds of each), ``patients`` with ``flagged``.
 
     Raises:
         ValueError: If there are fewer than two folds, or somewhere no bad or no good patient.
@@ -92,7 +93,10 @@ def calibrate(patients: Sequence[Mapping], bad_dsc: float = BAD_DSC) -> dict:
         'flagged': _rate(flagged, bad_dsc),
         'unflagged': _rate(unflagged, bad_dsc),
         'empty': {'patients': len(empty), 'bad': sum(empty)},
-        'auc': {name: _auc(_column(seen, name), bad) for name in seen[0]['features']},
+        'features': {
+            name: _alone(_column(seen, name), bad, [by_fold[one['fold']][name] for one in seen])
+            for name in seen[0]['features']
+        },
         'folds': [{'fold': fold, 'thresholds': by_fold[fold]} for fold in folds],
         'patients': judged,
     }
@@ -160,9 +164,9 @@ def _rate(patients: Sequence[Mapping], bad_dsc: float) -> dict[str, float | None
     return dict(patients=count, bad=bad, percent=percent, low=low, high=high, dsc=mean)
 
 
-def _auc(values: np.ndarray, bad: np.ndarray) -> dict[str, float]:
-    """How often a bad patient has a lower value than another one, ties half; both kinds are drawn
-    again for the interval."""
+def _alone(values: np.ndarray, bad: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
+    """What a feature is worth by itself. The area under the ROC: how often a bad patient has a
+    lower value than another one, ties half; both kinds are drawn again for the interval."""
 
     def auc(good, bad, axis=-1):
         return mannwhitneyu(good, bad, axis=axis).statistic / (good.shape[-1] * bad.shape[-1])
@@ -170,5 +174,7 @@ def _auc(values: np.ndarray, bad: np.ndarray) -> dict[str, float]:
     groups = values[~bad], values[bad]
     options = dict(n_resamples=2000, confidence_level=LEVEL, method='percentile', rng=0)
     interval = bootstrap(groups, auc, **options).confidence_interval
-    found = dict(value=auc(*groups), low=interval.low, high=interval.high)
-    return {key: round(float(value), 3) for key, value in found.items()}
+    found = dict(auc=auc(*groups), low=interval.low, high=interval.high)
+    flagged = values < thresholds
+    counts = dict(flagged=int(flagged.sum()), bad=int((flagged & bad).sum()))
+    return counts | {key: round(float(value), 3) for key, value in found.items()}

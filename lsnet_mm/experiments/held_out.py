@@ -118,13 +118,14 @@ def _predict(model: torch.nn.Module, dataset: object) -> dict[str, dict]:
 def calibration_tables(result: dict) -> str:
     """What :func:`calibrate_folds` gives as two tables in Markdown."""
     bad = f'DSC below {result["bad_dsc"]:g}'
-    lines = [['held-out patients', 'number', bad, 'percent (95 % interval)', 'mean DSC']]
+    lines = [['', 'patients', bad, 'percent (95 % interval)', 'mean DSC']]
     for name, key in (('flagged', 'flagged'), ('not flagged', 'unflagged')):
         one = result[key]
         rate = f'{one["percent"]} ({one["low"]} to {one["high"]})' if one['patients'] else '-'
         lines.append([name, str(one['patients']), str(one['bad']), rate, str(one['dsc'] or '-')])
-    names = [['what a mask says of itself', 'flags below', 'area under the ROC']]
-    for name, auc in result['auc'].items():
-        area = f'{auc["value"]:.2f} ({auc["low"]:.2f} to {auc["high"]:.2f})'
-        names.append([EVIDENCE[name], f'{result["thresholds"][name]:.2f}', area])
+    names = [['', 'low is below', 'area under the ROC', 'alone it flags', f'of these {bad}']]
+    for name, one in result['features'].items():
+        area = f'{one["auc"]:.2f} ({one["low"]:.2f} to {one["high"]:.2f})'
+        limit, counts = f'{result["thresholds"][name]:.2f}', (str(one['flagged']), str(one['bad']))
+        names.append([EVIDENCE[name], limit, area, *counts])
     return '\n\n'.join(map(markdown_table, (lines, names)))

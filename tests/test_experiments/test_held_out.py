@@ -54,6 +54,7 @@ def write(data, tmp_path):
         preprocessor = dict(type='SegDataPreProcessor', size_divisor=1)
         config = dict(
             default_scope='mmseg',
+            custom_imports=dict(imports=['lsnet_mm.datasets']),
             model=dict(type='ThresholdSegmentor', data_preprocessor=preprocessor),
             train_dataloader=dict(dataset=dict(dataset, split='train', fold=fold)),
             test_dataloader=dict(
@@ -91,7 +92,8 @@ def test_a_calibration_of_two_folds(write, data, tmp_path, capsys):
         assert one['features'] == pytest.approx(expected)
     # One of the two values is the same for all, so that no flag has more than half.
     assert found['flagged']['patients'] == 0 and found['unflagged']['bad'] == 4
-    assert found['auc']['probability']['value'] == 1 and found['auc']['box_score']['value'] == 0.5
+    areas = {name: one['auc'] for name, one in found['features'].items()}
+    assert areas == dict(probability=1.0, box_score=0.5)
     printed = capsys.readouterr().out
     assert printed == calibration_tables(found) + '\n'
     assert '| not flagged | 8 | 4 | 50.0 (' in printed and '| flagged | 0 | 0 | - | - |' in printed
