@@ -7,6 +7,8 @@ from pathlib import Path
 from lsnet_mm.utils.cli import plain_parser
 from lsnet_mm.utils.files import write_atomic
 
+EVIDENCE = ('box_score', 'agreement', 'probability')
+
 
 def main(argv=None) -> None:
     parser = plain_parser(__doc__)
@@ -15,6 +17,9 @@ def main(argv=None) -> None:
     )
     parser.add_argument('-o', '--out', type=Path, required=True, help='.json, for export.py')
     parser.add_argument('--bad', type=float, metavar='DSC', help='a lower DSC (60) is bad')
+    parser.add_argument(
+        '--only', nargs='+', choices=EVIDENCE, metavar='NAME', help=f'of {", ".join(EVIDENCE)}'
+    )
     parser.add_argument('--data-root', help='where the data are, if not where training had them')
     parser.add_argument('--device', default='cpu', help='of the nets (cpu)')
     args = parser.parse_args(argv)
@@ -29,7 +34,8 @@ def main(argv=None) -> None:
     torch.set_num_threads(1)
     bad = BAD_DSC if args.bad is None else args.bad
     try:
-        result = calibrate_folds(args.checkpoints, bad, args.data_root, args.device)
+        names = args.only or EVIDENCE
+        result = calibrate_folds(args.checkpoints, bad, args.data_root, args.device, names)
     except (ValueError, OSError, ExportError, UnsafeCheckpointError) as error:
         parser.error(str(error))
     write_atomic(args.out, f'{json.dumps(result, indent=2)}\n'.encode())

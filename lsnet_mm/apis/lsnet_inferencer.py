@@ -58,8 +58,8 @@ class LSNetInferencer(BaseInferencer):
         config = read_model_config(model)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)
-        measured = self.model.confidence is not None
-        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=measured)
+        asked = tuple((self.model.confidence or {}).get('thresholds', ()))
+        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
 
     @property
     def grey_window(self) -> tuple[float, float]:

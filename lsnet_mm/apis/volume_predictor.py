@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -132,21 +132,21 @@ class VolumePredictor:
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
         dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
-        evidence: Ask slices what they say of their masks; of two stages it costs a crop more for
-            each slice with a mask.
+        evidence: Names out of :data:`.confidence.EVIDENCE`: what slices are asked of their masks. Of
+            two stages ``agreement`` costs a crop more for each slice with a mask.
     """
 
     model: nn.Module
     pipeline: Compose
     batch_size: int = 8
     dtype: str = 'float32'
-    evidence: bool = False
+    evidence: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f'dtype {self.dtype!r} is none of {", ".join(DTYPES)}.')
         autocast(self.device_type, self.dtype)
-        if self.evidence and isinstance(self.model, TwoStageSegmentor):
+        if 'agreement' in self.evidence and isinstance(self.model, TwoStageSegmentor):
             self.model.test_cfg['judge'] = True
 
     @property

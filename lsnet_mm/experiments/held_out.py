@@ -2,7 +2,7 @@
 seen, and what that is worth."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ def calibrate_folds(
     bad_dsc: float = BAD_DSC,
     data_root: str | Path | None = None,
     device: str = 'cpu',
+    names: Collection[str] = tuple(EVIDENCE),
 ) -> dict:
     """Predict every fold by its own net, and calibrate a flag on all.
 
@@ -34,6 +35,7 @@ def calibrate_folds(
         bad_dsc: See :func:`~lsnet_mm.evaluation.calibration.calibrate`.
         data_root: Where the data are, if not where the training found them.
         device: Of the nets.
+        names: What to ask slices of their masks, out of :data:`~lsnet_mm.apis.confidence.EVIDENCE`.
 
     Returns:
         dict: As ``calibrate`` gives it, with ``schema``, ``model_sha256``, ``data`` and ``env``.
@@ -49,7 +51,9 @@ def calibrate_folds(
         raise ValueError(f'{others[0]} is of another model than {checkpoints[0]}: give one config.')
     for fold, path in enumerate(checkpoints):
         found, about = _held_out(path, configs[path], data_root, device)
-        patients += [dict(case=case, fold=fold, **one) for case, one in found.items()]
+        for case, one in found.items():
+            asked = {name: value for name, value in one['features'].items() if name in names}
+            patients.append({'case': case, 'fold': fold, **one, 'features': asked})
         data.append(about)
     cases = [one['case'] for one in patients]
     if twice := sorted({case for case in cases if cases.count(case) > 1}):

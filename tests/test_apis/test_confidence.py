@@ -6,12 +6,19 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from helpers import lsnet
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from threshold_segmentor import GREY, HIGH, LOW, expected_mask
 
-from lsnet_mm.apis import LSNetInferencer, TidyUp, VolumePrediction, load_model
-from lsnet_mm.apis.confidence import judge, measured, slice_evidence, study_features
+from lsnet_mm.apis import (
+    LSNetInferencer,
+    TidyUp,
+    VolumePrediction,
+    VolumePredictor,
+    load_model,
+)
+from lsnet_mm.apis.confidence import EVIDENCE, judge, measured, slice_evidence, study_features
 from lsnet_mm.volumes import Volume
 
 CALIBRATION = dict(
@@ -175,6 +182,13 @@ def test_a_whole_study(calibrated):
     json.dumps(one)  # plain values
     [nothing] = inferencer(scan())['predictions']
     assert nothing['confidence']['reasons'] == ['no pancreas was found.']
+
+
+def test_only_agreement_costs_a_crop():
+    for names, judges in (((), False), (('box_score', 'probability'), False), (EVIDENCE, True)):
+        model = lsnet().eval()
+        VolumePredictor(model, None, evidence=names)
+        assert model.test_cfg['judge'] == judges, names
 
 
 def test_without_a_calibration_nothing_is_said(model, segment, tmp_path):

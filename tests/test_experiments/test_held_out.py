@@ -10,6 +10,7 @@ from helpers import load_tool, refusal
 from mmengine.config import Config
 from threshold_segmentor import GREY
 
+from lsnet_mm.apis.confidence import EVIDENCE
 from lsnet_mm.experiments.held_out import calibrate_folds, calibration_tables
 
 #: Grey value and number of columns that are right, of each patient; a mask has 20 in two slices.
@@ -97,6 +98,19 @@ def test_a_calibration_of_two_folds(write, data, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed == calibration_tables(found) + '\n'
     assert '| not flagged | 8 | 4 | 50.0 (' in printed and '| flagged | 0 | 0 | - | - |' in printed
+
+
+def test_of_some_values_alone(write, data, tmp_path):
+    tool, out = load_tool('calibrate'), tmp_path / 'out.json'
+    assert tuple(tool.EVIDENCE) == tuple(EVIDENCE)
+    paths = [write('a', 0), write('b', 1)]
+    tool.main([*paths, '-o', str(out), '--data-root', str(data), '--only', 'probability'])
+    found = json.loads(out.read_text())
+    assert found['thresholds'].keys() == {'probability'}
+    # By eye, of 140, 150, 160, 170 that are bad and 220, 230, 240, 245 that are not.
+    assert found['thresholds']['probability'] == pytest.approx(195 / 255, abs=1e-4)
+    assert (found['flagged']['patients'], found['flagged']['bad']) == (4, 4)
+    assert (found['unflagged']['patients'], found['unflagged']['bad']) == (4, 0)
 
 
 @pytest.mark.parametrize(
