@@ -132,8 +132,8 @@ class VolumePredictor:
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
         dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
-        evidence: Names out of :data:`.confidence.EVIDENCE`: what slices are asked of their masks. Of
-            two stages ``agreement`` costs a crop more for each slice with a mask.
+        evidence: What slices are asked of their masks, names out of :data:`.confidence.EVIDENCE`.
+            Of two stages ``agreement`` costs a crop more for each slice with a mask.
     """
 
     model: nn.Module
