@@ -70,7 +70,7 @@ def study_features(slices: Sequence[Mapping[str, float]], pixels: Sequence[int])
 
 def judge(
     found: VolumePrediction,
-    parts: Mapping[int, np.ndarray],
+    parts: Mapping[int, np.ndarray] | None,
     classes: Sequence[str],
     calibration: Mapping,
     trained_on: Mapping | None = None,
@@ -82,7 +82,8 @@ def judge(
 
     Args:
         found: With ``evidence``.
-        parts: Volumes of the parts of each class by its label, before the mask was tidied.
+        parts: Volumes of the parts of each class by its label, before the mask was tidied; None
+            where slices do not follow each other.
         classes: Names, background first.
         calibration: Of :func:`~lsnet_mm.evaluation.calibration.calibrate`.
         trained_on: Of the checkpoint; its ``classes`` have ranges of volumes.
@@ -96,7 +97,7 @@ def judge(
     slices = found.mask.oriented(ORIENTATION).voxels.T
     pixels = np.array([np.count_nonzero(one) for one in slices])
     described = found.describe(classes)
-    sizes = {name: parts.get(one['label'], np.zeros(0)) for name, one in described.items()}
+    sizes = {name: (parts or {}).get(one['label'], np.zeros(0)) for name, one in described.items()}
     features = study_features(found.evidence, pixels)
     thresholds = calibration['thresholds']
     low = low_values(features, thresholds) if is_flagged(features, thresholds) else []
@@ -104,16 +105,16 @@ def judge(
         f'{EVIDENCE[name]} is {features[name]:.2f}, below {thresholds[name]:.2f}.' for name in low
     ]
     ranges = (trained_on or {}).get('classes') or {}
-    slice_ml = slices[0].size * found.mask.voxel_ml.mean()
     for name, one in described.items():
-        share = one['volume_ml'] / (one['slices'] * slice_ml) if one['slices'] else 0.0
+        inside = sum(np.count_nonzero(mask == one['label']) for mask in slices)
+        share = inside / (max(one['slices'], 1) * slices[0].size)
         reasons += _rules(name, {**one, 'share': share}, sizes[name], ranges.get(name) or {})
     masked = np.flatnonzero(pixels)
-    if len(masked):
+    if len(masked) and parts is not None:
         features['holes'] = round(1 - len(masked) / float(np.ptp(masked) + 1), 4)
-    features['parts'] = {name: len(ml) for name, ml in sizes.items()}
-    largest = {name: ml.max() / ml.sum() for name, ml in sizes.items() if len(ml)}
-    features['largest_part'] = {name: round(float(share), 4) for name, share in largest.items()}
+        features['parts'] = {name: len(ml) for name, ml in sizes.items()}
+        largest = {name: ml.max() / ml.sum() for name, ml in sizes.items() if len(ml)}
+        features['largest_part'] = {name: round(float(one), 4) for name, one in largest.items()}
     said = measured(calibration) if len(masked) else None
     return dict(flagged=bool(reasons), reasons=reasons, calibration=said, features=features)
 
@@ -128,7 +129,10 @@ def measured(calibration: Mapping) -> str:
 
 
 def _rules(
-    name: str, size: Mapping[str, float], parts: np.ndarray, ranges: Mapping[str, list | None]
+    name: str,
+    size: Mapping[str, float | None],
+    parts: np.ndarray,
+    ranges: Mapping[str, list | None],
 ) -> list[str]:
     """What is odd about one class."""
     if not size['slices']:
@@ -139,7 +143,9 @@ def _rules(
         said.append(
             f'{name} was found in {len(parts)} parts, the largest of {largest:.0%} of the volume'
         )
-    if known := ranges.get('volume_ml'):  # of cases, lowest to highest
+    if (known := ranges.get('volume_ml')) and size[
+        'volume_ml'
+    ] is not None:  # of cases, lowest to highest
         low, high, value, form = known[0], known[-1], size['volume_ml'], '{:.4g} ml'
     elif known := ranges.get('share'):  # of slices with it, without the rarest at both ends
         low, high, value, form = known[1], known[-2], size['share'], '{:.2%} of its slices'

@@ -71,6 +71,10 @@ class LSNetInferencer(BaseInferencer):
         """What is unlike the training, a sentence each."""
         return []
 
+    def confidence(self, found: VolumePrediction) -> dict | None:
+        """How far a prediction is to be trusted; None if that was never measured."""
+        return found.confidence
+
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
 
@@ -135,8 +139,9 @@ class LSNetInferencer(BaseInferencer):
         tidied = replace(found, mask=tidy_up(found.mask)) if tidy_up else found
         if (calibration := self.model.confidence) is None:
             return [tidied]
-        # Parts of the mask as the net gave it: what is tidied away was a doubt.
-        parts = {label: sizes for label, _, _, sizes in parts_of(found.mask)}
+        # Parts of the mask as the net gave it: what is tidied away was a doubt. Pictures have none.
+        solid = not getattr(inputs, 'picture', None)
+        parts = {k: sizes for k, _, _, sizes in parts_of(found.mask)} if solid else None
         trained_on = getattr(self.model, 'trained_on', None)
         classes = self.model.dataset_meta['classes']
         return [replace(tidied, confidence=judge(tidied, parts, classes, calibration, trained_on))]

@@ -157,7 +157,7 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    judged = {'cautions': inferencer.cautions(volume), 'confidence': found.confidence}
+    judged = {'cautions': inferencer.cautions(volume), 'confidence': inferencer.confidence(found)}
     files, failed = {}, {}
     for kind in kinds:
         try:

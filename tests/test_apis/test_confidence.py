@@ -116,6 +116,9 @@ def test_a_flag_and_its_reasons():
         'the agreement of its mask with one round more is 0.80, below 0.85.',
         'the probability of its pixels is 0.70, below 0.80.',
     ]
+    # Slices that do not follow each other have no parts in 3D, and no holes.
+    apart = prediction(mask, probability=0.9)
+    assert judge(apart, None, CLASSES, CALIBRATION)['features'] == dict(probability=0.9)
     # Of a model without boxes one value speaks for itself.
     assert judged(mask, probability=0.7)['flagged'] and not judged(mask, probability=0.9)['flagged']
 
@@ -126,7 +129,7 @@ def test_an_organ_that_was_not_found():
         flagged=True,
         reasons=['no pancreas was found.'],
         calibration=None,  # no such patient was among those of the calibration
-        features=dict(parts=dict(pancreas=0), largest_part={}),
+        features={},
     )
     mask = np.zeros((10, 6, 8))
     mask[4, 2, 2] = 1
