@@ -15,6 +15,7 @@ from lsnet_mm.apis.weights import DEFAULT, FOLDER, read_card
 from lsnet_mm.evaluation.computation import config_sha256
 from lsnet_mm.experiments.benchmark.report import markdown as benchmark_tables
 from lsnet_mm.experiments.card import KINDS, card_table, make_card
+from lsnet_mm.experiments.held_out import calibration_tables
 from lsnet_mm.experiments.reproduction.box_analysis import gradient_table
 from lsnet_mm.experiments.reproduction.record import read_records
 from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
@@ -28,6 +29,7 @@ PAPER_TABLE = re.compile(
     r'<!-- table (\d)(, short|, where|, boxes|, seeds)?: (\w+) (\w+)' + BODY, re.DOTALL
 )
 BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+)' + BODY, re.DOTALL)
+CONFIDENCE = re.compile(r'<!-- confidence: (\S+)' + BODY, re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+)' + BODY, re.DOTALL)
 CARDS = re.compile(r'<!-- cards' + BODY, re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
@@ -64,6 +66,8 @@ def tables(text):
         yield name, table, report.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
     for table in CARDS.findall(text):
         yield 'cards', table, card_table([read_card(name) for name in NAMES])
+    for name, found in CONFIDENCE.findall(text):
+        yield name, found, calibration_tables(json.loads((ROOT / name).read_text()))
     for name, table in GRADIENT.findall(text):
         yield name, table, gradient_table(json.loads((ROOT / name).read_text()))
 

@@ -12,6 +12,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--onnx', action='store_true', help='write ONNX graphs too')
     parser.add_argument('--half', action='store_true', help='hold kernels in half precision')
+    parser.add_argument(
+        '--confidence', type=Path, help='a calibration of tools/calibrate.py to go with the weights'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
     parser.add_argument(
         '--unsafe-checkpoint',
@@ -38,7 +41,8 @@ def main(argv=None) -> None:
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     try:
-        files = export(config, args.checkpoint, args.out, args.onnx, args.overwrite, args.half)
+        how = (args.onnx, args.overwrite, args.half, args.confidence)
+        files = export(config, args.checkpoint, args.out, *how)
     except (ExportError, UnsafeCheckpointError, ValueError, OSError) as error:
         parser.error(str(error))
     before = Path(args.checkpoint)

@@ -7,7 +7,8 @@ from ..lazy import lazy_names
 if TYPE_CHECKING:
     from .lsnet_inferencer import LSNetInferencer  # noqa: F401
     from .model import WrongCheckpointError, build_model, load_model  # noqa: F401
-    from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline  # noqa: F401
+    from .tidy_up import TidyUp  # noqa: F401
+    from .volume_predictor import VolumePrediction, VolumePredictor, slice_pipeline  # noqa: F401
     from .weights import find_weights, read_card  # noqa: F401
 
 __getattr__, __all__ = lazy_names(
@@ -15,7 +16,8 @@ __getattr__, __all__ = lazy_names(
     {
         'lsnet_inferencer': ['LSNetInferencer'],
         'model': ['WrongCheckpointError', 'build_model', 'load_model'],
-        'volume_predictor': ['TidyUp', 'VolumePrediction', 'VolumePredictor', 'slice_pipeline'],
+        'tidy_up': ['TidyUp'],
+        'volume_predictor': ['VolumePrediction', 'VolumePredictor', 'slice_pipeline'],
         'weights': ['find_weights', 'read_card'],
     },
 )

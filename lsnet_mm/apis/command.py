@@ -21,7 +21,7 @@ from .names import give_back, name_studies, write_list
 from .run_report import RunReport
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
-from .volume_predictor import TidyUp
+from .tidy_up import TidyUp
 from .weights import find_weights, read_card
 
 
@@ -174,6 +174,9 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
             for caution in result['record']['cautions']:
                 print(f'caution: {about}: {caution}', file=sys.stderr)
+            if (judged := result['record']['confidence']) and judged['flagged']:
+                said = ' '.join([*judged['reasons'], judged['calibration'] or ''])
+                print(f'look at it: {about}: {said.strip()}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
     for message in found.refused:

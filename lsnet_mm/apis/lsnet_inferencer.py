@@ -11,8 +11,10 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, public_name, read_hu
+from .confidence import judge
 from .model import load_model, model_config
-from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
+from .tidy_up import TidyUp, parts_of
+from .volume_predictor import VolumePrediction, VolumePredictor, slice_pipeline
 from .weights import find_weights
 
 
@@ -64,7 +66,8 @@ class LSNetInferencer(BaseInferencer):
         config = model_config(model, weights)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)
-        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype)
+        asked = tuple((self.model.confidence or {}).get('thresholds', ()))
+        self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
 
     @property
     def grey_window(self) -> tuple[float, float]:
@@ -78,7 +81,7 @@ class LSNetInferencer(BaseInferencer):
 
     def confidence(self, found: VolumePrediction) -> dict | None:
         """How far a prediction is to be trusted; None if that was never measured."""
-        return None
+        return found.confidence
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
@@ -122,8 +125,9 @@ class LSNetInferencer(BaseInferencer):
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
             ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
-            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), and what was asked
-            for. ``visualization``: PNG files as bytes, or empty.
+            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``confidence`` (see
+            :func:`~lsnet_mm.apis.confidence.judge`), None of a checkpoint without a calibration,
+            and what was asked for. ``visualization``: PNG files as bytes, or empty.
 
         Raises:
             VolumeError: If a volume is refused; it says which, why, and what would mend it.
@@ -141,7 +145,15 @@ class LSNetInferencer(BaseInferencer):
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
         tidy_up = self.tidy_up if tidy_up is None else tidy_up
-        return [replace(found, mask=tidy_up(found.mask))]
+        tidied = replace(found, mask=tidy_up(found.mask))
+        if (calibration := self.model.confidence) is None:
+            return [tidied]
+        # Parts of the mask as the net gave it: what is tidied away was a doubt. Pictures have none.
+        solid = not getattr(inputs, 'picture', None)
+        parts = {k: sizes for k, _, _, sizes in parts_of(found.mask)} if solid else None
+        trained_on = self.model.trained_on
+        classes = self.model.dataset_meta['classes']
+        return [replace(tidied, confidence=judge(tidied, parts, classes, calibration, trained_on))]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:
         """A montage of each volume, if asked for."""

@@ -77,8 +77,10 @@ def load_model(
         compile: Compile its nets with ``torch.compile``, in the first batches of each size.
 
     Returns:
-        nn.Module: With ``cfg``, ``dataset_meta``: its ``classes``, background first; and
-        ``trained_on``, what its checkpoint says of its data (see :class:`TrainedOnHook`), or None.
+        nn.Module: With ``cfg``, ``dataset_meta``: its ``classes``, background first; and, None if
+        the checkpoint has none, ``trained_on``, what it says of its data (see
+        :class:`TrainedOnHook`), and ``confidence``, of
+        :func:`~lsnet_mm.evaluation.calibration.calibrate`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -97,6 +99,7 @@ def load_model(
     load_weights(model, content, path.name)
     model.dataset_meta = dict(classes=_classes(model, content))
     model.trained_on = _meta(content).get('trained_on')
+    model.confidence = _meta(content).get('confidence')
     if device.type == 'cpu':
         model = revert_sync_batchnorm(model)
     model = to_device(model, device)

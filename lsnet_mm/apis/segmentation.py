@@ -20,7 +20,8 @@ from .dicom_seg import LEAVE_OUT, SEGMENTATION_TYPES, check_dicom_seg, pack_dico
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
 from .study import Study
-from .volume_predictor import TidyUp, VolumePrediction
+from .tidy_up import TidyUp
+from .volume_predictor import VolumePrediction
 
 #: Of :data:`KINDS`, those that need a straight grid.
 GRIDS = ('mask', 'probability')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,14 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
 from nibabel.affines import apply_affine
-from scipy import ndimage
 from torch import nn
 
+from ..models.segmentors.two_stage import TwoStageSegmentor
+from ..models.utils.probabilities import predicted_probability
 from ..utils.versions import autocast
 from ..volumes import ORIENTATION, READING, Volume, VolumeError, check_finite
 from .arguments import DTYPES
+from .confidence import slice_evidence
 
 #: Transforms that prepare the ground truth, which a new patient has not.
 GROUND_TRUTH = {'LoadAnnotations', 'LoadCTMask', 'BoxesFromMask'}
@@ -37,6 +39,8 @@ class VolumePrediction:
         scores: One (n,) float32 for each slice.
         probability: uint8 probability of any foreground, 255 being 1, like ``mask``; or None.
         heatmaps: (slices, h, w) float16 in [0, 1], each covering its slice; or None.
+        evidence: :func:`.confidence.slice_evidence` of each slice, where it was asked for.
+        confidence: What :func:`.confidence.judge` makes of it; None if that was never measured.
     """
 
     mask: Volume
@@ -44,6 +48,8 @@ class VolumePrediction:
     scores: list[np.ndarray]
     probability: Volume | None = None
     heatmaps: np.ndarray | None = None
+    evidence: list[dict[str, float]] | None = None
+    confidence: dict | None = None
 
     def describe(self, classes: Sequence[str]) -> dict[str, dict]:
         """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
@@ -80,6 +86,7 @@ class VolumePrediction:
         """As a dict of what is there; see :meth:`LSNetInferencer.__call__`."""
         affine = None if self.mask.irregular else self.mask.affine
         plain = dict(mask=self.mask.voxels, affine=affine, boxes=self.box_edges())
+        plain['confidence'] = self.confidence
         plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255
@@ -112,50 +119,6 @@ class VolumePrediction:
         return grey, np.ascontiguousarray(masks), boxes, heatmaps
 
 
-@dataclass(frozen=True)
-class TidyUp:
-    """Removes small parts of a mask in 3D, each class by itself. By default, nothing.
-
-    Parts are 26-connected: voxels that share a corner belong together.
-
-    Attributes:
-        largest_component: Keep the largest part of each class alone.
-        min_volume_ml: Remove parts that are smaller.
-    """
-
-    largest_component: bool = False
-    min_volume_ml: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.min_volume_ml < 0:
-            raise ValueError(f'TidyUp: min_volume_ml must not be negative: {self.min_volume_ml}.')
-
-    def __call__(self, mask: Volume) -> Volume:
-        """Tidy a mask of classes.
-
-        Args:
-            mask: uint8; it is left as it is.
-
-        Returns:
-            Volume: Itself if nothing was asked for.
-        """
-        if not (self.largest_component or self.min_volume_ml):
-            return mask
-        tidied = replace(mask, voxels=mask.voxels.copy(order='K'))
-        # Box by box, so that no array of whole numbers has the size of the volume.
-        for label, box in enumerate(ndimage.find_objects(mask.voxels), start=1):
-            if box is None:
-                continue
-            parts, count = ndimage.label(mask.voxels[box] == label, np.ones((3, 3, 3)))
-            counts = [np.bincount(one.ravel(), minlength=count + 1)[1:] for one in parts.T]
-            sizes = mask.voxel_ml[box[2]] @ counts
-            kept = sizes >= self.min_volume_ml * (1 - 1e-9)  # sums are rounded
-            if self.largest_component:
-                kept &= np.arange(count) == sizes.argmax()
-            tidied.voxels[box][np.concatenate([[False], ~kept])[parts]] = 0
-        return tidied
-
-
 @dataclass(eq=False)
 class VolumePredictor:
     """Segments whole volumes with a model of slices, in batches.
@@ -169,17 +132,22 @@ class VolumePredictor:
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
         dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
+        evidence: What slices are asked of their masks, names out of :data:`.confidence.EVIDENCE`.
+            Of two stages ``agreement`` costs a crop more for each slice with a mask.
     """
 
     model: nn.Module
     pipeline: Compose
     batch_size: int = 8
     dtype: str = 'float32'
+    evidence: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f'dtype {self.dtype!r} is none of {", ".join(DTYPES)}.')
         autocast(self.device_type, self.dtype)
+        if 'agreement' in self.evidence and isinstance(self.model, TwoStageSegmentor):
+            self.model.test_cfg['judge'] = True
 
     @property
     def device_type(self) -> str:
@@ -213,7 +181,7 @@ class VolumePredictor:
         # Views into the same memory: what is written to a slice arrives in the input's frame.
         masks = mask.oriented(ORIENTATION).voxels
         probs = prob.oriented(ORIENTATION).voxels if probability else None
-        boxes, scores, heats = [], [], None
+        boxes, scores, heats, evidence = [], [], None, []
         for start in range(0, count, self.batch_size):
             numbers = range(start, min(start + self.batch_size, count))
             for k, sample in zip(numbers, self._predict(slices, numbers), strict=True):
@@ -226,6 +194,8 @@ class VolumePredictor:
                 # and the process would grow by one of these with every batch.
                 boxes.append(_array(found.bboxes).tolist() if found else [])
                 scores.append(_array(found.scores).tolist() if found else [])
+                if self.evidence:
+                    evidence.append(slice_evidence(sample))
                 if heatmaps and 'pred_heatmap' in sample:
                     heat = _array(sample.pred_heatmap.data[0])
                     if heats is None:
@@ -234,7 +204,8 @@ class VolumePredictor:
             on_slices(numbers[-1] + 1, count)
         boxes = [np.array(b, np.float32).reshape(-1, 4) for b in boxes]
         scores = [np.array(s, np.float32) for s in scores]
-        return VolumePrediction(mask, boxes, scores, prob, heats)
+        own = evidence if self.evidence else None
+        return VolumePrediction(mask, boxes, scores, prob, heats, own)
 
     def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
         x, y, z = slices.spacing
@@ -282,13 +253,10 @@ def slice_pipeline(cfg: Config, window: Sequence[float] = (0, 255)) -> Compose:
 
 
 def _foreground_probability(sample: BaseDataElement) -> np.ndarray:
-    if 'pred_probability' in sample:
-        return _array(sample.pred_probability.data[0])
-    if 'seg_logits' not in sample:
+    probability = predicted_probability(sample)
+    if probability is None:
         raise VolumeError('the model', 'it gives no probabilities', 'Do not ask for them')
-    logits = sample.seg_logits.data
-    # With one channel mmseg has taken the sigmoid already, in spite of the name.
-    return _array(logits[0] if len(logits) == 1 else 1 - logits.softmax(dim=0)[0])
+    return _array(probability)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
 
 from ..apis.model import load_weights
+from ..evaluation.calibration import read_calibration
 from ..utils.files import write_atomic
 from ..utils.versions import too_old_for
 from . import ExportError
@@ -31,6 +32,7 @@ def export(
     onnx: bool = False,
     overwrite: bool = False,
     half: bool = False,
+    confidence: Path | None = None,
 ) -> list[Path]:
     """Write a model's inference checkpoint, and its ONNX graphs, into a folder.
 
@@ -44,6 +46,7 @@ def export(
         onnx: Also write the graphs.
         overwrite: Replace an export that is there.
         half: Hold the inference checkpoint's kernels in half precision; graphs keep theirs.
+        confidence: A calibration to go with the weights, of ``tools/calibrate.py``.
 
     Returns:
         list: The files.
@@ -51,6 +54,7 @@ def export(
     Raises:
         ExportError: If something is in the way, or cannot be exported; nothing is written then.
         WrongCheckpointError: If the checkpoint does not fit the config; nothing is written either.
+        ValueError: If the calibration is none, or another model's.
     """
     out = Path(out)
     old = [out / name for name in (ABOUT, CHECKPOINT, *GRAPHS) if (out / name).exists()]
@@ -73,6 +77,8 @@ def export(
     meta = loaded.get('meta', {})
     if config.filename:
         meta = meta | {'name': Path(config.filename).stem}
+    if confidence is not None:
+        meta = {**meta, 'confidence': read_calibration(confidence, config)}
     files = {CHECKPOINT: inference_checkpoint(model, inference_config(config), meta, half)}
     about = {}
     if onnx:

@@ -18,7 +18,7 @@ _TEST = ('test_pipeline', 'test_dataloader', 'test_evaluator', 'test_cfg')
 KEPT = ('default_scope', 'custom_imports', 'model', 'visualizer', 'vis_backends', *_TEST)
 
 #: What a training checkpoint says of itself and whoever uses the weights wants to know.
-KEPT_META = ('name', 'dataset_meta', 'epoch', 'iter', 'seed', 'trained_on')
+KEPT_META = ('name', 'dataset_meta', 'epoch', 'iter', 'seed', 'trained_on', 'confidence')
 
 
 def inference_config(config: Config) -> Config:

@@ -11,6 +11,8 @@ import torch
 from exporting import config, lsnet_config, needs_graphs, segmentor
 from mmengine.runner import CheckpointLoader
 
+from lsnet_mm.apis import load_model
+from lsnet_mm.evaluation.calibration import KEPT, SCHEMA, model_sha256
 from lsnet_mm.export import ExportError, command
 from lsnet_mm.export.metadata import preprocessing
 from lsnet_mm.utils.versions import too_old_for
@@ -54,6 +56,25 @@ def test_writes_and_says_how_large(tool, trained, config_file, tmp_path, capsys)
     again = (config_file, trained.checkpoint, '-o', out)
     assert 'is there already' in refusal(capsys, tool, *again)
     tool([str(part) for part in (*again, '--overwrite')])
+
+
+def test_a_calibration_goes_with_the_weights(tool, trained, config_file, tmp_path, capsys):
+    content = dict.fromkeys(KEPT, {}) | dict(bad_dsc=60.0, thresholds=dict(agreement=0.85))
+    content |= dict(schema=SCHEMA, model_sha256=model_sha256(trained.config), patients=[1])
+    file, out = tmp_path / 'confidence.json', tmp_path / 'out'
+    arguments = config_file, trained.checkpoint, '--confidence', file, '-o'
+    file.write_text(json.dumps(content | dict(model_sha256='of another')))
+    assert 'measured with another model' in refusal(capsys, tool, *arguments, out)
+    assert not out.exists()
+    file.write_text(json.dumps(content))
+    tool([str(part) for part in (*arguments, out)])
+    expected = {key: content[key] for key in KEPT}
+    assert torch.load(out / 'model.pth', weights_only=True)['meta']['confidence'] == expected
+    assert load_model(trained.config, out / 'model.pth', 'cpu').confidence == expected
+    assert load_model(trained.config, trained.folder / 'model.pth', 'cpu').confidence is None
+    # An export of an export has it still.
+    tool([config_file, str(out / 'model.pth'), '-o', str(tmp_path / 'again')])
+    assert load_model(config_file, tmp_path / 'again/model.pth', 'cpu').confidence == expected
 
 
 @needs_graphs

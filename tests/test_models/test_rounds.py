@@ -80,3 +80,28 @@ def test_ground_truth_boxes_are_segmented_once():
 def test_unknown_settings_are_refused():
     with pytest.raises(ValueError, match=r"LSNet got test_cfg with \['round'\]: it knows .*rounds"):
         lsnet(test_cfg=dict(round=3))
+
+
+def test_a_mask_is_judged_by_one_round_more():
+    """By what a model with a round more gives, and nothing of the answer changes."""
+    plain, judged, more = (
+        model_of(PART, **how) for how in ({}, dict(judge=True), dict(rounds=1, agreement=1.0))
+    )
+    inputs, _ = objects(BOX, None)
+    inputs = torch.cat((inputs, inputs[:1]))
+    found, asked, refined = (
+        model(inputs, objects(BOX, None, BOX)[1], 'predict') for model, _ in (plain, judged, more)
+    )
+    assert len(plain[1]) == 1 and len(judged[1]) == 2
+    for one, other in zip(found, asked, strict=True):
+        assert torch.equal(one.pred_sem_seg.data, other.pred_sem_seg.data)
+        assert torch.equal(one.pred_instances.bboxes, other.pred_instances.bboxes)
+    a, b = (one[0].pred_sem_seg.data.numpy() > 0 for one in (asked, refined))
+    expected = 2 * (a & b).sum() / (a.sum() + b.sum())
+    assert 0.5 < expected < 0.95
+    assert [s.get('agreement') for s in asked] == [
+        pytest.approx(expected, abs=1e-6),
+        None,
+        pytest.approx(expected, abs=1e-6),
+    ]
+    assert not any('agreement' in s for s in found)

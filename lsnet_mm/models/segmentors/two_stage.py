@@ -9,7 +9,7 @@ from ...registry import MODELS
 from ..geometry import boxes_to_rois, mask_to_box, scale_boxes
 from ..utils.probabilities import discretize, flip_background, foreground_probabilities, mask_head
 
-TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95)
+TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95, judge=False)
 
 
 class TwoStageSegmentor(BaseSegmentor):
@@ -27,7 +27,8 @@ class TwoStageSegmentor(BaseSegmentor):
             ``oracle_sem_seg``, where samples have them. ``rounds`` (0): refine this many times at
             most, the mask's box giving the next crop; ``agreement`` (0.95): stop once the masks of
             two rounds have at least this Dice; 1 runs all rounds. The fixed-point idea of Zhou et
-            al. (MICCAI 2017).
+            al. (MICCAI 2017). ``judge`` (False): say of each mask how far one round more would
+            agree with it, see :meth:`judge`.
         data_preprocessor: Of both nets; that of the segmentor if None.
         init_cfg: As in MMSegmentation.
         train_cfg, pretrained: MMSegmentation's tools pass None; there is nothing to set.
@@ -80,9 +81,9 @@ class TwoStageSegmentor(BaseSegmentor):
         Returns:
             list: The samples, with ``pred_sem_seg`` (1, H, W), ``pred_probability`` of any
             foreground (1, H, W) and ``pred_instances`` in pixels of the original image,
-            ``pred_heatmap`` (1, h, w), perhaps ``oracle_sem_seg``, and with rounds ``n_rounds`` in
-            the metainfo. Without an activated component the mask is empty, and the segmentor does
-            not run.
+            ``pred_heatmap`` (1, h, w), perhaps ``oracle_sem_seg``, and with rounds ``n_rounds``,
+            with ``judge`` ``agreement`` in the metainfo. Without an activated component the mask is
+            empty, and the segmentor does not run.
         """
         if data_samples is None:
             meta = dict(ori_shape=tuple(inputs.shape[-2:]), img_shape=tuple(inputs.shape[-2:]))
@@ -95,6 +96,8 @@ class TwoStageSegmentor(BaseSegmentor):
         if self.test_cfg['rounds']:
             for image, sample in zip(inputs.split(1), data_samples, strict=True):
                 self.refine(image, sample)
+        if self.test_cfg['judge']:
+            self.judge(inputs, data_samples)
         return data_samples
 
     def localize(self, inputs: Tensor, data_samples: list) -> list[InstanceData]:
@@ -118,9 +121,7 @@ class TwoStageSegmentor(BaseSegmentor):
             mask = before.pred_sem_seg.data[0]
             if not mask.any():
                 break
-            box = scale_boxes(mask_to_box(mask).to(inputs), mask.shape, inputs.shape[-2:])
-            found = InstanceData(bboxes=box, scores=before.pred_instances.scores.max()[None])
-            self.segment_instances(inputs, [sample], [found])
+            self.segment_instances(inputs, [sample], [_own_box(inputs, sample)])
             rounds += 1
             refined = sample.pred_sem_seg.data[0]
             if not refined.any():  # a closer look that sees nothing takes no answer away
@@ -129,6 +130,18 @@ class TwoStageSegmentor(BaseSegmentor):
             if dice(mask, refined) >= self.test_cfg['agreement']:
                 break
         sample.set_metainfo(dict(n_rounds=rounds))
+
+    def judge(self, inputs: Tensor, data_samples: list) -> None:
+        """Puts ``agreement`` into the metainfo of samples with a mask: its Dice with the mask that
+        its own box gives. The samples keep their masks; a crop each is what it costs."""
+        shown = [k for k, sample in enumerate(data_samples) if sample.pred_sem_seg.data.any()]
+        if not shown:
+            return
+        again = [data_samples[k].clone() for k in shown]
+        self.segment_instances(inputs[shown], again, [_own_box(inputs, one) for one in again])
+        for k, other in zip(shown, again, strict=True):
+            agreement = dice(data_samples[k].pred_sem_seg.data, other.pred_sem_seg.data)
+            data_samples[k].set_metainfo(dict(agreement=agreement))
 
     def segment_instances(
         self, inputs: Tensor, data_samples: list, instances: list[InstanceData]
@@ -226,6 +239,13 @@ class TwoStageSegmentor(BaseSegmentor):
         """The segmentor's logits (K, C, h, w) of crops, at their size."""
         # Not mode='tensor', which a cascade (PointRend) or a query head (Mask2Former) has not.
         return self.segmentor.encode_decode(crops, [dict(img_shape=crops.shape[-2:])] * len(crops))
+
+
+def _own_box(inputs: Tensor, sample: SegDataSample) -> InstanceData:
+    """The box of a sample's mask, in pixels of the inputs."""
+    mask = sample.pred_sem_seg.data[0]
+    box = scale_boxes(mask_to_box(mask).to(inputs), mask.shape, inputs.shape[-2:])
+    return InstanceData(bboxes=box, scores=sample.pred_instances.scores.max()[None])
 
 
 def dice(a: Tensor, b: Tensor) -> float:

@@ -5,6 +5,7 @@ so that the maximum over RoIs, and zero where there is none, leaves background o
 """
 
 import torch
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 
@@ -31,3 +32,14 @@ def discretize(probs: Tensor, threshold: float | None) -> Tensor:
 def flip_background(probs: Tensor) -> Tensor:
     """Background to any-foreground in channel 0 of (N, C, H, W), and back."""
     return torch.cat((1 - probs[:, :1], probs[:, 1:]), dim=1)
+
+
+def predicted_probability(sample: BaseDataElement) -> Tensor | None:
+    """The probability (H, W) of any foreground in a predicted sample; None if it has none."""
+    if 'pred_probability' in sample:
+        return sample.pred_probability.data[0]
+    if 'seg_logits' not in sample:
+        return None
+    logits = sample.seg_logits.data
+    # With one channel mmseg has taken the sigmoid already, in spite of the name.
+    return logits[0] if len(logits) == 1 else 1 - logits.softmax(dim=0)[0]
