@@ -108,12 +108,13 @@ def elsewhere(system, data, run):
     """The hash of a net of the slices that is tested on slices of another hospital."""
     match = re.fullmatch(r'(?:fold(\d)|all)_seed0', run)
     config = compose(system, 'slices', match[1] and int(match[1])).to_dict()
-    if match[1] is None:  # trained on all slices, with none left to validate on
+    test = dict(name=data['name'], split=data['split'])
+    if match[1]:
+        test |= dict(folds=None, fold=None)
+    else:  # trained on all slices, with none left to validate on
         config['train_dataloader']['dataset']['split'] = ['train', 'val']
         config |= dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'))
-    config['test_dataloader']['dataset'].update(
-        name=data['name'], split=data['split'], folds=None, fold=None
-    )
+    config['test_dataloader']['dataset'].update(test)
     return config_sha256(config)
 
 

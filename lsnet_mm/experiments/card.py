@@ -16,14 +16,15 @@ from ..version import __version__
 from .reproduction.run import ROOT, find_config
 
 FOLDS = 4
+WHAT = '405 axial slices with pancreas of 49 patients of Pancreas-CT'
 #: What the collection asks everybody to say who uses it.
 DATA = {
     'collection': 'Pancreas-CT (NIH), The Cancer Imaging Archive',
     'licence': 'CC BY 3.0',
     'citation': 'Roth H., Farag A., Turkbey E. B., Lu L., Liu J., Summers R. M. (2016). Data From '
     'Pancreas-CT. The Cancer Imaging Archive. doi:10.7937/K9/TCIA.2016.tNB1kqBU',
-    'what': '405 axial slices with pancreas of 49 patients, as lossy 8-bit pictures; portal-venous '
-    'phase, patients without a lesion of the pancreas',
+    'what': f'{WHAT}, as lossy 8-bit pictures; portal-venous phase, patients without a lesion of '
+    'the pancreas',
     'window_hu': [0, 255],
     'turned': 'spine at the top, patient right on the left: volumes are turned so by themselves',
 }
@@ -81,13 +82,13 @@ def make_card(name: str, results: Path) -> dict:
     data = path.read_bytes()
     meta = safe_torch_load(path)['meta']
     folds = [read_run(results / 'slices' / name / f'fold{k}_seed0') for k in range(FOLDS)]
-    other = read_run(results / 'curvas' / name / 'all_seed0')
+    other = read_run(results / 'weights' / name / 'all_seed0')
     train = f'tools/train.py {config} --seed 0 --cfg-options {ALL} {NO_VALIDATION}'
     epoch = f'work_dirs/weights/{name}/epoch_{meta["epoch"]}.pth'
     return {
         'name': name,
         'version': __version__,
-        'summary': f'trained on {DATA["what"]}. {NOTICE}',
+        'summary': f'trained on {WHAT} (CC BY 3.0; docs/models.md). {NOTICE}',
         'task': 'pancreas in axial CT, contrast-enhanced',
         'file': {'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()},
         'net': {
@@ -105,6 +106,9 @@ def make_card(name: str, results: Path) -> dict:
             kind: {'on': on} | _scores(runs)
             for kind, on, runs in zip(KINDS, SCORED_ON, (folds, [other]), strict=True)
         },
+        'confidence': {key: confidence[key] for key in ('bad_dsc', 'flagged', 'unflagged')}
+        if (confidence := meta.get('confidence'))
+        else None,
         'limits': LIMITS,
         'licence': 'Apache-2.0 for the files; the data that they were trained on: CC BY 3.0',
         'notice': NOTICE,

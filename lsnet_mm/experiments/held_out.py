@@ -15,8 +15,8 @@ from ..apis.model import load_model
 from ..evaluation import TwoStageSegMetric
 from ..evaluation.calibration import BAD_DSC, SCHEMA, calibrate, model_sha256
 from ..evaluation.functional import aggregate
-from ..export.inference_checkpoint import read_checkpoint_config
 from ..models.segmentors.two_stage import TwoStageSegmentor
+from ..utils.checkpoint_config import read_checkpoint_config
 from ..utils.machine import environment
 from .reproduction.report import markdown_table
 
