@@ -234,4 +234,5 @@ async function loadAll() {
 }
 
 plot();
+move({});
 unpackLabels().then(show).then(loadAll);

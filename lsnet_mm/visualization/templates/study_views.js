@@ -7,8 +7,9 @@ let zoom = 1, centre = {...middles};  // of what is seen, in mm: of a size, a bo
 const views = {axial: ['x', 'y', 'z'], coronal: ['x', 'z', 'y'], sagittal: ['y', 'z', 'x']};
 for (const [name, axes] of Object.entries(views)) {
   const canvas = by(name);
-  views[name] = {name, axes, canvas, caption: document.querySelector(`#of_${name} output`)};
-  canvas.parentNode.style.setProperty('--ratio', size[axes[0]] / size[axes[1]]);
+  const figure = by(`of_${name}`);
+  views[name] = {name, axes, canvas, caption: figure.querySelector('output')};
+  figure.style.setProperty('--ratio', size[axes[0]] / size[axes[1]]);
 }
 
 const opaque = (red, green, blue) => (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
