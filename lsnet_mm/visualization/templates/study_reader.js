@@ -235,4 +235,6 @@ async function loadAll() {
 
 plot();
 move({});
-unpackLabels().then(show).then(loadAll);
+unpackLabels().then(show).then(loadAll).catch((error) => {
+  by('loading').textContent = `This browser cannot unpack the pictures: ${error.message}`;
+});
