@@ -12,10 +12,10 @@ from ..utils.colors import BOX, class_colors
 from .draw import HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
 from .page import encode_image, fill_template
 
-# HU travel as 8-bit JPEG: fine where soft tissue is (2.3 HU a level), coarse in air and bone, so that
-# the browser can window from lung to bone. With this quality a pixel of soft tissue is 7 HU off (rms
-# in portal venous CT), less than its noise, and a slice of 512x512 takes 40 kB; without loss it
-# would be 107 kB, and 16 bits 300.
+# HU travel as 8-bit JPEG: fine where soft tissue is (2.3 HU a level), coarse in air and bone, so
+# that the browser can window from lung to bone. With this quality a pixel of soft tissue is 7 HU off
+# (rms in portal venous CT), less than its noise, and a slice of 512x512 takes 40 kB. In 8 bits
+# without loss it would be 105 kB, in 16 bits 240.
 CURVE = ((-1024, -160, 240, 1500), (0, 44, 220, 255))  # HU, and their levels
 QUALITY = 90  # of JPEG
 LARGEST = 512  # longer side of a grey picture, in pixels
@@ -64,8 +64,8 @@ def study_page(
         classes: Names of the labels from 1 on.
         thickness: (slices,) mm that each slice stands for; None: the spacing of slices.
         window: Lowest and highest HU that the net saw, which the page shows at first.
-        about: ``model`` and ``version`` (texts), ``cautions`` (sentences), ``confidence`` (a dict of
-            ``flagged``, ``reasons``, ``calibration``, or None) and ``notes`` (ends of sentences
+        about: ``model`` and ``version`` (texts), ``cautions`` (sentences), ``confidence`` (a dict
+            of ``flagged``, ``reasons``, ``calibration``, or None) and ``notes`` (ends of sentences
             about the scan); any may be left out.
 
     Returns:

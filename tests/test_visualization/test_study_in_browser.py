@@ -129,8 +129,9 @@ def test_a_drag_across_the_picture_scrolls(page, kind):
 
     start = page.number()
     finger = ActionChains(page.browser, duration=50, devices=[PointerInput(kind, kind)])
+    left = -page.find('axial').size['width'] // 3
     finger.w3c_actions.pointer_action.move_to(page.find('axial')).pointer_down()
-    finger.w3c_actions.pointer_action.move_by(-page.find('axial').size['width'] // 3, 0).pointer_up()
+    finger.w3c_actions.pointer_action.move_by(left, 0).pointer_up()
     finger.perform()
     assert page.number() == max(start - COUNT // 3, 0)
 
@@ -200,9 +201,7 @@ def chessboard(browser, blocks, tmp_path):
     assert_alone(browser, html)
 
 
-def assert_shown(
-    page, plane, values, window=(-100, 240), zoom=1, centre=(0.5, 0.5), slack=1.5
-):
+def assert_shown(page, plane, values, window=(-100, 240), zoom=1, centre=(0.5, 0.5), slack=1.5):
     """Middles of blocks are as numpy windows their HU, where the zoom puts them.
 
     ``window`` is lowest and highest HU, ``centre`` what is seen in the middle as a share of the
