@@ -13,8 +13,8 @@ from .draw import HEAT, draw_boxes, draw_mask, new_figure, show_image, to_png
 from .page import encode_image, fill_template
 
 # HU travel as 8-bit JPEG: fine where soft tissue is (2.3 HU a level), coarse in air and bone, so
-# that the browser can window from lung to bone. With this quality a pixel of soft tissue is 7 HU off
-# (rms in portal venous CT), less than its noise, and a slice of 512x512 takes 40 kB. In 8 bits
+# that the browser can window from lung to bone. With this quality a pixel of soft tissue is 7 HU
+# off (rms in portal venous CT), less than its noise, and a slice of 512x512 takes 40 kB. In 8 bits
 # without loss it would be 105 kB, in 16 bits 240.
 CURVE = ((-1024, -160, 240, 1500), (0, 44, 220, 255))  # HU, and their levels
 QUALITY = 90  # of JPEG
@@ -24,9 +24,9 @@ PIXELS = 200_000_000  # of all grey pictures: what a browser holds to cut other 
 WINDOW = (-100.0, 240.0)
 #: Level and width in HU.
 WINDOWS = {
-    'Soft tissue': (50, 400),
+    'Soft tissue': (40, 400),
     'Pancreas': (50, 250),
-    'Liver': (30, 150),
+    'Liver': (90, 150),
     'Lung': (-600, 1500),
     'Bone': (400, 1800),
 }

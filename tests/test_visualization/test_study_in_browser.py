@@ -227,9 +227,9 @@ def assert_shown(page, plane, values, window=(-100, 240), zoom=1, centre=(0.5, 0
 
 
 PRESETS = {
-    'Soft tissue': (50, 400),
+    'Soft tissue': (40, 400),
     'Pancreas': (50, 250),
-    'Liver': (30, 150),
+    'Liver': (90, 150),
     'Lung': (-600, 1500),
     'Bone': (400, 1800),
 }
@@ -256,6 +256,8 @@ def test_windows_by_their_names_and_by_numbers(chessboard, blocks):
     assert select.first_selected_option.text == 'Other'
     assert_shown(page, 'axial', blocks[1], (-5, 85))
     page.find('width').send_keys(Keys.CONTROL, 'a', Keys.NULL, Keys.BACKSPACE)
+    page.find('axial').send_keys(Keys.ARROW_UP)
+    page.number()
     assert_shown(page, 'axial', blocks[1], (-5, 85))  # nothing is no width
 
 
@@ -435,6 +437,17 @@ def test_slices_that_stand_for_more_are_higher(browser, tmp_path):
     page.wait_until_whole()
     values = np.repeat(volume[:, 4], [1, 5, 1], axis=0)  # in steps of 2 mm
     assert assert_shown(page, 'coronal', values, slack=10) == 7 * 8  # lines run into each other
+    assert_alone(browser, html)
+
+
+def test_one_slice_has_no_other_planes(browser, tmp_path):
+    hu, mask = np.zeros((1, 16, 16), np.int16), np.ones((1, 16, 16), np.uint8)
+    html = study_page(hu, mask, [np.zeros((0, 4))], SPACING)
+    open_page(browser, tmp_path / 'study.html', html)
+    page = Page(browser)
+    page.wait_until_whole()
+    shown = [page.find(plane).is_displayed() for plane in ('axial', 'coronal', 'sagittal')]
+    assert shown == [True, False, False] and page.pixels().any()
     assert_alone(browser, html)
 
 

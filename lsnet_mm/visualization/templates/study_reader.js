@@ -51,12 +51,14 @@ function move(by_mm) {
 function setWindow(level, width) {
   by('level').value = Math.max(-1024, Math.min(3000, level));
   by('width').value = Math.max(1, Math.min(4000, width));
-  nameWindow();
+  useWindow();
 }
 
-function nameWindow() {  // a preset's, if it is one
-  if (![by('level'), by('width')].every((input) => input.validity.valid && input.value)) return;
-  const own = [by('level').value, by('width').value].join();
+function useWindow() {
+  const inputs = [by('level'), by('width')];
+  if (!inputs.every((input) => input.value && input.validity.valid)) return;  // half typed
+  shades = shadesOf(...inputs.map((input) => input.valueAsNumber));
+  const own = inputs.map((input) => input.value).join();
   const known = [...by('window').options].some((option) => option.value === own);
   by('window').value = known ? own : 'custom';
   redraw();
@@ -174,7 +176,7 @@ by('opacity').addEventListener('input', () => {
   redraw();
 });
 for (const id of ['outline', 'boxes', 'heatmap', 'cross']) by(id).addEventListener('change', redraw);
-for (const id of ['level', 'width']) by(id).addEventListener('input', nameWindow);
+for (const id of ['level', 'width']) by(id).addEventListener('input', useWindow);
 by('window').addEventListener('change', () => setWindow(...by('window').value.split(',').map(Number)));
 by('in').addEventListener('click', () => zoomBy(1.25));
 by('out').addEventListener('click', () => zoomBy(0.8));

@@ -10,24 +10,27 @@ for (const [name, axes] of Object.entries(views)) {
   const figure = by(`of_${name}`);
   views[name] = {name, axes, canvas, caption: figure.querySelector('output')};
   figure.style.setProperty('--ratio', size[axes[0]] / size[axes[1]]);
+  figure.hidden = count === 1 && name !== 'axial';  // of one slice there is only a line to see
 }
 
 const opaque = (red, green, blue) => (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
 const sheet = element('canvas'), rim = element('canvas');  // one picture and one outline at a time
+let shades;
 let heat = {slice: -1};  // the picture of the current slice, once it is there
 
-// Of each of the 256 levels, the shade that it has in the window.
-function shades() {
-  const low = by('level').valueAsNumber - by('width').valueAsNumber / 2;
+// The shade of each of the 256 levels in a window.
+function shadesOf(level, width) {
   return Uint32Array.from(data.hu, (hu) => {
-    const shade = Math.round(Math.max(0, Math.min(1, (hu - low) / by('width').valueAsNumber)) * 255);
+    const share = (hu - level) / width + 0.5;
+    const shade = Math.round(Math.max(0, Math.min(1, share)) * 255);
     return opaque(shade, shade, shade);
   });
 }
 
 function paint({values, columns, rows}, colors) {
   [sheet.width, sheet.height] = [columns, rows];
-  const pixels = Uint32Array.from(values, (value) => colors[value]);
+  const pixels = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) pixels[i] = colors[values[i]];
   const image = new ImageData(new Uint8ClampedArray(pixels.buffer), columns, rows);
   sheet.getContext('2d').putImageData(image, 0, 0);
   return sheet;
@@ -49,7 +52,7 @@ function draw(view) {
   context.globalAlpha = 1;
   context.imageSmoothingEnabled = true;
   const plane = cut(scan, axes, at);
-  context.drawImage(paint(plane, shades()), ...place(plane));
+  context.drawImage(paint(plane, shades), ...place(plane));
   const axial = view.name === 'axial';
   if (axial && by('heatmap').checked && heat.slice === at.z && heat.image) {
     context.drawImage(heat.image, ...place(plane));
