@@ -45,6 +45,7 @@ function cut({from, shape, pitch, values}, [across, down, through], point) {
     first = ladder.findIndex((k) => k >= from.z);
     starts = ladder.filter((k) => k >= from.z && k < from.z + shape.z).map((k) => k - from.z);
     step = size.z / lines;
+    if (!starts.length) return null;  // too thin for a line
   }
   const width = shape[across], out = new Uint8Array(width * starts.length);
   starts.forEach((line, j) => {
