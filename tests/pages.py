@@ -65,9 +65,9 @@ def page_data(page):
 
 
 def phantom_study(shape=(64, 48, 12)):
-    """A phantom as ``study_page`` takes it: volume, mask, boxes, and heatmaps."""
+    """A phantom as ``study_page`` takes it: HU, mask, boxes, and heatmaps."""
     volume, label, _ = make_case(0, 0, shape)
-    volume = np.clip((volume.transpose(2, 1, 0) + 100) / 340 * 255, 0, 255).astype(np.uint8)
+    volume = volume.transpose(2, 1, 0)
     mask = np.ascontiguousarray(label.transpose(2, 1, 0))
     boxes = []
     for part in mask:

@@ -161,10 +161,8 @@ class LSNetInferencer(BaseInferencer):
             return []
         from ..visualization.study import study_montage
 
-        drawn = (
-            p.drawn(self._read(i), self.grey_window) for i, p in zip(inputs, preds, strict=True)
-        )
-        return [study_montage(*one[:3]) for one in drawn]
+        drawn = (p.drawn(self._read(i))[:3] for i, p in zip(inputs, preds, strict=True))
+        return [study_montage(*one, self.grey_window) for one in drawn]
 
     def postprocess(
         self, preds: list[VolumePrediction], visualization: list, return_datasamples: bool = False

@@ -253,12 +253,16 @@ def _pack(
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
 
-    *drawn, heatmaps = found.drawn(volume, inferencer.grey_window)
+    *drawn, heatmaps = found.drawn(volume)
     slices = volume.oriented(READING)
     x, y, z = slices.spacing
-    about = dict(heatmaps=heatmaps, title=study.name, classes=classes)
-    about['thickness'] = 1000 * slices.voxel_ml / (x * y)
-    return study_montage(*drawn), study_page(*drawn, (y, x, z), **about)
+    options = dict(heatmaps=heatmaps, title=study.name, classes=classes)
+    options['thickness'] = 1000 * slices.voxel_ml / (x * y)
+    about = {'model': job.identity['name'], 'version': job.identity['lsnet_mm']}
+    options['about'] = {**about, **judged, 'notes': list(volume.notes)}
+    window = inferencer.grey_window
+    page = study_page(*drawn, (y, x, z), **options, window=window)
+    return study_montage(*drawn, window), page
 
 
 def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: dict) -> bool:

@@ -94,29 +94,24 @@ class VolumePrediction:
             plain['heatmaps'] = self.heatmaps
         return plain
 
-    def drawn(self, volume: Volume, window: tuple[float, float]) -> tuple:
+    def drawn(self, volume: Volume) -> tuple:
         """What pictures of it are drawn from, slices as radiologists look at them.
 
         Args:
             volume: In HU.
-            window: HU that become 0 and 255.
 
         Returns:
-            tuple: The slices in grey and their masks, (slices, rows, columns) uint8, boxes and
+            tuple: The slices in HU, a view, and their masks, (slices, rows, columns), boxes and
             heatmaps; what the net sees, with the front at the top.
         """
-        low, high = window
-        slices = volume.oriented(READING).voxels.T
-        grey = np.empty(slices.shape, np.uint8)
-        for k, hu in enumerate(slices):  # one by one, for the memory
-            grey[k] = np.rint(np.clip((hu - low) * (255 / (high - low)), 0, 255))
-        masks, height = self.mask.oriented(READING).voxels.T, grey.shape[1]
+        hu, masks = (one.oriented(READING).voxels.T for one in (volume, self.mask))
+        height = hu.shape[1]
         boxes = [
             np.stack((x1, height - y2, x2, height - y1), axis=1)
             for x1, y1, x2, y2 in (own.T for own in self.boxes)
         ]
         heatmaps = None if self.heatmaps is None else self.heatmaps[:, ::-1]
-        return grey, np.ascontiguousarray(masks), boxes, heatmaps
+        return hu, np.ascontiguousarray(masks), boxes, heatmaps
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from PIL import Image
 _PARTS = re.compile(
     r'(?P<head><title>.*</style>)\n(?P<body>.*)<script>\n(?P<script>.*)</script>\n', re.DOTALL
 )
+_SCRIPT = re.compile(r'\{\{(\w+\.js)\}\}\n')  # a part of a page's script, in a file of its own
 
 
 def fill_template(name: str, data: Mapping[str, object]) -> bytes:
@@ -27,8 +28,8 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
     Returns:
         bytes: HTML, the same for the same data.
     """
-    templates = files(__package__) / 'templates'
-    page, own = ((templates / file).read_text(encoding='utf-8') for file in ('base.html', name))
+    page, own = _read('base.html'), _read(name)
+    own = _SCRIPT.sub(lambda found: _read(found[1]), own)
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
     # "</script>" in a text would end the script that holds it.
     text = text.replace('<', '\\u003c')
@@ -36,6 +37,10 @@ def fill_template(name: str, data: Mapping[str, object]) -> bytes:
     for key, part in {**_PARTS.fullmatch(own).groupdict(), 'data': text}.items():
         page = page.replace(f'{{{{{key}}}}}', part)
     return page.encode()
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / 'templates' / name).read_text(encoding='utf-8')
 
 
 def encode_image(image: Image.Image, kind: str, **options: object) -> str:

@@ -51,12 +51,13 @@ def pictures(monkeypatch):
     """Stands in for the pictures, and keeps what they were drawn from."""
     calls = {}
 
-    def montage(volume, mask, boxes, columns=6, count=24):
-        calls['montage'] = (volume, mask, boxes)
+    def montage(volume, mask, boxes, window):
+        calls['montage'] = (volume, mask, boxes, window)
         return b'\x89PNG'
 
-    def page(volume, mask, boxes, spacing, heatmaps=None, title='', classes=(), thickness=None):
-        calls['page'] = (volume, mask, boxes, spacing, heatmaps, title, classes)
+    def page(volume, mask, boxes, spacing, **options):
+        calls['page'] = (volume, mask, boxes, spacing)
+        calls['options'] = options
         return np.array_str(np.array(spacing)).encode()
 
     module = ModuleType('study')

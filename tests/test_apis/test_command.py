@@ -105,18 +105,26 @@ def test_record_and_preview_show_what_the_net_saw_front_up(images, segment, pict
     found = nib.load(out / 'study_001.nii.gz').get_fdata()
     assert record['classes']['pancreas']['slices'] == found.any(axis=(0, 1)).sum()
     assert record['boxes'] and record['notice'] == 'Not a medical device.'
-    volume, mask, boxes, spacing, heatmaps, title, classes = pictures['page']
-    assert volume.dtype == mask.dtype == np.uint8 and volume.shape == mask.shape == SHAPE[::-1]
+    volume, mask, boxes, spacing = pictures['page']
+    assert mask.dtype == np.uint8 and volume.shape == mask.shape == SHAPE[::-1]
     hu = pydicom.dcmread(folder / '1-004.dcm').pixel_array[::-1]  # its first row is at the back
-    np.testing.assert_allclose(volume[3], ((hu + 100) * 0.75).clip(0, 255), atol=0.51)
+    np.testing.assert_array_equal(volume[3], hu)
     np.testing.assert_array_equal(mask[3], hu > 70)
     rows, columns = np.nonzero(mask[3])
     edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     assert boxes[3].tolist() == [edges] and len(boxes) == SHAPE[2]
     data = pydicom.dcmread(folder / '1-001.dcm')
     assert spacing[:2] == pytest.approx([float(s) for s in data.PixelSpacing])
-    assert heatmaps.shape == (10, 8, 10)
-    assert (title, classes) == ('study_001', ('pancreas',))
+    options = pictures['options']
+    assert options['heatmaps'].shape == (10, 8, 10)
+    assert (options['title'], options['classes']) == ('study_001', ('pancreas',))
+    low, high = options['window']
+    assert pictures['montage'][3] == (low, high) and 255 / (high - low) == pytest.approx(0.75)
+    about = options['about']
+    assert (about['model'], about['version']) == ('threshold', record['model']['lsnet_mm'])
+    assert {key: about[key] for key in ('cautions', 'confidence', 'notes')} == {
+        key: record[key] for key in ('cautions', 'confidence', 'notes')
+    }
     assert (out / 'study_001.png').read_bytes() == b'\x89PNG'
 
 

@@ -249,9 +249,9 @@ def test_pictures_are_turned_as_radiologists_hold_them(model, codes):
     volume = Volume(hu, np.eye(4)).oriented(codes)
     found = LSNetInferencer(*model, device='cpu')(volume, return_datasamples=True)
     [found] = found['predictions']
-    grey, mask, boxes, heatmaps = found.drawn(volume, (-100, 240))
-    assert grey.shape == mask.shape == (8, 32, 40)
+    hu, mask, boxes, heatmaps = found.drawn(volume)
+    assert hu.shape == mask.shape == (8, 32, 40)
     rows, columns = np.nonzero(mask[2])  # slices count from the head
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 7, 30, 35)
-    assert boxes[2].tolist() == [[30, 2, 36, 8]] and (grey[2] > 120).sum() == 36
+    assert boxes[2].tolist() == [[30, 2, 36, 8]] and (hu[2] == 100).sum() == 36
     assert sum(map(len, boxes)) == 1 and heatmaps is None

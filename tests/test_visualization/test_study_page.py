@@ -1,7 +1,12 @@
+import base64
+import zlib
+from io import BytesIO
+
 import cv2
 import numpy as np
 import pytest
 from pages import page_data, phantom_study
+from PIL import Image
 
 from lsnet_mm.visualization import study_montage, study_page
 from lsnet_mm.visualization.study import pick_slices
@@ -30,21 +35,62 @@ def test_areas_and_volumes(study):
 def test_what_does_not_exist_takes_no_room(study):
     volume, mask, boxes, heat = study
     out = page_data(study_page(volume, mask, boxes, SPACING, heat))
-    marked = mask.any((1, 2))
-    assert [bool(m) for m in out['masks']] == marked.tolist()
     assert [h is not None for h in out['heat']] == heat.any((1, 2)).tolist()
     empty = page_data(study_page(volume, 0 * mask, [np.zeros((0, 4))] * len(volume), SPACING))
-    assert not any(empty['masks']) and not any(empty['heat'])
+    assert empty['labels'] is None and not any(empty['heat'])
     assert empty['volumes'] == [0] and empty['start'] == len(volume) // 2
 
 
-def test_large_slices_are_shown_smaller_and_their_masks_whole(study):
-    volume, mask = (np.zeros((1, 700, 1400), np.uint8) for _ in range(2))
+def unpacked_grey(data):
+    """(slices, rows, columns) HU of a page's pictures."""
+    pictures = [Image.open(BytesIO(base64.b64decode(grey))) for grey in data['grey']]
+    return np.array(data['hu'])[np.stack([np.array(picture) for picture in pictures])]
+
+
+def test_labels_arrive_without_loss(study):
+    volume, mask, boxes, _ = study
+    halves = mask.copy()
+    halves[:, :, 30:] *= 2
+    labels = page_data(study_page(volume, halves, boxes, SPACING, classes=('a', 'b')))['labels']
+    part = np.frombuffer(zlib.decompress(base64.b64decode(labels['zlib'])), np.uint8)
+    whole = np.zeros_like(halves)
+    z, y, x = (slice(n, n + size) for n, size in zip(labels['from'], labels['shape'], strict=True))
+    whole[z, y, x] = part.reshape(labels['shape'])
+    np.testing.assert_array_equal(whole, halves)
+
+
+def test_hu_arrive_from_lung_to_bone(study):
+    """Within half a level of the curve, where there is nothing for JPEG to blur."""
+    values = [-2000, -1024, -900, -600, -160, -100, 0, 42, 100, 240, 500, 1400, 3000]
+    volume = np.full((len(values), 16, 16), 1, np.int16) * np.int16(values)[:, None, None]
+    mask, boxes = np.zeros(volume.shape, np.uint8), [np.zeros((0, 4))] * len(values)
+    for dtype in (np.int16, np.float32):
+        found = unpacked_grey(page_data(study_page(volume.astype(dtype), mask, boxes, SPACING)))
+        expected = np.clip(volume, -1024, 1500)
+        step = np.select([expected < -160, expected <= 240], [19.7, 2.3], 36)
+        assert (abs(found - expected) <= step).all()
+
+
+def test_noise_of_a_scan_hides_what_packing_loses():
+    rng = np.random.default_rng(0)
+    hu = 40 + cv2.GaussianBlur(rng.normal(0, 30, (256, 256)), (0, 0), 1)[None]
+    mask = np.zeros(hu.shape, np.uint8)
+    found = unpacked_grey(page_data(study_page(hu, mask, [np.zeros((0, 4))], SPACING)))
+    assert np.sqrt(((found - hu) ** 2).mean()) < 0.5 * hu.std() < 6
+
+
+def test_large_slices_are_shown_smaller_and_their_masks_whole(monkeypatch):
+    volume, mask = np.zeros((2, 700, 1400), np.int16), np.zeros((2, 700, 1400), np.uint8)
     mask[0, 100:300, 500] = 1
-    page = study_page(volume, mask, [np.zeros((0, 4))], SPACING)
-    (part,) = page_data(page)['masks'][0]
-    assert (part['x'], part['y']) == (500, 100)
-    assert len(page) < 40_000
+    about = dict(boxes=[np.zeros((0, 4))] * 2, spacing=SPACING)
+    page = study_page(volume, mask, **about)
+    data = page_data(page)
+    assert data['labels']['from'] == [0, 100, 500] and data['labels']['shape'] == [1, 200, 1]
+    assert data['pixels'] == [256, 512] and unpacked_grey(data).shape == (2, 256, 512)
+    assert len(page) < 60_000
+    monkeypatch.setattr('lsnet_mm.visualization.study.PIXELS', 2 * 100**2)
+    data = page_data(study_page(volume, mask, **about))
+    assert data['pixels'] == [50, 100] and unpacked_grey(data).shape == (2, 50, 100)
 
 
 def test_a_page_repeats_and_text_stays_text(study):
@@ -60,11 +106,12 @@ def test_a_page_repeats_and_text_stays_text(study):
 @pytest.mark.parametrize(
     'change, message',
     [
-        (dict(volume=np.zeros((2, 4, 4))), 'volume must be uint8'),
+        (dict(volume=np.zeros((4, 4))), 'volume must be HU'),
         (dict(mask=np.zeros((2, 4, 5), np.uint8)), r'mask must be uint8 \(2, 4, 4\)'),
         (dict(boxes=[]), 'one array a slice, got 0 for 2'),
         (dict(spacing=(1, 1, 0)), 'spacing must be'),
         (dict(mask=np.full((2, 4, 4), 2, np.uint8)), 'mask has label 2'),
+        (dict(window=(240, -100)), 'window must be lowest and highest'),
         (dict(heatmaps=np.zeros((1, 2, 2))), r'heatmaps must be \(2, h, w\)'),
     ],
 )
