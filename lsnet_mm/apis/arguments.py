@@ -12,10 +12,30 @@ DTYPES = ('float32', 'bfloat16', 'float16')
 
 def main() -> int:
     """The console script: ``--help`` and mistakes first, the rest loads torch."""
-    build_parser().parse_args()
+    args = read_arguments()
+    if args.list:
+        from .listing import list_series
+
+        return list_series(args.studies, args.series)
     from .command import main
 
     return main()
+
+
+def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """What was asked for; mistakes end the process."""
+    parser = build_parser()
+    args = parser.parse_intermixed_args(argv)  # studies may stand anywhere
+    if not args.list and not (args.model and args.out):
+        parser.error('-m/--model and -o/--out are needed, but with --list')
+    if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
+        parser.error('--workers and --batch-size must be at least 1, --min-volume at least 0')
+    return args
+
+
+def _numbers(written: str) -> set[int]:
+    """Of ``--series``: empty for all."""
+    return set() if written == 'all' else {int(number) for number in written.split(',')}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,11 +51,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         *('-m', '--model'),
         nargs=2,
-        required=True,
         metavar=('CONFIG', 'CHECKPOINT'),
         help='config, and the checkpoint that was trained with it',
     )
-    parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('-o', '--out', type=Path, help='folder to write to')
     written = parser.add_argument_group('what is written beside the mask and the JSON')
     add = partial(written.add_argument, action='append_const', dest='kinds', default=['mask'])
     add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
@@ -50,11 +69,15 @@ def build_parser() -> argparse.ArgumentParser:
         '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace other outputs in OUT')
+    chosen = parser.add_argument_group('which series of a visit, by default one')
+    chosen.add_argument(
+        '--list', action='store_true', help='show the series and why one is chosen; nothing else'
+    )
+    chosen.add_argument(
+        '--series', type=_numbers, metavar='N[,N]', help='take these of that list, or all'
+    )
     parser.add_argument(
-        '--list',
-        type=Path,
-        metavar='FILE',
-        help='list there which study is which file',
+        '--names', type=Path, metavar='FILE', help='write there which study is which file'
     )
     parser.add_argument('--device', help='such as cuda:1 or cpu; default: a GPU if there is one')
     parser.add_argument('--workers', type=int, default=1, help='studies at a time (1)')

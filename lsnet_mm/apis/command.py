@@ -14,8 +14,9 @@ from ..utils import refuse_unsafe_checkpoints
 from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
-from .arguments import build_parser
+from .arguments import read_arguments
 from .dicom_seg import MISSING
+from .listing import list_series
 from .model import model_identity
 from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
@@ -31,21 +32,20 @@ def main(argv: list[str] | None = None) -> int:
         or nothing could start.
     """
     print_any_name()
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
-        parser.error('--workers and --batch-size must be at least 1, --min-volume at least 0')
+    args = read_arguments(argv)
+    if args.list:
+        return list_series(args.studies, args.series)
     try:
         job = make_job(args)
     except (ValueError, RuntimeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
-    found = find_studies(args.studies)
+    found = find_studies(args.studies, args.series)
     try:
         studies = name_studies(found.studies, args.out)
-        if args.list and not rank:
-            write_list(args.list, studies)
+        if args.names and not rank:
+            write_list(args.names, studies)
     except OSError as error:
         print(f'{args.out}: {why(error)}. Name another folder, and free space.', file=sys.stderr)
         return 2
@@ -76,8 +76,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         raise ValueError(MISSING)
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
-    if args.list and args.list.resolve().is_relative_to(args.out.resolve()):
-        raise ValueError(f'{args.list} is inside {args.out}, which may be shared. Name another.')
+    if args.names and args.names.resolve().is_relative_to(args.out.resolve()):
+        raise ValueError(f'{args.names} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     config, checkpoint = args.model

@@ -187,6 +187,7 @@ def _segment(
         'failed': sorted(failed),
         'incomplete': str(gap) if gap else None,
         'beside': dict(study.beside),
+        'series': study.choice,
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
     }

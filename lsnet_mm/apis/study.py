@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from ..utils.files import fingerprint, why
 from ..volumes import (
     NIFTI,
     BrokenFile,
+    Candidate,
     Series,
     SliceHeader,
     Volume,
     VolumeError,
+    check_numbers,
+    choose_series,
     ct_series,
     files_below,
     find_series,
@@ -41,6 +44,7 @@ class Study:
         source: The NIfTI file; or the series, its slices in no order.
         broken: Damaged files beside a series, which may be slices of it; there must be none.
         beside: How many files of each other kind lie where it was searched, and were left out.
+        choice: Of a series, why it was taken out of those of its visit, for the record.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Study:
     source: Path | Series
     broken: tuple[BrokenFile, ...] = ()
     beside: tuple[tuple[str, int], ...] = ()
+    choice: dict | None = None
 
     @property
     def nifti(self) -> Path | None:
@@ -113,29 +118,33 @@ class Findings:
         studies: In the order of the arguments, then by patient and series, then by file name.
         refused: Messages of what can be no study.
         notes: What was left out.
+        visits: Where series were chosen, and all that there were.
     """
 
     studies: list[Study] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    visits: list[tuple[str, list[Candidate]]] = field(default_factory=list)
 
-    def add(self, place: str, source: Path | Series, *more: Sequence) -> None:
+    def add(self, place: str, source: Path | Series, *more: Sequence, choice=None) -> None:
         """Add a study: numbered, or by a file's own name if that is a number and nobody else's."""
         name = f'study_{len(self.studies) + 1:03d}'
         if isinstance(source, Path) and public_name(source) == source.name:
             own = NIFTI.sub('', source.name)
             name = name if own in {study.name for study in self.studies} else own
-        self.studies.append(Study(name, place, source, *map(tuple, more)))
+        self.studies.append(Study(name, place, source, *map(tuple, more), choice=choice))
 
 
-def find_studies(paths: Sequence[Path]) -> Findings:
+def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -> Findings:
     """Find CT series and NIfTI files, at any depth.
 
-    Series are told apart by their UIDs, whatever their folders. A NIfTI file whose name is a number
-    (``img0012.nii.gz``) gives it to its outputs; all others are numbered.
+    Series are told apart by their UIDs, whatever their folders; of each visit one is taken. A NIfTI
+    file whose name is a number (``img0012.nii.gz``) gives it to its outputs; others are numbered.
 
     Args:
         paths: Folders and files.
+        series: Numbers of the series to take of each visit; empty: all of CT. None: one, by
+            :func:`~lsnet_mm.volumes.choose_series`.
 
     Returns:
         Findings: A path that cannot be used is refused by itself.
@@ -145,7 +154,7 @@ def find_studies(paths: Sequence[Path]) -> Findings:
         place = f'argument {number}'
         try:
             if path.is_dir():
-                _find_in_folder(found, path, place)
+                _find_in_folder(found, path, place, series)
             elif is_nifti(path) and path.is_file():
                 found.add(place, path)
             else:
@@ -171,22 +180,36 @@ def _may_be_nifti(path: Path) -> bool:
         return NIFTI.search(path.name) is not None
 
 
-def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
+def _find_in_folder(
+    found: Findings, folder: Path, place: str, wanted: Collection[int] | None
+) -> None:
     next(folder.iterdir(), None)  # os.walk would pass over a folder that it may not read
     everything, broken = find_series(folder)
-    series, left_out = ct_series(everything)
+    scans, left_out = ct_series(everything)
     beside = defaultdict(list)
     for file in broken:
         beside[file.path.parent].append(file)
     known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
     files = sorted(p for p in files_below(folder) if p not in known and _may_be_nifti(p))
-    if not series and not files and not broken:
+    if not scans and not files and not broken:
         raise VolumeError(place, 'it holds no CT series and no NIfTI file', NOTHING)
-    for k, one in enumerate(series, start=1):
-        own = f'{place}, series {k} of {len(series)} ({len(one.headers)} files)'
-        parents = sorted({header.path.parent for header in one.headers})
-        damaged = [file for parent in parents for file in beside.pop(parent, ())]
-        found.add(own, one, damaged, sorted(left_out.items()))
+    visits = choose_series(everything, scans, wanted)
+    for k, visit in enumerate(visits, start=1):
+        of = place if len(visits) == 1 else f'{place}, visit {k} of {len(visits)}'
+        found.visits.append((of, visit))
+        try:
+            check_numbers(visit, wanted, of)
+        except VolumeError as error:
+            found.refused.append(str(error))
+            continue
+        for one in (one for one in visit if one.chosen):
+            own = f'{of}, series {one.number} of {one.of} ({len(one.series.headers)} files)'
+            parents = sorted({header.path.parent for header in one.series.headers})
+            damaged = [file for parent in parents for file in beside.pop(parent, ())]
+            choice = _record(one, visit)
+            found.add(own, one.series, damaged, sorted(left_out.items()), choice=choice)
+        if len([one for one in visit if one.series in scans]) > 1:
+            found.notes.append(f'{of}: {_said(visit)}')
     for path in files:
         where = f'{place}, {public_name(path)}'
         if path.is_file():
@@ -199,3 +222,18 @@ def _find_in_folder(found: Findings, folder: Path, place: str) -> None:
         error = VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         found.refused.append(f'{place}, {error}')
     found.notes += [f'{place}: {n} x {kind} left out' for kind, n in sorted(left_out.items())]
+
+
+def _record(chosen: Candidate, visit: list[Candidate]) -> dict:
+    """What the record of a study says of its choice."""
+    others = [{'number': one.number, 'reason': one.reason} for one in visit if one is not chosen]
+    about = {'number': chosen.number, 'of': chosen.of, 'reason': chosen.reason}
+    return about | {'others': others}
+
+
+def _said(visit: list[Candidate]) -> str:
+    """The choice as a note in the terminal."""
+    taken = [f'series {one.number} of {one.of} ({one.reason})' for one in visit if one.chosen]
+    others = [f'{one.number} ({one.reason})' for one in visit if not one.chosen]
+    fix = '. Not: ' + ', '.join(others) + '; --series N takes another, --series all all of CT'
+    return ', '.join(taken) + (fix if others else '')

@@ -1,5 +1,6 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
+from .choice import Candidate, check_numbers, choose_series
 from .folder import files_below
 from .header import BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
@@ -8,6 +9,7 @@ from .nifti_file import NIFTI, is_nifti
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import find_irregularity, sort_slices
+from .traits import Traits, read_traits
 from .volume import ORIENTATION, READING, MissingSlices, Volume, VolumeError, public_name
 
 __all__ = [
@@ -15,15 +17,19 @@ __all__ = [
     'ORIENTATION',
     'READING',
     'BrokenFile',
+    'Candidate',
     'MissingSlices',
     'Pool',
     'Series',
     'SliceHeader',
+    'Traits',
     'Volume',
     'VolumeError',
     'check_finite',
     'check_hu',
+    'check_numbers',
     'check_placement',
+    'choose_series',
     'ct_series',
     'files_below',
     'find_irregularity',
@@ -36,5 +42,6 @@ __all__ = [
     'read_nifti',
     'read_slice',
     'read_slices',
+    'read_traits',
     'sort_slices',
 ]
