@@ -103,7 +103,7 @@ class LSNetInferencer(BaseInferencer):
         """Segment one volume or several.
 
         Args:
-            inputs: Folder with one CT series, NIfTI file, :class:`~lsnet_mm.volumes.Volume` in HU,
+            inputs: Folder of one visit (see :func:`~lsnet_mm.volumes.read_hu`), NIfTI file, :class:`~lsnet_mm.volumes.Volume` in HU,
                 or a list of these.
             return_datasamples: Give :class:`VolumePrediction` in place of plain dicts.
             batch_size: Slices at a time.
