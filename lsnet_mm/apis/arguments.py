@@ -2,6 +2,7 @@
 
 import argparse
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from ..utils.cli import plain_parser
@@ -30,6 +31,8 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('-m/--model and -o/--out are needed, but with --list')
     if min(args.workers, args.batch_size) < 1 or args.min_volume < 0:
         parser.error('--workers and --batch-size must be at least 1, --min-volume at least 0')
+    if args.window and not -inf < args.window[0] < args.window[1] < inf:
+        parser.error('--window takes the lower HU first, then the higher')
     return args
 
 
@@ -46,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='+',
         type=Path,
         metavar='STUDY',
-        help='DICOM folder (of one series or more), NIfTI file, or folder of studies',
+        help='DICOM folder (of one series or more), NIfTI file, PNG or JPG, or folder of these',
     )
     parser.add_argument(
         *('-m', '--model'),
@@ -65,6 +68,15 @@ def build_parser() -> argparse.ArgumentParser:
     tidy.add_argument(
         '--min-volume', type=float, default=0, metavar='ML', help='remove parts that are smaller'
     )
+    pictures = parser.add_argument_group('of PNG and JPG pictures')
+    pictures.add_argument(
+        '--window',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='HU of grey 0 and 255; known where the checkpoint says its own',
+    )
+    pictures.add_argument('--spine', choices=('top', 'bottom'), help='where it is in them (top)')
     parser.add_argument(
         '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
     )

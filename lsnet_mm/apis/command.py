@@ -21,7 +21,7 @@ from .model import model_identity
 from .names import give_back, name_studies, write_list
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
-from .volume_predictor import TidyUp
+from .tidy_up import TidyUp
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,7 +84,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
     how = dict(dtype=args.dtype, compile=args.compile)
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
-    load_inferencer(**model)  # whatever is wrong with the model is told here, once
+    loaded = load_inferencer(**model)  # whatever is wrong with the model is told here, once
     return SegmentationJob(
         model,
         model_identity(config, checkpoint, **how),
@@ -94,6 +94,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         tidy_up=TidyUp(args.largest_component, args.min_volume),
         overwrite=args.overwrite,
         assume_hu=args.assume_hu,
+        window=args.window or loaded.picture_window,
+        spine=args.spine,
     )
 
 
@@ -131,7 +133,7 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
             print(f'{about}: {result["error"]}', file=sys.stderr)
         if 'record' in result:
             volumes = result['record']['classes'].items()
-            print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
+            print(about, *(f'{name} {_amount(one)}' for name, one in volumes), sep=': ')
             for note in result['record']['notes']:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
             for caution in result['record']['cautions']:
@@ -144,6 +146,13 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
     done = sum('record' in result or 'skipped' in result for result in results)
     print(f'{done} of {len(results)} studies are segmented in {out}. Not a medical device.')
     return (1 if done else 2) if failed else 0
+
+
+def _amount(found: dict) -> str:
+    """Of a class, in what is known of it."""
+    if 'areas_px' in found:
+        return f'{sum(found["areas_px"])} pixels'
+    return f'{found["volume_ml"]:.1f} ml'
 
 
 def _own_device() -> str:

@@ -6,54 +6,24 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..utils.files import read_json, why, write_files
 from ..utils.memory import keep_memory
-from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti
+from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti, pack_picture
 from .dicom_seg import check_dicom_seg, pack_dicom_seg
+from .job import SegmentationJob
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
+from .picture_outputs import check_pictures, window_cautions
 from .study import Study
-from .volume_predictor import TidyUp, VolumePrediction
+from .volume_predictor import VolumePrediction
 
 #: Of :data:`KINDS`, those that need a straight grid.
 GRIDS = ('mask', 'probability')
-
-
-@dataclass(frozen=True)
-class SegmentationJob:
-    """What is to be done with every study. It travels to worker processes.
-
-    Attributes:
-        model: Arguments of :class:`LSNetInferencer` by name; ``model`` and ``weights`` are files.
-        identity: The model for the record of a study, from :func:`.model.model_identity`.
-        out: Folder to write to.
-        kinds: What to write, out of :data:`KINDS`, and a record of it as JSON.
-        batch_size: Slices at a time.
-        tidy_up: What is removed from masks.
-        overwrite: Replace outputs that are there already.
-        assume_hu: Take voxels for HU whatever they look like.
-    """
-
-    model: dict
-    identity: dict
-    out: Path
-    kinds: Collection[str] = ('mask',)
-    batch_size: int = 8
-    tidy_up: TidyUp = TidyUp()
-    overwrite: bool = False
-    assume_hu: bool = False
-
-    def names(self, study: Study, kinds: Collection[str]) -> list[str]:
-        """Names of the files of a study, without the record."""
-        endings = [ending for kind in KINDS if kind in kinds for ending in KINDS[kind]]
-        return [f'{study.name}{ending}' for ending in endings]
 
 
 @lru_cache(maxsize=1)
@@ -115,7 +85,7 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
     if scan != source['scan']:
         reason, fix = 'it exists, and is not of this study', 'Start again, or name another folder'
         raise VolumeError(there[0], reason, fix)
-    made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
+    made = source | job.made(study)
     same = made.items() <= kept.items()
     listed, left_out = (_names_in(kept, key) for key in ('files', 'left_out'))
     wanted = [name for name in wanted if name not in left_out]
@@ -146,9 +116,11 @@ def _segment(
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
+    if study.pictures:
+        check_pictures(job.kinds, job.tidy_up)
     if 'dicom_seg' in job.kinds:
         _check_dicom_seg(study, job, classes[1:])
-    volume = _load(study, job.assume_hu)
+    volume = _load(study, job)
     kinds = _possible_kinds(job.kinds, volume)
     gap = volume.irregular if isinstance(volume.irregular, MissingSlices) else None
     clock.append(time.perf_counter())
@@ -156,7 +128,8 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    judged = {'cautions': inferencer.cautions(volume), 'confidence': inferencer.confidence(found)}
+    cautions = [*inferencer.cautions(volume), *window_cautions(volume, inferencer.grey_window)]
+    judged = {'cautions': cautions, 'confidence': inferencer.confidence(found)}
     files, failed = {}, {}
     for kind in kinds:
         try:
@@ -173,14 +146,13 @@ def _segment(
     record = {
         'study': study.name,
         **source,
-        'model': job.identity,
+        **job.made(study),
         'shape': list(volume.voxels.shape),
-        'spacing_mm': [round(size, 4) for size in volume.spacing],
+        'spacing_mm': None if volume.picture else [round(mm, 4) for mm in volume.spacing],
         'left_out': job.names(study, GRIDS if volume.irregular else ()),
-        'orientation': volume.orientation,
+        'orientation': None if volume.picture else volume.orientation,
         'classes': found.describe(classes),
         'boxes': found.box_edges(),
-        'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
         **judged,
@@ -221,9 +193,9 @@ def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str])
     check_dicom_seg(study.headers(), classes, job.identity['name'])
 
 
-def _load(study: Study, assume_hu: bool) -> Volume:
+def _load(study: Study, job: SegmentationJob) -> Volume:
     try:
-        return study.load(assume_hu)
+        return study.load(job.assume_hu, window=job.window, spine=job.spine)
     except (VolumeError, OSError, MemoryError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a decoder's panic is no Exception
@@ -242,6 +214,9 @@ def _pack(
     """Content of the files of a kind; ``judged`` are cautions and confidence."""
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes'][1:]
+    if study.pictures and kind != 'preview':
+        grey = found.mask if kind == 'mask' else found.probability
+        return [pack_picture(one) for one in grey.voxels.T]
     if kind == 'mask':
         return [pack_nifti(found.mask, study.nifti)]
     if kind == 'dicom_seg':
@@ -251,6 +226,8 @@ def _pack(
     from ..visualization.study import study_montage, study_page
 
     *drawn, heatmaps = found.drawn(volume, inferencer.grey_window)
+    if study.pictures:  # the page measures in millimetres
+        return [study_montage(*drawn)]
     slices = volume.oriented(READING)
     x, y, z = slices.spacing
     about = dict(heatmaps=heatmaps, title=study.name, classes=classes)

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
 from nibabel.affines import apply_affine
-from scipy import ndimage
 from torch import nn
 
 from ..utils.versions import autocast
@@ -46,15 +45,19 @@ class VolumePrediction:
     heatmaps: np.ndarray | None = None
 
     def describe(self, classes: Sequence[str]) -> dict[str, dict]:
-        """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
+        """Of each class but the background ``label``, ``volume_ml`` and number of ``slices``.
+
+        Of pictures the volume is None, and ``areas_px`` are the pixels of each.
+        """
         mask = self.mask.oriented(ORIENTATION)
         slices = mask.voxels.T  # all at once would be copied as int64
         counts = np.array([np.bincount(one.ravel(), minlength=len(classes)) for one in slices])
         described = {}
         for label, name in enumerate(classes[1:], start=1):
             pixels = counts[:, label]
-            volume = round(float(pixels @ mask.voxel_ml), 3)
-            described[name] = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
+            volume = None if mask.picture else round(float(pixels @ mask.voxel_ml), 3)
+            about = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
+            described[name] = about | ({'areas_px': pixels.tolist()} if mask.picture else {})
         return described
 
     def box_edges(self) -> list[dict]:
@@ -78,9 +81,10 @@ class VolumePrediction:
 
     def plain(self, classes: Sequence[str]) -> dict:
         """As a dict of what is there; see :meth:`LSNetInferencer.__call__`."""
-        affine = None if self.mask.irregular else self.mask.affine
-        plain = dict(mask=self.mask.voxels, affine=affine, boxes=self.box_edges())
-        plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
+        mask, key = self.mask, 'areas_px' if self.mask.picture else 'volume_ml'
+        affine = None if mask.irregular or mask.picture else mask.affine
+        plain = dict(mask=mask.voxels, affine=affine, boxes=self.box_edges())
+        plain[key] = {k: one[key] for k, one in self.describe(classes).items()}
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255
         if self.heatmaps is not None:
@@ -110,50 +114,6 @@ class VolumePrediction:
         ]
         heatmaps = None if self.heatmaps is None else self.heatmaps[:, ::-1]
         return grey, np.ascontiguousarray(masks), boxes, heatmaps
-
-
-@dataclass(frozen=True)
-class TidyUp:
-    """Removes small parts of a mask in 3D, each class by itself. By default, nothing.
-
-    Parts are 26-connected: voxels that share a corner belong together.
-
-    Attributes:
-        largest_component: Keep the largest part of each class alone.
-        min_volume_ml: Remove parts that are smaller.
-    """
-
-    largest_component: bool = False
-    min_volume_ml: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.min_volume_ml < 0:
-            raise ValueError(f'TidyUp: min_volume_ml must not be negative: {self.min_volume_ml}.')
-
-    def __call__(self, mask: Volume) -> Volume:
-        """Tidy a mask of classes.
-
-        Args:
-            mask: uint8; it is left as it is.
-
-        Returns:
-            Volume: Itself if nothing was asked for.
-        """
-        if not (self.largest_component or self.min_volume_ml):
-            return mask
-        tidied = replace(mask, voxels=mask.voxels.copy(order='K'))
-        # Box by box, so that no array of whole numbers has the size of the volume.
-        for label, box in enumerate(ndimage.find_objects(mask.voxels), start=1):
-            if box is None:
-                continue
-            parts, count = ndimage.label(mask.voxels[box] == label, np.ones((3, 3, 3)))
-            counts = [np.bincount(one.ravel(), minlength=count + 1)[1:] for one in parts.T]
-            sizes = mask.voxel_ml[box[2]] @ counts
-            kept = sizes >= self.min_volume_ml * (1 - 1e-9)  # sums are rounded
-            if self.largest_component:
-                kept &= np.arange(count) == sizes.argmax()
-            tidied.voxels[box][np.concatenate([[False], ~kept])[parts]] = 0
-        return tidied
 
 
 @dataclass(eq=False)
@@ -237,11 +197,11 @@ class VolumePredictor:
         return VolumePrediction(mask, boxes, scores, prob, heats)
 
     def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
-        x, y, z = slices.spacing
+        spacing = None if slices.picture else slices.spacing[1::-1] + slices.spacing[2:]
         inputs = []
         for k in numbers:
             check_finite(slices.voxels[..., k], k)
-            info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
+            info = dict(voxels=slices.voxels, slice_index=k, spacing=spacing)
             inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
         with autocast(self.device_type, self.dtype):
             return self.model.test_step(pseudo_collate(inputs))

@@ -6,6 +6,7 @@ from .header import BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .nifti_file import NIFTI, is_nifti
+from .pictures import Pictures, group_pictures, is_picture, pack_picture, read_pictures
 from .pool import Pool
 from .series import Series, ct_series, find_series
 from .stack import find_irregularity, sort_slices
@@ -19,6 +20,7 @@ __all__ = [
     'BrokenFile',
     'Candidate',
     'MissingSlices',
+    'Pictures',
     'Pool',
     'Series',
     'SliceHeader',
@@ -34,12 +36,16 @@ __all__ = [
     'files_below',
     'find_irregularity',
     'find_series',
+    'group_pictures',
     'is_nifti',
+    'is_picture',
     'open_nifti',
     'pack_nifti',
+    'pack_picture',
     'public_name',
     'read_hu',
     'read_nifti',
+    'read_pictures',
     'read_slice',
     'read_slices',
     'read_traits',
