@@ -50,6 +50,8 @@ def _row(one: Candidate) -> list[str]:
     traits = one.traits or read_traits(one.series)
     kind = f'{traits.plane} {traits.made}'.strip() if traits.kind == 'CT slice' else traits.kind
     why = f'yes: {one.reason}' if one.chosen else f'no: {one.reason}'
+    if one.chosen and traits.problem:
+        why += f', but it will be refused: {traits.problem.reason}'
     sizes = ('' if size is None else f'{size:.4g} mm' for size in (traits.apart, traits.thickness))
     own = (str(one.number), traits.modality or '?', kind or 'CT slice', str(traits.slices), *sizes)
     return [*own, traits.kernel, _contrast(traits), why]

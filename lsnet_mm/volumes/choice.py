@@ -44,7 +44,7 @@ class Candidate:
 
 
 def _whole(one: Traits, longest: float) -> tuple[int, str]:
-    return one.problem is not None, one.problem and f'no volume of CT: {one.problem.reason}'
+    return one.problem is not None, one.problem and one.problem.reason
 
 
 def _plane(one: Traits, longest: float) -> tuple[int, str]:

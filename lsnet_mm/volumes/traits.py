@@ -36,7 +36,7 @@ _COMPUTED = {
 }
 #: Phases of contrast. Portal venous comes before arterial: a series that holds both names it so.
 _PHASES = {
-    'native': r'\b(native?|((non?|pre|without) ?)(contrast|enhanced)|unenhanced)\b',
+    'native': r'\b(native?|(non?|pre|without|w ?o) ?(contrast|enhanced)|unenhanced)\b',
     'portal venous': r'\b(port(al|o|v)\w*|pvp?|ven|ven(ous|oe?s|ös)\w*)\b',
     'arterial': r'\b(art|arteri\w*|cta|angio\w*)\b',
     'delayed': r'\b(delay\w*|late|sp(ä|ae)t\w*|equilib\w*|excret\w*|urogr\w*)\b',

@@ -52,7 +52,7 @@ def test_one_is_chosen_and_the_others_are_told(visit, segment):
     }  # fmt: skip
     assert [one['number'] for one in record['others']] == [1, 2, 3]
     assert record['others'][0]['reason'] == 'a sharp kernel (B70f), as for bone or lung'
-    assert 'no volume of CT: it is a localizer' in record['others'][2]['reason']
+    assert 'it is a localizer, no CT slice' in record['others'][2]['reason']
     assert 'series 4 of 4 (chosen by' in printed and '--series N takes another' in printed
     assert '1 (a sharp kernel (B70f), as for bone or lung), 2 (' in printed
     assert SECRET not in printed + errors + json.dumps(record)
@@ -100,6 +100,15 @@ def test_list_needs_no_model_and_no_torch(visit):
     assert [row[8][:3] for row in rows] == ['no:', 'no:', 'no:', 'yes']
     for text in (SECRET, 'JANE', '1952', str(data.SeriesInstanceUID), str(visit)):
         assert text not in done.stdout + done.stderr
+
+
+def test_what_will_be_refused_is_told_before(study, capsys):
+    folder = next(study.rglob('*.dcm')).parent
+    for path in [*folder.iterdir()][1:]:
+        path.unlink()
+    assert main(['--list', str(folder)]) == 0
+    words = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
+    assert 'yes: the only series, but it will be refused: one slice is no volume' in words
 
 
 def test_the_list_of_before_is_told_of_its_new_name(visit, model, tmp_path, capsys):
