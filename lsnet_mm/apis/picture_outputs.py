@@ -1,6 +1,7 @@
 """What is written of PNG and JPG pictures, and what cannot be."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 
 from ..volumes import Volume, VolumeError
 from .study import Study
@@ -19,6 +20,12 @@ def picture_names(study: Study, kinds: Collection[str]) -> list[str]:
         for number in (numbers if ending else [''])
         if kind in kinds
     ]
+
+
+def stale_names(study: Study, listed: Iterable[str]) -> list[str]:
+    """Those of masks, out of what an earlier record lists: a case may have lost a slice since."""
+    ours = re.compile(rf'{re.escape(study.name)}_(mask|probability)(_\d+)?\.png')
+    return [name for name in listed if study.pictures and ours.fullmatch(name)]
 
 
 def check_pictures(kinds: Collection[str], tidy_up: TidyUp) -> None:

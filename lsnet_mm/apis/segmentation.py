@@ -18,7 +18,7 @@ from .dicom_seg import check_dicom_seg, pack_dicom_seg
 from .job import SegmentationJob
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
-from .picture_outputs import check_pictures, window_cautions
+from .picture_outputs import check_pictures, stale_names, window_cautions
 from .study import Study
 from .volume_predictor import VolumePrediction
 
@@ -195,7 +195,7 @@ def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str])
 
 def _load(study: Study, job: SegmentationJob) -> Volume:
     try:
-        return study.load(job.assume_hu, window=job.window, spine=job.spine)
+        return study.load(job.assume_hu, job.window, job.spine)
     except (VolumeError, OSError, MemoryError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a decoder's panic is no Exception
@@ -249,11 +249,13 @@ def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: 
     last = f'{study.name}{RECORD}'
     # The record first: a run that is killed here leaves nothing that counts as done. Then what is
     # replaced by nothing, which would pass for this model's.
-    gone = [last, *(name for name in job.names(study, KINDS) if name not in files)]
+    known = {*job.names(study, KINDS)}
     try:
         with lock_outputs(job.out):
             if _is_done(study, job, {key: record[key] for key in ('source', 'scan')}):
                 return False
+            known.update(stale_names(study, _names_in(read_json(job.out / last), 'files')))
+            gone = [last, *sorted(known - {*files})]
             with begun(study, record['scan'], job.out):
                 write_files(job.out, {**files, last: text}, gone)
             return True

@@ -85,12 +85,18 @@ class Study:
             raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         return sort_slices(self.source)
 
-    def load(self, assume_hu: bool = False, **picture) -> Volume:
+    def load(
+        self,
+        assume_hu: bool = False,
+        window: tuple[float, float] | None = None,
+        spine: str | None = None,
+    ) -> Volume:
         """Read and check.
 
         Args:
             assume_hu: Skip :func:`~lsnet_mm.volumes.check_hu`.
-            picture: ``window`` and ``spine``, of :func:`~lsnet_mm.volumes.read_pictures`.
+            window: Of pictures; see :func:`~lsnet_mm.volumes.read_pictures`.
+            spine: Likewise.
 
         Returns:
             Volume: In HU.
@@ -101,7 +107,7 @@ class Study:
         if self.nifti:
             return read_hu(self.nifti, assume_hu)
         if self.pictures:
-            return read_pictures(self.pictures, **picture)
+            return read_pictures(self.pictures, window, spine)
         return read_slices(self.headers(), assume_hu)
 
     def fingerprint(self) -> str:

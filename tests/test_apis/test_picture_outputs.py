@@ -75,6 +75,18 @@ def test_a_mask_for_each_slice(slices, segment):
     assert code == 2 and errors.count('is not what this command would write') == 2
 
 
+def test_a_case_that_has_lost_a_slice(slices, segment):
+    """Its mask goes, or it would pass for one of the case as it is."""
+    _, _, _, out = segment(slices, options=WINDOW)
+    (slices / 'doe_4.png').unlink()
+    code, _, errors, _ = segment(slices, options=WINDOW)
+    assert code == 1 and 'is not what this command would write' in errors
+    code, _, errors, _ = segment(slices, options=[*WINDOW, '--overwrite'])
+    assert code == 0, errors
+    masks = [path.name for path in out.glob('study_001_*')]
+    assert sorted(masks) == ['study_001_mask_12.png', 'study_001_mask_3.png']
+
+
 def test_what_is_taken_for_granted_is_said(slices, segment):
     """Where the spine is, and what a narrow window has cut off."""
     code, _, errors, out = segment(slices / 'scan.png', options=['--window', '0', '200'])
