@@ -1,6 +1,7 @@
 """Segment CT studies: from a folder of DICOM or a NIfTI file to a mask that opens in a viewer."""
 
 import argparse
+import re
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -38,6 +39,10 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def _numbers(written: str) -> set[int]:
     """Of ``--series``: empty for all."""
+    if not re.fullmatch(r'all|\d+(,\d+)*', written):
+        raise argparse.ArgumentTypeError(
+            f'{written!r} is neither all nor numbers as 2 or 1,3'
+        )
     return set() if written == 'all' else {int(number) for number in written.split(',')}
 
 

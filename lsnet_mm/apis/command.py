@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     found = find_studies(args.studies, args.series)
+    if (args.window or args.spine) and not any(study.pictures for study in found.studies):
+        found.notes.append('--window and --spine are of PNG and JPG slices, and there are none')
     try:
         studies = name_studies(found.studies, args.out)
         if args.names and not rank:

@@ -247,14 +247,14 @@ def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: 
     """
     text = (json.dumps(dict(record, files=sorted(files)), indent=2) + '\n').encode()
     last = f'{study.name}{RECORD}'
-    # The record first: a run that is killed here leaves nothing that counts as done. Then what is
-    # replaced by nothing, which would pass for this model's.
     known = {*job.names(study, KINDS)}
     try:
         with lock_outputs(job.out):
             if _is_done(study, job, {key: record[key] for key in ('source', 'scan')}):
                 return False
             known.update(stale_names(study, _names_in(read_json(job.out / last), 'files')))
+            # The record first: a run that is killed here leaves nothing that counts as done. Then
+            # what is replaced by nothing, which would pass for this model's.
             gone = [last, *sorted(known - {*files})]
             with begun(study, record['scan'], job.out):
                 write_files(job.out, {**files, last: text}, gone)

@@ -98,7 +98,9 @@ def read_pictures(
         if grey.shape != usual:
             reason = f'its (rows, columns) are {grey.shape}, of most slices of its case {usual}'
             raise VolumeError(public_name(path), reason, 'Name it as a case of its own')
-    hu = low + np.stack(greys).astype(np.float32) * np.float32((high - low) / 255)
+    hu = np.stack(greys).astype(np.float32)
+    hu *= (high - low) / 255
+    hu += low
     notes = () if spine else ('is taken to have the spine at the top; else say --spine bottom',)
     affine = np.diag([*SPINES[spine or 'top'], -1.0, 1.0])
     return Volume(hu.T, affine, notes, picture=(low, high))

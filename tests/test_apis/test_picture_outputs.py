@@ -126,8 +126,9 @@ def test_the_layout_of_training(slices, segment, tmp_path):
 
 def test_beside_a_series(study, segment):
     Image.fromarray(GREYS[0]).save(next(study.rglob('*.dcm')).with_name('thumbnail.png'))
-    code, printed, errors, out = segment(next(study.rglob('*.dcm')).parent)
+    code, printed, errors, out = segment(next(study.rglob('*.dcm')).parent, options=WINDOW)
     assert code == 0, errors
+    assert '--window and --spine are of PNG and JPG slices, and there are none' in printed
     assert 'note: argument 1: 1 x picture left out' in printed
     assert json.loads((out / 'study_001.json').read_text())['beside'] == {'picture': 1}
 
