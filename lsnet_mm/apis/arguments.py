@@ -40,9 +40,7 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def _numbers(written: str) -> set[int]:
     """Of ``--series``: empty for all."""
     if not re.fullmatch(r'all|\d+(,\d+)*', written):
-        raise argparse.ArgumentTypeError(
-            f'{written!r} is neither all nor numbers as 2 or 1,3'
-        )
+        raise argparse.ArgumentTypeError(f'{written!r} is neither all nor numbers as 2 or 1,3')
     return set() if written == 'all' else {int(number) for number in written.split(',')}
 
 

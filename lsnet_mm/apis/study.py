@@ -242,8 +242,8 @@ def _find_in_folder(
             damaged = [file for parent in parents for file in beside.pop(parent, ())]
             choice = _record(one, visit)
             found.add(own, one.series, damaged, sorted(left_out.items()), choice=choice)
-        if len([one for one in visit if one.series in scans]) > 1:
-            found.notes.append(f'{of}: {_said(visit)}')
+        if left := [one for one in visit if one.series in scans and not one.chosen]:
+            found.notes.append(f'{of}: {_said(visit, left)}')
     for path in files:
         where = f'{place}, {public_name(path)}'
         if path.is_file():
@@ -276,9 +276,10 @@ def _record(chosen: Candidate, visit: list[Candidate]) -> dict:
     return about | {'others': others}
 
 
-def _said(visit: list[Candidate]) -> str:
+def _said(visit: list[Candidate], left: list[Candidate]) -> str:
     """The choice as a note in the terminal."""
-    taken = [f'series {one.number} of {one.of} ({one.reason})' for one in visit if one.chosen]
-    others = [f'{one.number} ({one.reason})' for one in visit if not one.chosen]
-    fix = '. Not: ' + ', '.join(others) + '; --series N takes another, --series all all of CT'
-    return ', '.join(taken) + (fix if others else '')
+    taken = ', '.join(f'series {o.number} of {o.of} ({o.reason})' for o in visit if o.chosen)
+    count = sum(len(one.series.headers) for one in left)
+    others = ', '.join(f'series {one.number} ({one.reason})' for one in left)
+    fix = '--series N takes another, --series all takes all'
+    return f'{taken}; {count} x CT slice left out: {others}. {fix}'

@@ -139,7 +139,11 @@ def _choose(
     pairs = sorted(((read_traits(one), one) for one in visit), key=lambda pair: pair[0].order)
     traits = {number: one for number, (one, _) in zip(count(1), pairs)}
     series = {number: one for number, (_, one) in zip(count(1), pairs)}
-    if wanted is None:
+    if wanted is None and all(one.problem for one in traits.values()):
+        # There is nothing to choose from: each is refused for what it is.
+        chosen = {number for number, one in series.items() if one in scans}
+        reasons = dict.fromkeys(series, 'no series of the visit is a volume')
+    elif wanted is None:
         chosen, reasons = _apply_rules(traits)
     else:
         chosen = set(wanted) or {number for number, one in series.items() if one in scans}

@@ -66,7 +66,7 @@ def _read_chosen(everything: list[Series], assume_hu: bool, number: int | None) 
     scans, _ = ct_series(everything)
     wanted = None if number is None else {number}
     visits = choose_series(everything, scans, wanted)
-    if len(visits) != 1:
+    if len(visits) != 1 or sum(one.chosen for one in visits[0]) > 1:
         reason = f'it holds {len(scans) if visits else 0} series'
         raise VolumeError('the folder', reason, 'Name the folder of one visit of a patient')
     check_numbers(visits[0], wanted, 'the folder')

@@ -54,7 +54,9 @@ def test_one_is_chosen_and_the_others_are_told(visit, segment):
     assert record['others'][0]['reason'] == 'a sharp kernel (B70f), as for bone or lung'
     assert 'it is a localizer, no CT slice' in record['others'][2]['reason']
     assert 'series 4 of 4 (chosen by' in printed and '--series N takes another' in printed
-    assert '1 (a sharp kernel (B70f), as for bone or lung), 2 (' in printed
+    others = 'series 1 (a sharp kernel (B70f), as for bone or lung), series 2 ('
+    assert f'; 20 x CT slice left out: {others}' in printed
+    assert 'note: argument 1: 10 x localizer left out' in printed
     assert SECRET not in printed + errors + json.dumps(record)
 
 

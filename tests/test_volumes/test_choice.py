@@ -145,6 +145,21 @@ def test_visits_are_chosen_in_one_by_one(visit):
     assert chosen == {visit.original.name, 'later', 'other', 'unknown', 'unknown 2'}
 
 
+def test_where_none_is_a_volume_none_is_chosen(visit):
+    """All are taken, and each is refused for what it is; also of a lone scout it is said."""
+    double = dict(ImagePositionPatient=lambda k, data: [0, 0, -5 * (k // 2)])
+    visit('a', **double)
+    visit('b', **double)
+    visit('scout', ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER'])
+    shutil.rmtree(visit.original)
+    found = said(visit.root)
+    assert {name: chosen for name, (chosen, _) in found.items()} == {
+        'a': True, 'b': True, 'scout': False
+    }  # fmt: skip
+    with pytest.raises(VolumeError, match='it holds 2 series. Name the folder of one'):
+        read_hu(visit.root)
+
+
 def test_numbers(visit):
     visit('bone', ConvolutionKernel='BONE', SeriesNumber=1)
     visit('scout', ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER'], SeriesNumber=2)
