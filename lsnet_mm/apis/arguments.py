@@ -1,7 +1,9 @@
 """Segment CT studies: from a folder of DICOM or a NIfTI file to a mask that opens in a viewer."""
 
 import argparse
+import re
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from ..utils.cli import plain_parser
@@ -12,10 +14,32 @@ DTYPES = ('float32', 'bfloat16', 'float16')
 
 def main() -> int:
     """The console script: ``--help`` and mistakes first, the rest loads torch."""
-    build_parser().parse_args()
+    args = read_arguments()
+    if args.list:
+        from .listing import list_series
+
+        return list_series(args.studies, args.series)
     from .command import main
 
     return main()
+
+
+def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """What was asked for; mistakes end the process."""
+    parser = build_parser()
+    args = parser.parse_intermixed_args(argv)  # studies may stand anywhere
+    if not (args.list or args.out):
+        parser.error('-o/--out is needed, but with --list')
+    if args.window and not -inf < args.window[0] < args.window[1] < inf:
+        parser.error('--window takes the lower HU first, then the higher')
+    return args
+
+
+def _numbers(written: str) -> set[int]:
+    """Of ``--series``: empty for all."""
+    if not re.fullmatch(r'all|\d+(,\d+)*', written):
+        raise argparse.ArgumentTypeError(f'{written!r} is neither all nor numbers as 2 or 1,3')
+    return set() if written == 'all' else {int(number) for number in written.split(',')}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='+',
         type=Path,
         metavar='STUDY',
-        help='DICOM folder (of one series or more), NIfTI file, or folder of studies',
+        help='DICOM folder (of one series or more), NIfTI file, PNG or JPG, or folder of these',
     )
     parser.add_argument(
         *('-m', '--model'),
@@ -35,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         help='config, and the checkpoint that was trained with it; default: the weights that come '
         'along, for the pancreas',
     )
-    parser.add_argument('-o', '--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('-o', '--out', type=Path, help='folder to write to')
     written = parser.add_argument_group('what is written beside the mask and the JSON')
     add = partial(written.add_argument, action='append_const', dest='kinds', default=['mask'])
     add('--dicom-seg', const='dicom_seg', help='a DICOM Segmentation')
@@ -51,15 +75,28 @@ def build_parser() -> argparse.ArgumentParser:
     tidy.add_argument(
         '--min-volume', type=float, default=0, metavar='ML', help='remove parts that are smaller'
     )
+    pictures = parser.add_argument_group('of PNG and JPG pictures')
+    pictures.add_argument(
+        '--window',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='HU of grey 0 and 255; known where the checkpoint says its own',
+    )
+    pictures.add_argument('--spine', choices=('top', 'bottom'), help='where it is in them (top)')
     parser.add_argument(
         '--assume-hu', action='store_true', help='take voxels for HU even if they do not look so'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace other outputs in OUT')
+    chosen = parser.add_argument_group('which series of a visit, by default one')
+    chosen.add_argument(
+        '--list', action='store_true', help='show the series and why one is chosen; nothing else'
+    )
+    chosen.add_argument(
+        '--series', type=_numbers, metavar='N[,N]', help='take these of that list, or all'
+    )
     parser.add_argument(
-        '--list',
-        type=Path,
-        metavar='FILE',
-        help='list there which study is which file',
+        '--names', type=Path, metavar='FILE', help='write there which study is which file'
     )
     parser.add_argument(
         '--report', type=Path, metavar='FILE', help='write there what the run did, as JSON'

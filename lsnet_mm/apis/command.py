@@ -14,8 +14,9 @@ from ..utils import refuse_unsafe_checkpoints
 from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
-from .arguments import build_parser
+from .arguments import read_arguments
 from .dicom_seg import SEGMENTATION_TYPES, check_installed
+from .listing import list_series
 from .model import model_identity
 from .names import give_back, name_studies, write_list
 from .run_report import RunReport
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         or nothing could start.
     """
     print_any_name()
-    args = build_parser().parse_args(argv)
+    args = read_arguments(argv)
+    if args.list:
+        return list_series(args.studies, args.series)
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     run = RunReport(args, rank, ranks)
     try:
@@ -59,11 +62,13 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
         return refuse(run, error)
     if args.model is None and not run.rank:
         print(f'{run.job.identity["name"]}, which comes along: {read_card()["summary"]}')
-    found = run.found = find_studies(args.studies)
+    found = run.found = find_studies(args.studies, args.series)
+    if (args.window or args.spine) and not any(study.pictures for study in found.studies):
+        found.notes.append('--window and --spine are of PNG and JPG slices, and there are none')
     try:
         studies = name_studies(found.studies, args.out)
-        if args.list and not run.rank:
-            write_list(args.list, studies)
+        if args.names and not run.rank:
+            write_list(args.names, studies)
     except OSError as error:
         return refuse(run, f'{args.out}: {why(error)}. Name another folder, and free space.')
     if args.workers > 1:  # which inherit this, and read it when they start
@@ -112,8 +117,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         check_installed()
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
-    if args.list and args.list.resolve().is_relative_to(args.out.resolve()):
-        raise ValueError(f'{args.list} is inside {args.out}, which may be shared. Name another.')
+    if args.names and args.names.resolve().is_relative_to(args.out.resolve()):
+        raise ValueError(f'{args.names} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     config, checkpoint = args.model or (None, find_weights())
@@ -122,7 +127,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
     # Of slices that all held the organ: where there is none the net may see some, here and there.
     largest = args.model is None if args.largest_component is None else args.largest_component
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
-    load_inferencer(**model)  # whatever is wrong with the model is told here, once
+    loaded = load_inferencer(**model)  # whatever is wrong with the model is told here, once
     return SegmentationJob(
         model,
         model_identity(config, checkpoint, **how),
@@ -132,6 +137,8 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         tidy_up=TidyUp(largest, args.min_volume),
         overwrite=args.overwrite,
         assume_hu=args.assume_hu,
+        window=args.window or loaded.picture_window,
+        spine=args.spine,
     )
 
 
@@ -169,7 +176,7 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
             print(f'{about}: {result["error"]}', file=sys.stderr)
         if 'record' in result:
             volumes = result['record']['classes'].items()
-            print(about, *(f'{name} {one["volume_ml"]:.1f} ml' for name, one in volumes), sep=': ')
+            print(about, *(f'{name} {_amount(one)}' for name, one in volumes), sep=': ')
             for note in result['record']['notes']:
                 print(f'warning: {about}: it {note}', file=sys.stderr)
             for caution in result['record']['cautions']:
@@ -185,6 +192,13 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
     done = sum('record' in result or 'skipped' in result for result in results)
     print(f'{done} of {len(results)} studies are segmented in {out}. Not a medical device.')
     return (1 if done else 2) if failed else 0
+
+
+def _amount(found: dict) -> str:
+    """Of a class, in what is known of it."""
+    if 'areas_px' in found:
+        return f'{sum(found["areas_px"])} pixels'
+    return f'{found["volume_ml"]:.1f} ml'
 
 
 def _own_device() -> str:

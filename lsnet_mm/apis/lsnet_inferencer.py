@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from torch import nn
 
-from ..volumes import Volume, public_name, read_hu
+from ..volumes import Volume, group_pictures, is_picture, public_name, read_hu, read_pictures
 from .confidence import judge
 from .model import load_model, model_config
 from .tidy_up import TidyUp, parts_of
@@ -38,6 +38,9 @@ class LSNetInferencer(BaseInferencer):
         compile: Compile the nets; see :func:`load_model`.
         show_progress: Show a bar.
         assume_hu: Take the voxels of folders and files for HU even if they do not look so.
+        picture_window: HU of grey 0 and 255 in PNG and JPG files; by default what the checkpoint
+            says it was trained on.
+        spine: Where it is in these files, ``'top'`` or ``'bottom'``; see :func:`read_pictures`.
     """
 
     forward_kwargs = {'probability', 'heatmaps', 'tidy_up', 'on_slices'}
@@ -54,8 +57,11 @@ class LSNetInferencer(BaseInferencer):
         dtype: str = 'float32',
         compile: bool = False,
         assume_hu: bool = False,
+        picture_window: tuple[float, float] | None = None,
+        spine: str | None = None,
     ) -> None:
         self.assume_hu = assume_hu
+        self.spine = spine
         self.window = window
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
@@ -68,6 +74,7 @@ class LSNetInferencer(BaseInferencer):
         super().__init__(config, str(weights), device, scope, show_progress)
         asked = tuple((self.model.confidence or {}).get('thresholds', ()))
         self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
+        self.picture_window = picture_window or (self.model.trained_on or {}).get('window')
 
     @property
     def grey_window(self) -> tuple[float, float]:
@@ -114,8 +121,8 @@ class LSNetInferencer(BaseInferencer):
         """Segment one volume or several.
 
         Args:
-            inputs: Folder with one CT series, NIfTI file, :class:`~lsnet_mm.volumes.Volume` in HU,
-                or a list of these.
+            inputs: Folder of one visit (see :func:`~lsnet_mm.volumes.read_hu`), NIfTI file, PNG or
+                JPG of a slice, :class:`~lsnet_mm.volumes.Volume` in HU, or a list of these.
             return_datasamples: Give :class:`VolumePrediction` in place of plain dicts.
             batch_size: Slices at a time.
             **kwargs: ``probability`` and ``heatmaps`` (False): give these too. ``tidy_up``: a
@@ -127,7 +134,8 @@ class LSNetInferencer(BaseInferencer):
             ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
             class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``confidence`` (see
             :func:`~lsnet_mm.apis.confidence.judge`), None of a checkpoint without a calibration,
-            and what was asked for. ``visualization``: PNG files as bytes, or empty.
+            and what was asked for. ``visualization``: PNG files as bytes, or empty. Of pictures X
+            are columns and Y rows; they have no affine, and ``areas_px`` in place of ``volume_ml``.
 
         Raises:
             VolumeError: If a volume is refused; it says which, why, and what would mend it.
@@ -175,7 +183,11 @@ class LSNetInferencer(BaseInferencer):
     def _read(self, one: str | Path | Volume) -> Volume:
         if isinstance(one, Volume):
             return one
-        volume = read_hu(one, self.assume_hu)
+        if is_picture(Path(one)):
+            [pictures] = group_pictures([Path(one)])
+            volume = read_pictures(pictures, self.picture_window, self.spine)
+        else:
+            volume = read_hu(one, self.assume_hu)
         for note in volume.notes:
             warnings.warn(f'{public_name(Path(one))}: it {note}', stacklevel=2)
         return volume

@@ -28,6 +28,8 @@ RECORD = '.json'
 _ENDINGS = {RECORD}.union(*KINDS.values())
 #: Names that were given to scans, which need not have a record yet.
 _STARTED = '.started.json'
+#: Of pictures, each has a mask.
+_SLICES = re.compile(r'_(mask|probability)(_\d+)?$')
 _NUMBERED = re.compile(r'study_(\d+)')
 
 
@@ -123,8 +125,8 @@ def write_list(path: Path, studies: Sequence[Study]) -> None:
     table = csv.writer(text)
     table.writerow(('study', 'path', 'series'))
     for study in studies:
-        if study.nifti:
-            table.writerow((study.name, study.nifti.absolute(), ''))
+        if not study.dicom:
+            table.writerows((study.name, file.absolute(), '') for file in study.files())
             continue
         folders = sorted({header.path.parent.absolute() for header in study.source.headers})
         for folder in folders:
@@ -138,6 +140,7 @@ def _look(out: Path) -> tuple[dict[str, str], set[str]]:
     for path in sorted(out.glob('[!.]*')):
         for ending in (ending for ending in _ENDINGS if path.name.endswith(ending)):
             name = path.name.removesuffix(ending)
+            name = _SLICES.sub('', name) if ending == '.png' else name
             taken.add(name.casefold())
             record = read_json(path) if ending == RECORD else {}
             if record.get('study') == name and isinstance(record.get('scan'), str):

@@ -63,8 +63,10 @@ class RunReport:
         """
         if not self.path:
             return
-        if self.args.list and self.args.list.resolve() == self.path.resolve():
-            raise ValueError(f'{self.path} is to be the report and the list. Name two files.')
+        if self.args.names and self.args.names.resolve() == self.path.resolve():
+            raise ValueError(
+                f'{self.path} is to be the report and the list of names. Name two files.'
+            )
         if self.path.exists() and read_json(self.path).get('kind') != KIND:
             raise ValueError(f'{self.path} is there, and is no report of a run. Name another file.')
         self.write(None)

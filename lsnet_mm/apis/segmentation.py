@@ -6,55 +6,24 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..utils.files import read_json, why, write_files
 from ..utils.memory import keep_memory
-from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti
+from ..volumes import READING, MissingSlices, Volume, VolumeError, pack_nifti, pack_picture
 from .dicom_seg import LEAVE_OUT, SEGMENTATION_TYPES, check_dicom_seg, pack_dicom_seg
+from .job import SegmentationJob
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
+from .picture_outputs import check_pictures, stale_names, window_cautions
 from .study import Study
-from .tidy_up import TidyUp
 from .volume_predictor import VolumePrediction
 
 #: Of :data:`KINDS`, those that need a straight grid.
 GRIDS = ('mask', 'probability')
-
-
-@dataclass(frozen=True)
-class SegmentationJob:
-    """What is to be done with every study. It travels to worker processes.
-
-    Attributes:
-        model: Arguments of :class:`LSNetInferencer` by name; ``model`` and ``weights`` are files.
-        identity: The model for the record of a study, from :func:`.model.model_identity`.
-        out: Folder to write to.
-        kinds: What to write, out of :data:`KINDS`, and a record of it as JSON.
-        batch_size: Slices at a time.
-        tidy_up: What is removed from masks.
-        overwrite: Replace outputs that are there already.
-        assume_hu: Take voxels for HU whatever they look like.
-    """
-
-    model: dict
-    identity: dict
-    out: Path
-    kinds: Collection[str] = ('mask',)
-    batch_size: int = 8
-    tidy_up: TidyUp = TidyUp()
-    overwrite: bool = False
-    assume_hu: bool = False
-
-    def names(self, study: Study, kinds: Collection[str]) -> list[str]:
-        """Names of the files of a study, without the record."""
-        endings = [ending for kind in KINDS if kind in kinds for ending in KINDS[kind]]
-        return [f'{study.name}{ending}' for ending in endings]
 
 
 @lru_cache(maxsize=1)
@@ -117,7 +86,7 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
     if scan != source['scan']:
         reason, fix = 'it exists, and is not of this study', 'Start again, or name another folder'
         raise VolumeError(there[0], reason, fix)
-    made = source | {'model': job.identity, 'tidy_up': asdict(job.tidy_up)}
+    made = source | job.made(study)
     same = made.items() <= kept.items()
     listed, left_out = (_names_in(kept, key) for key in ('files', 'left_out'))
     wanted = [name for name in wanted if name not in left_out]
@@ -148,9 +117,11 @@ def _segment(
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
+    if study.pictures:
+        check_pictures(job.kinds, job.tidy_up)
     if SEGMENTATION_TYPES.keys() & job.kinds:
         _check_dicom_seg(study, job, classes[1:])
-    volume = _load(study, job.assume_hu)
+    volume = _load(study, job)
     kinds = _possible_kinds(job.kinds, volume)
     gap = volume.irregular if isinstance(volume.irregular, MissingSlices) else None
     clock.append(time.perf_counter())
@@ -158,7 +129,8 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    judged = {'cautions': inferencer.cautions(volume), 'confidence': inferencer.confidence(found)}
+    cautions = [*inferencer.cautions(volume), *window_cautions(volume, inferencer.grey_window)]
+    judged = {'cautions': cautions, 'confidence': inferencer.confidence(found)}
     files, failed = {}, {}
     for kind in kinds:
         try:
@@ -175,20 +147,20 @@ def _segment(
     record = {
         'study': study.name,
         **source,
-        'model': job.identity,
+        **job.made(study),
         'shape': list(volume.voxels.shape),
-        'spacing_mm': [round(size, 4) for size in volume.spacing],
+        'spacing_mm': None if volume.picture else [round(mm, 4) for mm in volume.spacing],
         'left_out': job.names(study, GRIDS if volume.irregular else ()),
-        'orientation': volume.orientation,
+        'orientation': None if volume.picture else volume.orientation,
         'classes': found.describe(classes),
         'boxes': found.box_edges(),
-        'tidy_up': asdict(job.tidy_up),
         'assume_hu': job.assume_hu,
         'notes': list(volume.notes),
         **judged,
         'failed': sorted(failed),
         'incomplete': str(gap) if gap else None,
         'beside': dict(study.beside),
+        'series': study.choice,
         'seconds': dict(zip(('read', 'predict', 'pack'), np.diff(clock).round(2), strict=True)),
         'notice': 'Not a medical device.',
         'files': sorted(files),
@@ -223,9 +195,9 @@ def _check_dicom_seg(study: Study, job: SegmentationJob, classes: Sequence[str])
     check_dicom_seg(study.headers(), classes, job.identity)
 
 
-def _load(study: Study, assume_hu: bool) -> Volume:
+def _load(study: Study, job: SegmentationJob) -> Volume:
     try:
-        return study.load(assume_hu)
+        return study.load(job.assume_hu, job.window, job.spine)
     except (VolumeError, OSError, MemoryError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a decoder's panic is no Exception
@@ -244,6 +216,9 @@ def _pack(
     """Content of the files of a kind; ``judged`` are cautions and confidence."""
     inferencer = load_inferencer(**job.model)
     classes = inferencer.model.dataset_meta['classes'][1:]
+    if study.pictures and kind != 'preview':
+        grey = found.mask if kind == 'mask' else found.probability
+        return [pack_picture(one) for one in grey.voxels.T]
     if kind == 'mask':
         return [pack_nifti(found.mask, study.nifti)]
     if kind in SEGMENTATION_TYPES:
@@ -253,14 +228,16 @@ def _pack(
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
     from ..visualization.study import study_montage, study_page
 
+    window = inferencer.grey_window
     *drawn, heatmaps = found.drawn(volume)
+    if study.pictures:  # the page measures in millimetres
+        return [study_montage(*drawn, window)]
     slices = volume.oriented(READING)
     x, y, z = slices.spacing
     options = dict(heatmaps=heatmaps, title=study.name, classes=classes)
     options['thickness'] = 1000 * slices.voxel_ml / (x * y)
     about = {'model': job.identity['name'], 'version': job.identity['lsnet_mm']}
     options['about'] = {**about, **judged, 'notes': list(volume.notes)}
-    window = inferencer.grey_window
     page = study_page(*drawn, (y, x, z), **options, window=window)
     return study_montage(*drawn, window), page
 
@@ -277,13 +254,15 @@ def _write(study: Study, job: SegmentationJob, files: dict[str, bytes], record: 
     """
     text = (json.dumps(record, indent=2) + '\n').encode()
     last = f'{study.name}{RECORD}'
-    # The record first: a run that is killed here leaves nothing that counts as done. Then what is
-    # replaced by nothing, which would pass for this model's.
-    gone = [last, *(name for name in job.names(study, KINDS) if name not in files)]
+    known = {*job.names(study, KINDS)}
     try:
         with lock_outputs(job.out):
             if _is_done(study, job, {key: record[key] for key in ('source', 'scan')}):
                 return False
+            known.update(stale_names(study, _names_in(read_json(job.out / last), 'files')))
+            # The record first: a run that is killed here leaves nothing that counts as done. Then
+            # what is replaced by nothing, which would pass for this model's.
+            gone = [last, *sorted(known - {*files})]
             with begun(study, record['scan'], job.out):
                 write_files(job.out, {**files, last: text}, gone)
             return True

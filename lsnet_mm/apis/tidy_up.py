@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from ..volumes import Volume
+from ..volumes import Volume, VolumeError
 
 
 @dataclass(frozen=True)
 class TidyUp:
     """Removes small parts of a mask in 3D, each class by itself. By default, nothing.
 
-    Parts are 26-connected: voxels that share a corner belong together.
+    Parts are 26-connected: voxels that share a corner belong together. Of pictures, each is tidied
+    by itself: nothing says how they follow each other.
 
     Attributes:
         largest_component: Keep the largest part of each class alone.
@@ -35,9 +36,18 @@ class TidyUp:
 
         Returns:
             Volume: Itself if nothing was asked for.
+
+        Raises:
+            VolumeError: If pictures are to be tidied by millilitres.
         """
         if not (self.largest_component or self.min_volume_ml):
             return mask
+        if mask.picture and self.min_volume_ml:
+            raise VolumeError('the picture', 'it has no millilitres', 'Do not tidy it by these')
+        if mask.picture and mask.voxels.shape[2] > 1:
+            slices = (mask.voxels[..., k : k + 1] for k in range(mask.voxels.shape[2]))
+            tidied = [self(replace(mask, voxels=one)).voxels for one in slices]
+            return replace(mask, voxels=np.concatenate(tidied, axis=2))
         tidied = replace(mask, voxels=mask.voxels.copy(order='K'))
         for _, box, parts, sizes in parts_of(mask):
             kept = sizes >= self.min_volume_ml * (1 - 1e-9)  # sums are rounded

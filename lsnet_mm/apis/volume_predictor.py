@@ -52,15 +52,19 @@ class VolumePrediction:
     confidence: dict | None = None
 
     def describe(self, classes: Sequence[str]) -> dict[str, dict]:
-        """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
+        """Of each class but the background ``label``, ``volume_ml`` and number of ``slices``.
+
+        Of pictures the volume is None, and ``areas_px`` are the pixels of each.
+        """
         mask = self.mask.oriented(ORIENTATION)
         slices = mask.voxels.T  # all at once would be copied as int64
         counts = np.array([np.bincount(one.ravel(), minlength=len(classes)) for one in slices])
         described = {}
         for label, name in enumerate(classes[1:], start=1):
             pixels = counts[:, label]
-            volume = round(float(pixels @ mask.voxel_ml), 3)
-            described[name] = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
+            volume = None if mask.picture else round(float(pixels @ mask.voxel_ml), 3)
+            about = dict(label=label, volume_ml=volume, slices=int((pixels > 0).sum()))
+            described[name] = about | ({'areas_px': pixels.tolist()} if mask.picture else {})
         return described
 
     def box_edges(self) -> list[dict]:
@@ -84,10 +88,11 @@ class VolumePrediction:
 
     def plain(self, classes: Sequence[str]) -> dict:
         """As a dict of what is there; see :meth:`LSNetInferencer.__call__`."""
-        affine = None if self.mask.irregular else self.mask.affine
-        plain = dict(mask=self.mask.voxels, affine=affine, boxes=self.box_edges())
+        mask, key = self.mask, 'areas_px' if self.mask.picture else 'volume_ml'
+        affine = None if mask.irregular or mask.picture else mask.affine
+        plain = dict(mask=mask.voxels, affine=affine, boxes=self.box_edges())
         plain['confidence'] = self.confidence
-        plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
+        plain[key] = {k: one[key] for k, one in self.describe(classes).items()}
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255
         if self.heatmaps is not None:
@@ -203,11 +208,11 @@ class VolumePredictor:
         return VolumePrediction(mask, boxes, scores, prob, heats, own)
 
     def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
-        x, y, z = slices.spacing
+        spacing = None if slices.picture else slices.spacing[1::-1] + slices.spacing[2:]
         inputs = []
         for k in numbers:
             check_finite(slices.voxels[..., k], k)
-            info = dict(voxels=slices.voxels, slice_index=k, spacing=(y, x, z))
+            info = dict(voxels=slices.voxels, slice_index=k, spacing=spacing)
             inputs.append(self.pipeline(dict(info, reduce_zero_label=False)))
         with autocast(self.device_type, self.dtype):
             return self.model.test_step(pseudo_collate(inputs))

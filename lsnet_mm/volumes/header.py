@@ -14,7 +14,7 @@ _CT = '1.2.840.10008.5.1.4.1.1.2'
 #: Secondary Capture and its multi-frame kinds: pictures of a screen, such as dose reports.
 _CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
 #: What may be said of a file that is no CT: the element holds whatever someone wrote into it.
-_MODALITIES = frozenset(
+MODALITIES = frozenset(
     ('CR', 'DX', 'MG', 'MR', 'NM', 'PT', 'RF', 'US', 'XA', 'OT', 'SC', 'SEG', 'SR', 'PR', 'KO')
     + ('DOC', 'REG', 'RTDOSE', 'RTIMAGE', 'RTPLAN', 'RTSTRUCT')
 )
@@ -27,6 +27,7 @@ class SliceHeader:
 
     path: Path
     patient: str  #: PatientID.
+    study: str  #: StudyInstanceUID.
     series: str  #: SeriesInstanceUID.
     kind: str  #: ``'CT slice'``, or what else lies in the folder of a scan beside its slices.
     manufacturer: str  #: Of the scanner.
@@ -92,7 +93,7 @@ def _parse(path: Path, data) -> SliceHeader | None:
     samples = integer(data, 'SamplesPerPixel') or 1
     captured = form.startswith(_CAPTURE)
     if modality != 'CT':
-        other = f'{modality} file' if modality in _MODALITIES else 'file of another modality'
+        other = f'{modality} file' if modality in MODALITIES else 'file of another modality'
         kind = other if modality else 'file without modality'
     elif empty:
         kind = 'file without image'
@@ -107,6 +108,7 @@ def _parse(path: Path, data) -> SliceHeader | None:
     return SliceHeader(
         path=path,
         patient=text(data, 'PatientID'),
+        study=text(data, 'StudyInstanceUID'),
         series=series,
         kind=kind,
         manufacturer=text(data, 'Manufacturer'),

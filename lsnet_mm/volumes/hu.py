@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from .choice import check_numbers, choose_series
 from .header import SliceHeader
 from .nifti import check_placement, read_nifti
 from .pixels import ORIGINAL, read_pixels
-from .series import ct_series, find_series
+from .series import Series, ct_series, find_series
 from .stack import find_irregularity, sort_slices, stack_affine, stack_heights
 from .volume import RELOAD, Volume, VolumeError, public_name
 
@@ -26,40 +27,55 @@ ALIKE = {
 }
 
 
-def read_hu(path: str | Path, assume_hu: bool = False) -> Volume:
-    """Read a CT volume: the only CT series below a folder, or a NIfTI file.
+def read_hu(path: str | Path, assume_hu: bool = False, series: int | None = None) -> Volume:
+    """Read a CT volume: a CT series below a folder, or a NIfTI file.
+
+    Of the series of one visit it is the one that :func:`choose_series` says, and its notes say so.
 
     Args:
         path: ``.nii`` or ``.nii.gz`` file, or a folder. In a folder files are searched at any
             depth; localizers, dose reports and the like are left out.
         assume_hu: Skip :func:`check_hu`.
+        series: Of a folder, the number of the series, as ``lsnet-segment --list`` shows it.
 
     Returns:
         Volume: HU. Of a NIfTI file in its dtype, float32 where it scales its values; of a series
         see :func:`read_slices`.
 
     Raises:
-        VolumeError: If there is no series or more than one, a file is damaged, or one of the checks
-            of :func:`~lsnet_mm.volumes.sort_slices` fails; if voxels are no numbers or no HU, or a
-            NIfTI file does not say how it lies in the patient.
+        VolumeError: If there is no series or those of several visits, a file is damaged, or one of
+            the checks of :func:`~lsnet_mm.volumes.sort_slices` fails; if voxels are no numbers or
+            no HU, or a NIfTI file does not say how it lies in the patient.
     """
     path = Path(path)
     if path.is_dir():
-        series, broken = find_series(path)
+        everything, broken = find_series(path)
         for file in broken:
             fix = 'Copy the series again, or remove the file if it is none of it'
             raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
-        series, _ = ct_series(series)
-        if len(series) != 1:
-            reason = f'it holds {len(series)} series'
-            raise VolumeError('the folder', reason, 'Name the folder of one')
-        return read_slices(sort_slices(series[0]), assume_hu)
+        return _read_chosen(everything, assume_hu, series)
     volume, where = read_nifti(path, scaled=np.float32), public_name(path)
     for k in range(volume.voxels.shape[2]):
         check_finite(volume.voxels[..., k], k, where)
     if not assume_hu:
         check_hu(volume.voxels, where)
     return Volume(volume.voxels, volume.affine, check_placement(path))
+
+
+def _read_chosen(everything: list[Series], assume_hu: bool, number: int | None) -> Volume:
+    scans, _ = ct_series(everything)
+    wanted = None if number is None else {number}
+    visits = choose_series(everything, scans, wanted)
+    if len(visits) != 1 or sum(one.chosen for one in visits[0]) > 1:
+        reason = f'it holds {len(scans) if visits else 0} series'
+        raise VolumeError('the folder', reason, 'Name the folder of one visit of a patient')
+    check_numbers(visits[0], wanted, 'the folder')
+    [chosen] = [one for one in visits[0] if one.chosen]
+    volume = read_slices(sort_slices(chosen.series), assume_hu)
+    if wanted or sum(one.series in scans for one in visits[0]) < 2:
+        return volume
+    note = f'is series {chosen.number} of {chosen.of} of its visit, {chosen.reason}'
+    return replace(volume, notes=(*volume.notes, note))
 
 
 def check_hu(voxels: np.ndarray, where: str = 'the volume') -> None:

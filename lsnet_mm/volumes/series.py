@@ -132,6 +132,12 @@ def _continues(stack: list[SliceHeader], header: SliceHeader) -> bool:
     return 0.8 < steps < 3.2 and np.linalg.norm(way - way @ along * along) < 0.2 * usual
 
 
+def only_slices(one: Series) -> Series:
+    """The slices of CT in a series; itself if it has none."""
+    slices = tuple(header for header in one.headers if header.kind == 'CT slice')
+    return Series(slices) if slices else one
+
+
 def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:
     """Take the slices of CT out of what lies in a folder.
 
@@ -144,12 +150,10 @@ def ct_series(series: Iterable[Series]) -> tuple[list[Series], Counter[str]]:
     Returns:
         tuple: Series of slices, and how many files of each other kind were left out.
     """
-    series, left_out, kept = list(series), Counter(), []
+    series, left_out = list(series), Counter()
     for one in series:
-        slices = tuple(header for header in one.headers if header.kind == 'CT slice')
         left_out.update(header.kind for header in one.headers if header.kind != 'CT slice')
-        if slices:
-            kept.append(Series(slices))
+    kept = [one for one in map(only_slices, series) if one.headers[0].kind == 'CT slice']
     stacks = [one for one in kept if len(one.headers) > 1 or one.headers[0].frames > 1]
     if stacks and len(stacks) < len(kept):
         left_out['single CT image'] = len(kept) - len(stacks)

@@ -23,7 +23,7 @@ RELOAD = 'Download the series again'
 _HARMLESS = re.compile(
     r'(i|im|img|image|slice|ct|label|pancreas)?[-_]?'
     r'(0{4,}\d{1,3}|\d{1,5}|0{0,3}\d[-_]\d{1,4}|\d{1,3}[-_]\d{1,3})'
-    r'(_0000)?(\.dcm|\.nii|\.nii\.gz)?',
+    r'(_0000)?(\.dcm|\.nii|\.nii\.gz|\.png|\.jpe?g)?',
     re.IGNORECASE | re.ASCII,
 )
 
@@ -45,6 +45,8 @@ class Volume:
         irregular: Why its slices, ``[:, :, k]``, form no straight grid; None: they do. Then its
             affine is one of even steps from the first slice to the last.
         heights: (Z,) mm along the normal, where its slices are if they are irregular.
+        picture: HU of grey 0 and 255 if its slices are pictures. Then nothing is known in
+            millimetres, or how slices follow each other: its affine counts pixels.
     """
 
     voxels: np.ndarray
@@ -52,6 +54,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     irregular: VolumeError | None = None
     heights: np.ndarray | None = None
+    picture: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.affine.shape != (4, 4):

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmseg.apis import MMSegInferencer
 
+from lsnet_mm.apis import LSNetInferencer
+
 ROOT = Path(__file__).parents[2]
 META = dict(classes=('background', 'pancreas'), palette=[[0, 0, 0], [230, 60, 60]])
 
@@ -42,5 +44,10 @@ def test_image_files_and_arrays(name, checkpoint, tmp_path):
         from_array = inferencer(array)
         np.testing.assert_array_equal(from_file['predictions'], from_array['predictions'])
     assert from_file['visualization'].ndim == 3
+    own = LSNetInferencer(
+        config, checkpoint(config), 'cpu', show_progress=False, picture_window=(0, 255), spine='top'
+    )
+    [found] = own(tmp_path / 'slice.png')['predictions']
+    np.testing.assert_array_equal(found['mask'][..., 0].T, from_file['predictions'])
     assert (tmp_path / 'o' / 'vis' / 'slice.png').is_file()
     assert list((tmp_path / 'o' / 'pred').glob('*_pred.png'))

@@ -52,10 +52,10 @@ def test_studies_keep_their_names(patients, segment, tmp_path):
     inbox, files = tmp_path / 'inbox', [tmp_path / 'list1.csv', tmp_path / 'list2.csv']
     for k in (1, 2):
         shutil.copytree(patients[k], inbox / f'B{k}')
-    code, _, errors, out = segment(inbox, options=['--list', files[0]])
+    code, _, errors, out = segment(inbox, options=['--names', files[0]])
     before = contents(out)
     shutil.copytree(patients[0], inbox / 'A')  # the first one, by patient and by folder
-    for options in (['--list', files[1]], ['--overwrite']):
+    for options in (['--names', files[1]], ['--overwrite']):
         code, _, errors, _ = segment(inbox, options=options)
         assert code == 0, errors
         after = contents(out)
@@ -67,7 +67,7 @@ def test_studies_keep_their_names(patients, segment, tmp_path):
     first = pydicom.dcmread(next((inbox / 'A').iterdir()))
     assert table['study_003']['series'] == first.SeriesInstanceUID
     assert set(csv.DictReader(files[0].open()).fieldnames) == {'study', 'path', 'series'}
-    code, _, errors, _ = segment(inbox, options=['--list', out / '..' / 'out' / 'list.csv'])
+    code, _, errors, _ = segment(inbox, options=['--names', out / '..' / 'out' / 'list.csv'])
     assert code == 2 and 'which may be shared. Name another' in errors and len(contents(out)) == 6
 
 
@@ -268,7 +268,7 @@ def test_names_that_are_no_text(patients, segment, tmp_path):
         os.rename(path, os.fsencode(path.parent) + b'/Sch\xe4del_' + os.fsencode(path.name))
     inbox = Path(os.fsdecode(os.fsencode(tmp_path) + b'/M\xfcller'))
     patients[0].rename(inbox)
-    code, printed, errors, out = segment(inbox, options=['--list', tmp_path / 'list.csv'])
+    code, printed, errors, out = segment(inbox, options=['--names', tmp_path / 'list.csv'])
     assert code == 0, errors
     assert b'/M\xfcller,' in (tmp_path / 'list.csv').read_bytes()
     assert b'ller' not in (printed + errors).encode()

@@ -1,0 +1,61 @@
+"""The series of studies as a table: which one is segmented, and why the others are not."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ..utils.cli import print_any_name
+from ..volumes import Candidate, Traits, read_traits
+from .study import find_studies
+
+_RENAMED = 'To write which study is which file, use --names FILE.'
+_COLUMNS = ('visit', 'series', 'modality', 'type', 'slices', 'apart', 'thickness', 'kernel')
+_COLUMNS += ('contrast', 'segmented?')
+
+
+def list_series(paths: Sequence[Path], series: Sequence[int] | None = None) -> int:
+    """Print a table of all visits, without patients, dates, UIDs or any text of the headers.
+
+    Args:
+        paths: Folders and files.
+        series: Numbers that were asked for; see :func:`find_studies`.
+
+    Returns:
+        int: 0, or if something cannot be used 1, 2 if nothing can.
+    """
+    found = find_studies(paths, series)
+    print_any_name()
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
+    table = Table(*_COLUMNS)
+    for place, visit in found.visits:
+        for one in visit:
+            table.add_row(place if one is visit[0] else '', *_row(one))
+        table.add_section()
+    if found.visits:
+        console.print(table)
+    files = {study.nifti: study.place for study in found.studies if study.nifti}
+    for place in files.values():
+        print(f'{place}: a NIfTI file, which is one volume')
+    for message in found.refused:
+        print(message, file=sys.stderr)
+    if not all(path.is_dir() or path in files for path in paths):
+        print(_RENAMED, file=sys.stderr)
+    return (1 if found.studies else 2) if found.refused else 0
+
+
+def _row(one: Candidate) -> list[str]:
+    traits = one.traits or read_traits(one.series)
+    kind = f'{traits.plane} {traits.made}'.strip() if traits.kind == 'CT slice' else traits.kind
+    why = f'yes: {one.reason}' if one.chosen else f'no: {one.reason}'
+    if one.chosen and traits.problem:
+        why += f', but it will be refused: {traits.problem.reason}'
+    sizes = ('' if size is None else f'{size:.4g} mm' for size in (traits.apart, traits.thickness))
+    own = (str(one.number), traits.modality or '?', kind or 'CT slice', str(traits.slices), *sizes)
+    return [*own, traits.kernel, _contrast(traits), why]
+
+
+def _contrast(traits: Traits) -> str:
+    return traits.phase or {True: 'yes', False: 'no', None: ''}[traits.contrast]
