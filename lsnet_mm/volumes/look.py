@@ -7,8 +7,8 @@ from scipy import ndimage
 
 #: Of what a summary gives the values.
 QUANTILES = (0, 0.05, 0.5, 0.95, 1)
-#: Grey values that a window has cut off, or nearly: JPG and resampling blur the ends. Halves: it does
-#: not matter whether greys were rounded.
+#: Grey values that a window has cut off, or nearly: JPG and resampling blur the ends. Halves: then
+#: it does not matter whether greys were rounded.
 DARK, BRIGHT = 9.5, 244.5
 _SIDE = 128
 
