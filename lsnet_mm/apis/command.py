@@ -15,6 +15,7 @@ from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
 from .arguments import build_parser
+from .cautions import UNKNOWN
 from .dicom_seg import MISSING
 from .model import model_identity
 from .names import give_back, name_studies, write_list
@@ -42,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     found = find_studies(args.studies)
+    if load_inferencer(**job.model).model.trained_on is None:
+        found.notes.append(UNKNOWN)
     try:
         studies = name_studies(found.studies, args.out)
         if args.list and not rank:

@@ -11,6 +11,7 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, public_name, read_hu
+from .cautions import list_cautions
 from .model import load_model, read_model_config
 from .volume_predictor import TidyUp, VolumePrediction, VolumePredictor, slice_pipeline
 
@@ -66,7 +67,7 @@ class LSNetInferencer(BaseInferencer):
 
     def cautions(self, volume: Volume) -> list[str]:
         """What is unlike the training, a sentence each."""
-        return []
+        return list_cautions(self.model.trained_on, self.grey_window, volume)
 
     def confidence(self, found: VolumePrediction) -> dict | None:
         """How far a prediction is to be trusted; None if that was never measured."""
@@ -114,8 +115,9 @@ class LSNetInferencer(BaseInferencer):
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
             ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
-            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), and what was asked
-            for. ``visualization``: PNG files as bytes, or empty.
+            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``cautions`` (see
+            :meth:`cautions`), and what was asked for.
+            ``visualization``: PNG files as bytes, or empty.
 
         Raises:
             VolumeError: If a volume is refused; it says which, why, and what would mend it.
@@ -132,6 +134,7 @@ class LSNetInferencer(BaseInferencer):
     ) -> list[VolumePrediction]:
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
+        found = replace(found, cautions=tuple(self.cautions(inputs)))
         return [replace(found, mask=tidy_up(found.mask)) if tidy_up else found]
 
     def visualize(self, inputs: list, preds: list, return_vis: bool = False) -> list[bytes]:

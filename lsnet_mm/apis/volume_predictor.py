@@ -37,6 +37,7 @@ class VolumePrediction:
         scores: One (n,) float32 for each slice.
         probability: uint8 probability of any foreground, 255 being 1, like ``mask``; or None.
         heatmaps: (slices, h, w) float16 in [0, 1], each covering its slice; or None.
+        cautions: What is unlike the model's training, a sentence each.
     """
 
     mask: Volume
@@ -44,6 +45,7 @@ class VolumePrediction:
     scores: list[np.ndarray]
     probability: Volume | None = None
     heatmaps: np.ndarray | None = None
+    cautions: tuple[str, ...] = ()
 
     def describe(self, classes: Sequence[str]) -> dict[str, dict]:
         """``label``, ``volume_ml`` and number of ``slices`` of each class but the background."""
@@ -81,6 +83,7 @@ class VolumePrediction:
         affine = None if self.mask.irregular else self.mask.affine
         plain = dict(mask=self.mask.voxels, affine=affine, boxes=self.box_edges())
         plain['volume_ml'] = {k: one['volume_ml'] for k, one in self.describe(classes).items()}
+        plain['cautions'] = list(self.cautions)
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255
         if self.heatmaps is not None:

@@ -1,9 +1,9 @@
 """CT volumes in and out: DICOM series and NIfTI files, with their geometry."""
 
 from .folder import files_below
-from .header import BrokenFile, SliceHeader
+from .header import PHANTOM, BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
-from .look import slice_look, summary
+from .look import air_share, slice_look, summary
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .nifti_file import NIFTI, is_nifti
 from .pool import Pool
@@ -14,6 +14,7 @@ from .volume import ORIENTATION, READING, MissingSlices, Volume, VolumeError, pu
 __all__ = [
     'NIFTI',
     'ORIENTATION',
+    'PHANTOM',
     'READING',
     'BrokenFile',
     'MissingSlices',
@@ -22,6 +23,7 @@ __all__ = [
     'SliceHeader',
     'Volume',
     'VolumeError',
+    'air_share',
     'check_finite',
     'check_hu',
     'check_placement',

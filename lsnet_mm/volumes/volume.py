@@ -45,6 +45,7 @@ class Volume:
         irregular: Why its slices, ``[:, :, k]``, form no straight grid; None: they do. Then its
             affine is one of even steps from the first slice to the last.
         heights: (Z,) mm along the normal, where its slices are if they are irregular.
+        phantom: Whether its headers call it one of this package: no patient.
     """
 
     voxels: np.ndarray
@@ -52,6 +53,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     irregular: VolumeError | None = None
     heights: np.ndarray | None = None
+    phantom: bool = False
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.affine.shape != (4, 4):
