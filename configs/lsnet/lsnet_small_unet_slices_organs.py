@@ -6,6 +6,7 @@ train_dataloader = dict(
     dataset=dict(
         data_root='data/organ_slices',
         metainfo=dict(classes=('background', 'pancreas', 'spleen')),
+        facts=dict(window=(-100, 240), synthetic=True),
     )
 )
 val_dataloader = dict(

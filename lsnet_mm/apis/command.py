@@ -15,6 +15,7 @@ from ..utils.cli import print_any_name
 from ..utils.files import why
 from ..volumes import Pool
 from .arguments import read_arguments
+from .cautions import UNKNOWN
 from .dicom_seg import SEGMENTATION_TYPES, check_installed
 from .listing import list_series
 from .model import model_identity
@@ -63,6 +64,8 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
     if args.model is None and not run.rank:
         print(f'{run.job.identity["name"]}, which comes along: {read_card()["summary"]}')
     found = run.found = find_studies(args.studies, args.series)
+    if load_inferencer(**run.job.model).model.trained_on is None:
+        found.notes.append(UNKNOWN)
     if (args.window or args.spine) and not any(study.pictures for study in found.studies):
         found.notes.append('--window and --spine are of PNG and JPG slices, and there are none')
     try:

@@ -11,6 +11,7 @@ from mmengine.infer import BaseInferencer
 from torch import nn
 
 from ..volumes import Volume, group_pictures, is_picture, public_name, read_hu, read_pictures
+from .cautions import list_cautions
 from .confidence import judge
 from .model import load_model, model_config
 from .tidy_up import TidyUp, parts_of
@@ -82,14 +83,6 @@ class LSNetInferencer(BaseInferencer):
         windows = (t.window for t in self.pipeline.transforms if hasattr(t, 'window'))
         return next(windows, (-100.0, 240.0))
 
-    def cautions(self, volume: Volume) -> list[str]:
-        """What is unlike the training, a sentence each."""
-        return []
-
-    def confidence(self, found: VolumePrediction) -> dict | None:
-        """How far a prediction is to be trusted; None if that was never measured."""
-        return found.confidence
-
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
         return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
 
@@ -132,7 +125,8 @@ class LSNetInferencer(BaseInferencer):
         Returns:
             dict: ``predictions``, one for each input: dicts with ``mask`` (X, Y, Z) uint8 and
             ``affine``, None where slices are missing, uneven or tilted, ``volume_ml`` of each
-            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``confidence`` (see
+            class, ``boxes`` in voxels (see :meth:`VolumePrediction.box_edges`), ``cautions`` (what
+            is unlike the model's training, a sentence each), ``confidence`` (see
             :func:`~lsnet_mm.apis.confidence.judge`), None of a checkpoint without a calibration,
             and what was asked for. ``visualization``: PNG files as bytes, or empty. Of pictures X
             are columns and Y rows; they have no affine, and ``areas_px`` in place of ``volume_ml``.
@@ -153,7 +147,8 @@ class LSNetInferencer(BaseInferencer):
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
         tidy_up = self.tidy_up if tidy_up is None else tidy_up
-        tidied = replace(found, mask=tidy_up(found.mask))
+        cautions = tuple(list_cautions(self.model.trained_on, self.grey_window, inputs))
+        tidied = replace(found, mask=tidy_up(found.mask), cautions=cautions)
         if (calibration := self.model.confidence) is None:
             return [tidied]
         # Parts of the mask as the net gave it: what is tidied away was a doubt. Pictures have none.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-from ..volumes import Volume, VolumeError
+from ..volumes import VolumeError
 from .study import Study
 from .tidy_up import TidyUp
 
@@ -40,14 +40,3 @@ def check_pictures(kinds: Collection[str], tidy_up: TidyUp) -> None:
         raise VolumeError('the picture', reason, f'Leave out {fix}')
     if tidy_up.min_volume_ml:
         raise VolumeError('the picture', 'it has no millilitres', 'Leave out --min-volume')
-
-
-def window_cautions(volume: Volume, window: tuple[float, float]) -> list[str]:
-    """Whether pictures have cut off greys that the net knows, of a ``window`` in HU."""
-    (low, high), own = window, volume.picture
-    if own is None or (own[0] <= low and own[1] >= high):
-        return []
-    return [
-        f'the picture shows HU {own[0]:g} to {own[1]:g}, and the net sees HU {low:g} to {high:g}: '
-        'what lies outside is lost.'
-    ]

@@ -64,9 +64,7 @@ class RunReport:
         if not self.path:
             return
         if self.args.names and self.args.names.resolve() == self.path.resolve():
-            raise ValueError(
-                f'{self.path} is to be the report and the list of names. Name two files.'
-            )
+            raise ValueError(f'{self.path} is to be the report and the names. Give two files.')
         if self.path.exists() and read_json(self.path).get('kind') != KIND:
             raise ValueError(f'{self.path} is there, and is no report of a run. Name another file.')
         self.write(None)
@@ -148,7 +146,7 @@ class RunReport:
     def _without_paths(self, text: str) -> str:
         """A message of before the first study, which may call files as the user has called them."""
         args = self.args
-        files = [*args.studies, *(args.model or ()), args.out, args.list, args.report]
+        files = [*args.studies, *(args.model or ()), args.out, args.names, args.report]
         files = [Path(file) for file in files if file]
         named = {str(one) for file in files for one in (file, file.absolute(), file.resolve())}
         for path in sorted(named, key=len, reverse=True):

@@ -18,7 +18,7 @@ from .dicom_seg import LEAVE_OUT, SEGMENTATION_TYPES, check_dicom_seg, pack_dico
 from .job import SegmentationJob
 from .lsnet_inferencer import LSNetInferencer
 from .names import KINDS, RECORD, begun, lock_outputs, started
-from .picture_outputs import check_pictures, stale_names, window_cautions
+from .picture_outputs import check_pictures, stale_names
 from .study import Study
 from .volume_predictor import VolumePrediction
 
@@ -129,8 +129,7 @@ def _segment(
     options |= dict(probability='probability' in job.kinds, batch_size=job.batch_size)
     [found] = inferencer(volume, return_datasamples=True, **options)['predictions']
     clock.append(time.perf_counter())
-    cautions = [*inferencer.cautions(volume), *window_cautions(volume, inferencer.grey_window)]
-    judged = {'cautions': cautions, 'confidence': inferencer.confidence(found)}
+    judged = {'cautions': list(found.cautions), 'confidence': found.confidence}
     files, failed = {}, {}
     for kind in kinds:
         try:

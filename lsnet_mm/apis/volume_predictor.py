@@ -39,6 +39,7 @@ class VolumePrediction:
         scores: One (n,) float32 for each slice.
         probability: uint8 probability of any foreground, 255 being 1, like ``mask``; or None.
         heatmaps: (slices, h, w) float16 in [0, 1], each covering its slice; or None.
+        cautions: What is unlike the model's training, a sentence each.
         evidence: :func:`.confidence.slice_evidence` of each slice, where it was asked for.
         confidence: What :func:`.confidence.judge` makes of it; None if that was never measured.
     """
@@ -48,6 +49,7 @@ class VolumePrediction:
     scores: list[np.ndarray]
     probability: Volume | None = None
     heatmaps: np.ndarray | None = None
+    cautions: tuple[str, ...] = ()
     evidence: list[dict[str, float]] | None = None
     confidence: dict | None = None
 
@@ -91,7 +93,7 @@ class VolumePrediction:
         mask, key = self.mask, 'areas_px' if self.mask.picture else 'volume_ml'
         affine = None if mask.irregular or mask.picture else mask.affine
         plain = dict(mask=mask.voxels, affine=affine, boxes=self.box_edges())
-        plain['confidence'] = self.confidence
+        plain |= dict(cautions=list(self.cautions), confidence=self.confidence)
         plain[key] = {k: one[key] for k, one in self.describe(classes).items()}
         if self.probability is not None:
             plain['probability'] = self.probability.voxels.astype(np.float32) / 255

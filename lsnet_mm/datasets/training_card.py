@@ -56,7 +56,7 @@ def training_card(datasets: Sequence) -> dict:
         'field_of_view': _by_axis([one['field'] for one in seen]),
         'look': {
             key: summary(one['look'][key] for one in seen if key in one['look'])
-            for key in ('body', 'dark', 'bright', 'grey', 'hole', 'width')
+            for key in ('body', 'dark', 'bright', 'grey', 'apart', 'width')
         },
         'classes': {
             name: _describe_class(k, seen, volumes) for k, name in enumerate(names[1:], start=1)

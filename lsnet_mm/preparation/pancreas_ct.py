@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..volumes import (
+    PHANTOM,
     BrokenFile,
     Series,
     SliceHeader,
@@ -29,7 +30,6 @@ CLASSES = {'background': 0, 'pancreas': 1}
 WITHDRAWN = frozenset({25, 70})
 PATIENT = re.compile(r'PANCREAS[_-]?0*(\d{1,4})(?!\d)', re.IGNORECASE)
 LABEL = re.compile(r'label_?0*(\d+)\.nii(\.gz)?', re.IGNORECASE)
-PHANTOM = 'lsnet_mm phantom'  # its Manufacturer: never to be mistaken for patients
 #: Last case of each block of Pancreas-CT in the coarse-to-fine literature. Dividing the 80 cases
 #: anew would move case 41 to another fold.
 PINNED_ENDS = (20, 41, 61, 82)

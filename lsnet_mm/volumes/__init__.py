@@ -2,9 +2,9 @@
 
 from .choice import Candidate, check_numbers, choose_series
 from .folder import files_below
-from .header import BrokenFile, SliceHeader
+from .header import PHANTOM, BrokenFile, SliceHeader
 from .hu import check_finite, check_hu, read_hu, read_slices
-from .look import slice_look, summary
+from .look import air_share, slice_look, summary
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .nifti_file import NIFTI, is_nifti
 from .pictures import Pictures, group_pictures, is_picture, pack_picture, read_pictures
@@ -17,6 +17,7 @@ from .volume import ORIENTATION, READING, MissingSlices, Volume, VolumeError, pu
 __all__ = [
     'NIFTI',
     'ORIENTATION',
+    'PHANTOM',
     'READING',
     'BrokenFile',
     'Candidate',
@@ -28,6 +29,7 @@ __all__ = [
     'Traits',
     'Volume',
     'VolumeError',
+    'air_share',
     'check_finite',
     'check_hu',
     'check_numbers',

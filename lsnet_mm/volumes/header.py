@@ -18,6 +18,8 @@ MODALITIES = frozenset(
     ('CR', 'DX', 'MG', 'MR', 'NM', 'PT', 'RF', 'US', 'XA', 'OT', 'SC', 'SEG', 'SR', 'PR', 'KO')
     + ('DOC', 'REG', 'RTDOSE', 'RTIMAGE', 'RTPLAN', 'RTSTRUCT')
 )
+#: The Manufacturer of our phantoms: never to be mistaken for patients.
+PHANTOM = 'lsnet_mm phantom'
 NO_DICOM = 'is no DICOM file, in spite of its name'
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .choice import check_numbers, choose_series
-from .header import SliceHeader
+from .header import PHANTOM, SliceHeader
 from .nifti import check_placement, read_nifti
 from .pixels import ORIGINAL, read_pixels
 from .series import Series, ct_series, find_series
@@ -164,7 +164,9 @@ def read_slices(headers: list[SliceHeader], assume_hu: bool = False) -> Volume:
         slice_[:] = _rescale(header, values)
     if not assume_hu:
         check_hu(stack.T, f'a series of {len(headers)} files')
-    volume, irregular = Volume(stack.T, stack_affine(headers)), find_irregularity(headers)
+    phantom = all(header.manufacturer == PHANTOM for header in headers)
+    volume = Volume(stack.T, stack_affine(headers), phantom=phantom)
+    irregular = find_irregularity(headers)
     if not irregular:
         return volume
     notes = (f'has no straight grid, which NIfTI needs: {irregular}',)

@@ -47,6 +47,7 @@ class Volume:
         heights: (Z,) mm along the normal, where its slices are if they are irregular.
         picture: HU of grey 0 and 255 if its slices are pictures. Then nothing is known in
             millimetres, or how slices follow each other: its affine counts pixels.
+        phantom: Whether its headers call it one of this package: no patient.
     """
 
     voxels: np.ndarray
@@ -55,6 +56,7 @@ class Volume:
     irregular: VolumeError | None = None
     heights: np.ndarray | None = None
     picture: tuple[float, float] | None = None
+    phantom: bool = False
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.affine.shape != (4, 4):

@@ -164,9 +164,9 @@ def test_what_is_no_report_is_not_replaced(patients, segment, tmp_path):
         code, _, errors, _ = segment(patients[0], options=['--report', file])
         assert code == 2 and 'is no report of a run. Name another file.' in errors
         assert file.read_bytes() == before
-    both = ['--report', tmp_path / 'x', '--list', tmp_path / 'x']
+    both = ['--report', tmp_path / 'x', '--names', tmp_path / 'x']
     code, _, errors, _ = segment(patients[0], options=both)
-    assert code == 2 and 'Name two files' in errors and not (tmp_path / 'x').exists()
+    assert code == 2 and 'Give two files' in errors and not (tmp_path / 'x').exists()
     for _ in range(2):  # one of before is
         code, _, errors, _ = segment(patients[0], options=['--report', tmp_path / 'run.json'])
         assert code == 0, errors

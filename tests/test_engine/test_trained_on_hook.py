@@ -20,7 +20,7 @@ from lsnet_mm.datasets import PancreasCTDataset, SliceFolderDataset
 from lsnet_mm.datasets.training_card import training_card
 from lsnet_mm.experiments.phantom import make_case, write_prepared
 from lsnet_mm.utils import safe_torch_load
-from lsnet_mm.volumes import slice_look
+from lsnet_mm.volumes import air_share, slice_look
 
 SHAPE, CASES, SEED = (48, 40, 12), 4, 3
 NUMBER = itertools.count()
@@ -142,12 +142,11 @@ def test_slices_of_8_bits_look_as_the_volumes_they_are_of(tmp_path):
     write_prepared(tmp_path / 'set', 4, (64, 64, 8), SEED)
     grey = SliceFolderDataset(str(slices(tmp_path / 'grey', -100, 240)), pipeline=GREY)
     grey.facts = dict(window=(-100, 240))
-    by_volume = PancreasCTDataset(
-        str(tmp_path / 'set'), 'all', pipeline=HU, indices=24
-    )  # three cases
+    # Of the volumes three cases, as of the slices.
+    by_volume = PancreasCTDataset(str(tmp_path / 'set'), 'all', pipeline=HU, indices=24)
     one, other = (training_card([dataset]) for dataset in (by_volume, grey))
     assert one['window'] == other['window'] == [-100, 240]
-    for key in ('body', 'dark', 'bright', 'grey', 'hole'):
+    for key in ('body', 'dark', 'bright', 'grey', 'apart'):
         assert one['look'][key] == pytest.approx(other['look'][key], rel=0.02, abs=0.01), key
     assert other['spacing'] is other['field_of_view'] is other['look']['width'] is None
     assert other['classes']['pancreas']['volume_ml'] is None
@@ -222,7 +221,19 @@ def test_look_of_shapes_with_known_shares():
     assert look['dark'] == pytest.approx(np.pi * 100 / area, rel=0.06)
     assert look['bright'] == pytest.approx(144 / area, rel=0.06)
     assert look['grey'] == 100
-    assert look['hole'] == pytest.approx(20 / np.sqrt(area), rel=0.12)
+    assert look['apart'] == 0
     large = np.kron(grey, np.ones((4, 4)))
     assert slice_look(large) == pytest.approx(look, rel=0.05)
     assert slice_look(np.zeros((64, 64))) is None
+    grey[30:50, 95:125] = 100
+    assert slice_look(grey)['apart'] == pytest.approx(20 * 30 / (area - np.pi * 100), rel=0.1)
+
+
+def test_air_is_that_of_lungs_not_that_around():
+    """Two lungs of 20 x 30 in a body of 80 x 60 with a wall of fat, on a table."""
+    hu = np.full((128, 128), -1000.0)
+    hu[30:90, 20:100] = -100
+    hu[40:70, 30:50] = hu[40:70, 65:85] = -850
+    hu[100:102, 10:110] = 100
+    assert air_share(hu) == pytest.approx(2 * 20 * 30 / (60 * 80), rel=0.05)
+    assert air_share(np.full((64, 64), -1000.0)) == 0

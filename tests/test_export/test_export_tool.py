@@ -178,3 +178,13 @@ def test_neighbours_are_channels():
     cfg = config(segmentor(), 'LoadCTSlice')
     cfg.test_dataloader.dataset.pipeline[0].neighbours = 2
     assert preprocessing(cfg) == dict(channels=5, neighbours=2, hu_window=None, resize=None)
+
+
+def test_what_it_was_trained_on_stays(tool, trained, config_file, tmp_path):
+    content = torch.load(trained.checkpoint, weights_only=False)
+    content['meta'] = {**content.get('meta', {}), 'trained_on': dict(window=[0.0, 255.0])}
+    torch.save(content, tmp_path / 'told.pth')
+    tool([config_file, str(tmp_path / 'told.pth'), '-o', str(tmp_path / 'out')])
+    kept = torch.load(tmp_path / 'out' / 'model.pth', weights_only=True)['meta']['trained_on']
+    about = json.loads((tmp_path / 'out' / 'model.json').read_text())['trained_on']
+    assert kept == about == dict(window=[0.0, 255.0])

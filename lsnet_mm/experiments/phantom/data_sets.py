@@ -11,6 +11,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_ui
 
 from ...preparation import contiguous_folds
 from ...utils.files import replace_folder
+from ...volumes import PHANTOM
 from .case import ORGANS, make_case
 
 PREPARED = {'imagesTr', 'labelsTr', 'dataset.json', 'splits_final.json'}
@@ -227,7 +228,7 @@ def _slice(seed: int, number: int, instance: int, pixels: np.ndarray, syntax: UI
     data.StudyTime = f'1654{(47 + instance / 100) % 60:09.6f}'
     data.AccessionNumber = f'FICT{number:04d}'
     data.Modality = 'CT'
-    data.Manufacturer = 'lsnet_mm phantom'
+    data.Manufacturer = PHANTOM
     data.InstitutionName = 'FICTITIOUS HOSPITAL'
     data.ReferringPhysicianName = 'FICTITIOUS^DOCTOR'
     data.StudyDescription = data.SeriesDescription = 'Pancreas'
