@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from .memory import check_memory
 from .stack import VOXELS
@@ -30,7 +30,7 @@ class Pictures:
     """Slices of one case, in the order of their numbers."""
 
     paths: tuple[Path, ...]  #: One a slice.
-    numbers: tuple[int, ...] = ()  #: By their names ``<case>_<number>``; none of a single picture.
+    numbers: tuple[str, ...] = ()  #: As in their names ``<case>_<number>``; empty where none is.
 
 
 def is_picture(path: Path) -> bool:
@@ -63,8 +63,9 @@ def group_pictures(paths: Iterable[Path]) -> list[Pictures]:
         slices[number] = path
     found = [Pictures((path,)) for path in alone]
     for slices in cases.values():
-        numbers = tuple(sorted(slices))
-        found.append(Pictures(tuple(slices[number] for number in numbers), numbers))
+        ordered = tuple(slices[number] for number in sorted(slices))
+        numbers = tuple(path.stem.rpartition('_')[2] for path in ordered)
+        found.append(Pictures(ordered, numbers))
     return sorted(found, key=lambda one: one.paths)
 
 
@@ -92,7 +93,7 @@ def read_pictures(
     low, high = map(float, window)
     sizes = [_open(path).size for path in pictures.paths]
     check_memory(where, sum(width * height for width, height in sizes), 6)
-    greys = [_read(path) for path in pictures.paths]
+    greys, turned = zip(*map(_read, pictures.paths), strict=True)
     usual, _ = Counter(grey.shape for grey in greys).most_common(1)[0]
     for path, grey in zip(pictures.paths, greys, strict=True):
         if grey.shape != usual:
@@ -101,9 +102,10 @@ def read_pictures(
     hu = np.stack(greys).astype(np.float32)
     hu *= (high - low) / 255
     hu += low
-    notes = () if spine else ('is taken to have the spine at the top; else say --spine bottom',)
+    notes = [] if spine else ['is taken to have the spine at the top; else say --spine bottom']
+    notes += ['is turned as its EXIF data say, and so is its mask'] if any(turned) else []
     affine = np.diag([*SPINES[spine or 'top'], -1.0, 1.0])
-    return Volume(hu.T, affine, notes, picture=(low, high))
+    return Volume(hu.T, affine, tuple(notes), picture=(low, high))
 
 
 def pack_picture(pixels: np.ndarray) -> bytes:
@@ -138,10 +140,11 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _read(path: Path) -> np.ndarray:
-    """Grey (rows, columns) uint8 of a picture, upright."""
+def _read(path: Path) -> tuple[np.ndarray, bool]:
+    """Grey (rows, columns) uint8 of a picture, upright, and whether it had to be turned."""
     try:
         with _open(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
             colors = np.asarray(ImageOps.exif_transpose(image).convert('RGBA'))
     except VolumeError:
         raise
@@ -155,4 +158,4 @@ def _read(path: Path) -> np.ndarray:
         reason = 'it is in colour, and a slice of CT is grey'
     if reason:
         raise VolumeError(public_name(path), reason, _FIX)
-    return np.asarray(Image.fromarray(colors[..., :3]).convert('L'))
+    return np.asarray(Image.fromarray(colors[..., :3]).convert('L')), turned

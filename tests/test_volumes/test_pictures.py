@@ -68,7 +68,10 @@ def turned(path):
 @pytest.mark.parametrize('write', SAME.values(), ids=SAME)
 def test_the_same_slice(read, tmp_path, write):
     write(tmp_path / 'a.png')
-    np.testing.assert_array_equal(read().voxels[..., 0].T, GREY)
+    volume = read()
+    np.testing.assert_array_equal(volume.voxels[..., 0].T, GREY)
+    told = ('is turned as its EXIF data say, and so is its mask',)
+    assert volume.notes == (told if write is SAME['turned by EXIF'] else ())
 
 
 @pytest.mark.parametrize('mode', ['L', 'RGB'])
@@ -132,13 +135,13 @@ def test_a_window_must_be_stated(read, tmp_path):
 def test_slices_of_a_case(read, tmp_path):
     """In the order of their numbers; a case of its own for each other name."""
     for number in (10, 9, 2):
-        save(tmp_path / f'jane_{number}.png', GREY + np.uint8(number))
+        save(tmp_path / f'jane_{number:03d}.png', GREY + np.uint8(number))
     save(tmp_path / 'other.png', GREY)
     first, second = group_pictures(tmp_path.iterdir())
-    assert first.numbers == (2, 9, 10) and second.numbers == ()
+    assert first.numbers == ('002', '009', '010') and second.numbers == ()
     volume = read_pictures(first, (0, 255), 'top')
-    np.testing.assert_array_equal(volume.voxels[3, 4], [163 + n for n in first.numbers])
-    save(tmp_path / 'jane_10.png', GREY[1:])
+    np.testing.assert_array_equal(volume.voxels[3, 4], [163 + n for n in (2, 9, 10)])
+    save(tmp_path / 'jane_010.png', GREY[1:])
     with pytest.raises(VolumeError, match=r'\(47, 40\), of most slices of its case \(48, 40\)'):
         read_pictures(first, (0, 255), 'top')
     save(tmp_path / 'jane_09.png', GREY)
