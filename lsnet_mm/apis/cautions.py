@@ -139,14 +139,11 @@ def _unlike(trained: dict, look: dict | None) -> str | None:
         return 'much bone, as in a head'
     if look['apart'] > max(0.6, 1.5 * high.get('apart', 0)):
         return 'two parts of nearly one size, as legs'
-    if (
-        'width' in low
-        and 'width' in look
-        and not 0.66 * low['width'] <= look['width'] <= 1.5 * high['width']
-    ):
-        small = look['width'] < low['width']
-        return f'a {"small" if small else "large"} body'
-    return None
+    if 'width' not in low or 'width' not in look:
+        return None
+    if look['width'] < 0.66 * low['width']:
+        return 'a small body'
+    return 'a large body' if look['width'] > 1.5 * high['width'] else None
 
 
 def _range(ends: tuple[float, float]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from threshold_segmentor import expected_mask
 
 from lsnet_mm import __version__
-from lsnet_mm.apis import LSNetInferencer
+from lsnet_mm.apis import lsnet_inferencer
 from lsnet_mm.experiments.phantom import write_download
 
 hd = pytest.importorskip('highdicom')
@@ -43,7 +43,7 @@ def test_it_says_which_weights_made_it_and_what_to_be_careful_of(
         'The spacing is far from the training\u2019s.',
         1200 * 'y',
     ]
-    monkeypatch.setattr(LSNetInferencer, 'cautions', lambda self, volume: cautions)
+    monkeypatch.setattr(lsnet_inferencer, 'list_cautions', lambda *of: cautions)
     option = f'--dicom-{kind}'
     code, _, errors, out = segment(files[0].parent, options=[option], model=(config, model[1]))
     assert code == 0, errors

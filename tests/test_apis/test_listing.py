@@ -119,7 +119,7 @@ def test_the_list_of_before_is_told_of_its_new_name(visit, model, tmp_path, caps
     assert 'use --names FILE' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([str(visit)])
-    assert '-m/--model and -o/--out are needed' in capsys.readouterr().err
+    assert '-o/--out is needed' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(['--list', str(visit), '--series', '2;3'])
     assert "'2;3' is neither all nor numbers as 2 or 1,3" in capsys.readouterr().err

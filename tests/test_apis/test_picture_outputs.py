@@ -68,7 +68,7 @@ def test_a_mask_for_each_slice(slices, segment):
         )
     ]  # fmt: skip
     text = printed + errors + str([path.read_bytes() for path in out.glob('*.json')])
-    assert 'doe' not in text and 'JANE' not in text and 'scan.png' not in text
+    assert 'doe_' not in text and 'JANE' not in text and 'scan.png' not in text
     code, printed, _, _ = segment(slices, options=options)
     assert code == 0 and printed.count('skipped') == 2
     code, _, errors, _ = segment(slices, options=[*options[:2], '239', *options[3:]])
@@ -92,7 +92,7 @@ def test_what_is_taken_for_granted_is_said(slices, segment):
     code, _, errors, out = segment(slices / 'scan.png', options=['--window', '0', '200'])
     assert code == 0, errors
     assert 'it is taken to have the spine at the top; else say --spine bottom' in errors
-    assert 'shows HU 0 to 200, and the net sees HU -100 to 240: what lies outside is' in errors
+    assert 'shows 0 to 200 HU, and the net sees -100 to 240 HU: what lies outside is' in errors
     hu = GREYS[5] * (200 / 255)
     np.testing.assert_array_equal(read(out / 'study_001_mask.png'), hu > 70)
 

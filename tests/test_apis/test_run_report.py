@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -29,10 +30,13 @@ def patients(tmp_path):
 def test_every_input_with_its_state(patients, segment, model, tmp_path, monkeypatch):
     """One is skipped, one segmented, one refused, one fails, and one is none."""
     flag = {'flagged': True, 'reasons': ['It is small.'], 'calibration': None}
-    judged = dict(confidence=lambda self, found: flag)
-    judged['cautions'] = lambda self, volume: ['Its spacing is another.']
-    for name, method in judged.items():
-        monkeypatch.setattr(LSNetInferencer, name, method)
+    cautions, judged = ('Its spacing is another.',), LSNetInferencer.forward
+
+    def judge(self, *args, **kwargs):
+        found = judged(self, *args, **kwargs)
+        return [replace(one, confidence=flag, cautions=cautions) for one in found]
+
+    monkeypatch.setattr(LSNetInferencer, 'forward', judge)
     code, _, errors, out = segment(patients[0])
     assert code == 0, errors
     broken = sorted(patients[2].iterdir())[3]
