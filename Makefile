@@ -61,8 +61,11 @@ weights: $(READY)  ## train the models that come along anew, on data/pancreas_ct
 	        train_dataloader.dataset.split="['train','val']" \
 	        val_dataloader=None val_cfg=None val_evaluator=None && \
 	    $(BIN)/python tools/export.py $$config "$$(cat $$run/last_checkpoint)" \
-	        -o $$run/export --half --overwrite && \
-	    cp $$run/export/model.pth lsnet_mm/weights/$$name.pth || exit 1; \
+	        -o $$run/export --half --overwrite \
+	        $$(test -f results/slices/$$name/confidence.json && \
+	            echo --confidence results/slices/$$name/confidence.json) && \
+	    cp $$run/export/model.pth lsnet_mm/weights/$$name.pth && \
+	    $(BIN)/python tools/model_card.py $$name || exit 1; \
 	done
 
 lint: $(READY)  ## check style and format
