@@ -136,7 +136,7 @@ def _unlike(trained: dict, look: dict | None) -> str | None:
     if look['air'] > max(0.2, 1.25 * middle['dark']):
         return 'much air inside the body, as in a chest'
     if look['bright'] > max(0.1, 2 * high['bright']):
-        return 'much bone, as in a head'
+        return 'much bone or contrast, as in a head or an angiography'
     if look['apart'] > max(0.6, 1.5 * high.get('apart', 0)):
         return 'two parts of nearly one size, as legs'
     if 'width' not in low or 'width' not in look:

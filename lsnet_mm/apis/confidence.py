@@ -116,6 +116,7 @@ def judge(
         largest = {name: ml.max() / ml.sum() for name, ml in sizes.items() if len(ml)}
         features['largest_part'] = {name: round(float(one), 4) for name, one in largest.items()}
     said = measured(calibration) if len(masked) else None
+    reasons = [reason[0].upper() + reason[1:] for reason in reasons]
     return dict(flagged=bool(reasons), reasons=reasons, calibration=said, features=features)
 
 

@@ -113,8 +113,8 @@ def test_a_flag_and_its_reasons():
     bad = judged(mask, box_score=0.95, agreement=0.8, probability=0.7)
     assert bad['flagged'] and bad['calibration'] == SENTENCE
     assert bad['reasons'] == [
-        'the agreement of its mask with one round more is 0.80, below 0.85.',
-        'the probability of its pixels is 0.70, below 0.80.',
+        'The agreement of its mask with one round more is 0.80, below 0.85.',
+        'The probability of its pixels is 0.70, below 0.80.',
     ]
     # Slices that do not follow each other have no parts in 3D, and no holes.
     apart = prediction(mask, probability=0.9)
@@ -127,7 +127,7 @@ def test_an_organ_that_was_not_found():
     found = judged(np.zeros((10, 6, 8)), [], box_score=0.95)
     assert found == dict(
         flagged=True,
-        reasons=['no pancreas was found.'],
+        reasons=['No pancreas was found.'],
         calibration=None,  # no such patient was among those of the calibration
         features={},
     )
@@ -184,7 +184,7 @@ def test_a_whole_study(calibrated):
     assert not one['flagged'] and one['calibration'] == SENTENCE
     json.dumps(one)  # plain values
     [nothing] = inferencer(scan())['predictions']
-    assert nothing['confidence']['reasons'] == ['no pancreas was found.']
+    assert nothing['confidence']['reasons'] == ['No pancreas was found.']
 
 
 def test_only_agreement_costs_a_crop():
@@ -213,4 +213,4 @@ def test_the_command_says_which_to_look_at(calibrated, segment, tmp_path, empty)
     said = json.loads((out / '1.json').read_text())['confidence']
     assert said['flagged'] == empty
     lines = [line for line in errors.splitlines() if line.startswith('look at it: 1 (')]
-    assert len(lines) == empty and all(line.endswith('no pancreas was found.') for line in lines)
+    assert len(lines) == empty and all(line.endswith('No pancreas was found.') for line in lines)
