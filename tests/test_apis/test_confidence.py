@@ -135,7 +135,7 @@ def test_an_organ_that_was_not_found():
     mask[4, 2, 2] = 1
     found = prediction(mask, probability=0.9)
     found = judge(found, {1: np.ones(1)}, (*CLASSES, 'liver'), CALIBRATION)
-    assert found['reasons'] == ['no liver was found.'] and found['flagged']
+    assert found['reasons'] == ['No liver was found.'] and found['flagged']
 
 
 @pytest.mark.parametrize(
