@@ -12,7 +12,7 @@ from mmengine.utils import digit_version
 from ..version import __version__
 from ..volumes import SliceHeader, Volume, VolumeError
 from ..volumes.dicom_file import read_dicom, silent
-from ..volumes.stack import stack_heights
+from ..volumes.stack import stack_step
 
 MISSING = "a DICOM Segmentation needs highdicom. Install it: pip install 'lsnet_mm[dicom-seg]'"
 #: The first that writes text of every alphabet; label maps came with 0.26.
@@ -79,8 +79,8 @@ def check_dicom_seg(
             raise _refusal(header, 'SOPInstanceUID', f'is also that of {other.name}')
     # The rest is for highdicom to say, but it does so without the name of the element.
     ends = sources[:: max(len(sources) - 1, 1)]
-    mask = np.zeros((len(headers) if enhanced else 2, *headers[0].shape), np.uint8)
-    mask[:: len(mask) - 1] = 1
+    mask = np.zeros((len(headers) if enhanced else len(ends), *headers[0].shape), np.uint8)
+    mask[:: max(len(mask) - 1, 1)] = 1
     try:
         _segmentation(mask, ends, classes, model)
         return
@@ -174,7 +174,7 @@ def _segmentation(
 
 def _read_sources(headers: Sequence[SliceHeader]) -> list[pydicom.Dataset]:
     """The headers as highdicom takes them: what may be empty is there."""
-    step = np.median(np.diff(stack_heights(headers)))
+    step = stack_step(headers)
     sources = [read_dicom(path) for path in dict.fromkeys(header.path for header in headers)]
     for source in sources:
         # It is empty in many series, and readers of the result ask for it: slices touch, then.

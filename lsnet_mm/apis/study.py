@@ -27,6 +27,7 @@ from ..volumes import (
     is_nifti,
     is_picture,
     public_name,
+    read_header,
     read_hu,
     read_pictures,
     read_slices,
@@ -185,6 +186,8 @@ def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -
                 found.add(place, path)
             elif is_picture(path):
                 found.add(place, group_pictures([path])[0])
+            elif path.is_file() and (header := read_header(path)):
+                _find_file(found, header, place)
             else:
                 reason = 'it is no folder and no NIfTI file' if path.exists() else 'it is not there'
                 raise VolumeError(place, reason, NOTHING)
@@ -198,6 +201,13 @@ def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -
             fix = 'Name the folders in it one by one'
             found.refused.append(str(VolumeError(place, reason, fix)))
     return found
+
+
+def _find_file(found: Findings, header: SliceHeader | BrokenFile, place: str) -> None:
+    """A single DICOM file: a slice, or an enhanced one with all of them."""
+    if isinstance(header, BrokenFile):
+        raise VolumeError(place, f'the file {header.reason}', 'Copy it again')
+    found.add(place, Series((header,)))
 
 
 def _may_be_nifti(path: Path) -> bool:

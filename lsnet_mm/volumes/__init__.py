@@ -2,7 +2,7 @@
 
 from .choice import Candidate, check_numbers, choose_series
 from .folder import files_below
-from .header import PHANTOM, BrokenFile, SliceHeader
+from .header import PHANTOM, BrokenFile, SliceHeader, read_header
 from .hu import check_finite, check_hu, read_hu, read_slices
 from .look import air_share, slice_look, summary
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
@@ -46,6 +46,7 @@ __all__ = [
     'pack_nifti',
     'pack_picture',
     'public_name',
+    'read_header',
     'read_hu',
     'read_nifti',
     'read_pictures',

@@ -73,6 +73,7 @@ def _frame(header: SliceHeader, image: pydicom.Dataset, k: int) -> SliceHeader:
         position=numbers(group('PlanePositionSequence'), 'ImagePositionPatient', 3),
         orientation=numbers(group('PlaneOrientationSequence'), 'ImageOrientationPatient', 6),
         spacing=numbers(group('PixelMeasuresSequence'), 'PixelSpacing', 2),
+        thickness=number(group('PixelMeasuresSequence'), 'SliceThickness'),
         slope=number(scale, 'RescaleSlope'),
         intercept=number(scale, 'RescaleIntercept'),
         unit=text(scale, 'RescaleType'),

@@ -38,6 +38,7 @@ class SliceHeader:
     position: tuple[float, ...] | None  #: (x, y, z) of the first voxel; mm to left, back and head.
     orientation: tuple[float, ...] | None  #: Directions of a row and of a column, (6,), likewise.
     spacing: tuple[float, ...] | None  #: (between rows, between columns) in mm.
+    thickness: float | None  #: SliceThickness in mm; NaN if it is no number.
     tilt: float  #: Of the gantry, in degrees.
     frames: int  #: Images in the file.
     samples: int  #: Colour channels.
@@ -119,6 +120,7 @@ def _parse(path: Path, data) -> SliceHeader | None:
         position=position,
         orientation=numbers(data, 'ImageOrientationPatient', 6),
         spacing=numbers(data, 'PixelSpacing', 2),
+        thickness=number(data, 'SliceThickness'),
         tilt=(numbers(data, 'GantryDetectorTilt', 1) or (0.0,))[0],
         frames=integer(data, 'NumberOfFrames') or 1,
         samples=samples,

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from .choice import check_numbers, choose_series
-from .header import PHANTOM, SliceHeader
+from .header import PHANTOM, SliceHeader, read_header
 from .nifti import check_placement, read_nifti
+from .nifti_file import is_nifti
 from .pixels import ORIGINAL, read_pixels
 from .series import Series, ct_series, find_series
-from .stack import find_irregularity, sort_slices, stack_affine, stack_heights
+from .stack import find_irregularity, sort_slices, stack_affine, stack_heights, stack_step
 from .volume import RELOAD, Volume, VolumeError, public_name
 
 INT16 = np.iinfo(np.int16)
@@ -28,12 +29,12 @@ ALIKE = {
 
 
 def read_hu(path: str | Path, assume_hu: bool = False, series: int | None = None) -> Volume:
-    """Read a CT volume: a CT series below a folder, or a NIfTI file.
+    """Read a CT volume: a CT series below a folder, a NIfTI file, or a single DICOM file.
 
     Of the series of one visit it is the one that :func:`choose_series` says, and its notes say so.
 
     Args:
-        path: ``.nii`` or ``.nii.gz`` file, or a folder. In a folder files are searched at any
+        path: ``.nii``, ``.nii.gz`` or DICOM file, or a folder, in which files are searched at any
             depth; localizers, dose reports and the like are left out.
         assume_hu: Skip :func:`check_hu`.
         series: Of a folder, the number of the series, as ``lsnet-segment --list`` shows it.
@@ -54,6 +55,8 @@ def read_hu(path: str | Path, assume_hu: bool = False, series: int | None = None
             fix = 'Copy the series again, or remove the file if it is none of it'
             raise VolumeError(public_name(file.path), f'the file {file.reason}', fix)
         return _read_chosen(everything, assume_hu, series)
+    if path.is_file() and not is_nifti(path) and isinstance(one := read_header(path), SliceHeader):
+        return read_slices(sort_slices(Series((one,))), assume_hu)
     volume, where = read_nifti(path, scaled=np.float32), public_name(path)
     for k in range(volume.voxels.shape[2]):
         check_finite(volume.voxels[..., k], k, where)
@@ -167,6 +170,12 @@ def read_slices(headers: list[SliceHeader], assume_hu: bool = False) -> Volume:
     phantom = all(header.manufacturer == PHANTOM for header in headers)
     volume = Volume(stack.T, stack_affine(headers), phantom=phantom)
     irregular = find_irregularity(headers)
+    if len(headers) == 1:
+        said = 'as its header says'
+        if headers[0].thickness is None:
+            said = 'which stands for what its header does not say, in millilitres too'
+        note = f'is a single slice of {stack_step(headers):g} mm, {said}'
+        return replace(volume, notes=(note,))
     if not irregular:
         return volume
     notes = (f'has no straight grid, which NIfTI needs: {irregular}',)

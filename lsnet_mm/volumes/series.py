@@ -94,11 +94,12 @@ def _is_lone(one: Series) -> bool:
 
 
 def _sorted(series: Series) -> list[SliceHeader]:
-    """Empty if they are no slices of one volume."""
+    """Empty if they are no stack of slices."""
     try:
-        return sort_slices(series)
+        stack = sort_slices(series) if series.headers else []
     except VolumeError:
         return []
+    return stack if len(stack) > 1 else []
 
 
 def _strays(series: list[Series]) -> Iterator[tuple[Path, str]]:

@@ -26,6 +26,8 @@ SAME_PLACE = 1e-3
 UNEVEN = 0.05
 #: Sideways run of a stack along its length; a tilt of one degree is 0.017.
 LEAN = 0.01
+#: What stands for the thickness (mm) of a single slice whose header is silent.
+UNKNOWN = 1.0
 #: Directions may be this far from length 1 and a right angle: they are rounded decimals.
 SKEW = 0.01
 #: Sizes of voxels in mm that a scan may have, and what lies beyond every patient: metres, and
@@ -58,15 +60,16 @@ def sort_slices(series: Series) -> list[SliceHeader]:
 
     Raises:
         VolumeError: If it is no CT, or has colours, missing or impossible headers, several sizes,
-            orientations or spacings, or a slice twice.
+            orientations or spacings, or a slice twice; of a single slice, an impossible thickness.
     """
     for header in series.headers:
         _check_kind(header)
     headers = [frame for header in series.headers for frame in split_frames(header)]
     for header in headers:
         _check_place(header)
-    if len(headers) < 2:
-        raise VolumeError('a series of 1 files', 'one slice is no volume', RELOAD)
+    if len(headers) == 1:
+        _check_thickness(headers[0])
+        return headers
     _check_equal(headers)
     normal = np.cross(headers[0].orientation[:3], headers[0].orientation[3:])
     headers.sort(key=lambda header: np.dot(header.position, normal))
@@ -84,6 +87,8 @@ def find_irregularity(headers: list[SliceHeader]) -> VolumeError | None:
     Returns:
         VolumeError | None: :class:`MissingSlices` if it is a gap, uneven spacing, or a tilt.
     """
+    if len(headers) == 1:
+        return None
     positions = np.array([header.position for header in headers])
     rounding = _rounding(positions)
     return _find_tilt(headers, positions - positions[0], rounding) or _find_step(headers, rounding)
@@ -94,6 +99,14 @@ def stack_heights(headers: list[SliceHeader]) -> np.ndarray:
     row, column = np.reshape(headers[0].orientation, (2, 3))
     normal = np.cross(row, column)
     return np.array([header.position for header in headers]) @ normal / np.linalg.norm(normal)
+
+
+def stack_step(headers: list[SliceHeader]) -> float:
+    """The usual distance of slices in mm; of a single one its thickness, :data:`UNKNOWN` if that
+    is not said."""
+    if len(headers) == 1:
+        return headers[0].thickness or UNKNOWN
+    return float(np.median(np.diff(stack_heights(headers))))
 
 
 def is_placed(header: SliceHeader) -> bool:
@@ -108,7 +121,11 @@ def stack_affine(headers: list[SliceHeader]) -> np.ndarray:
     lps = np.eye(4)
     lps[:3, 0] = row / np.linalg.norm(row) * between_columns
     lps[:3, 1] = column / np.linalg.norm(column) * between_rows
-    lps[:3, 2] = np.subtract(headers[-1].position, headers[0].position) / (len(headers) - 1)
+    if len(headers) == 1:  # nothing but its header says how thick it is
+        lps[:3, 2] = np.cross(lps[:3, 0], lps[:3, 1])
+        lps[:3, 2] *= stack_step(headers) / np.linalg.norm(lps[:3, 2])
+    else:
+        lps[:3, 2] = np.subtract(headers[-1].position, headers[0].position) / (len(headers) - 1)
     lps[:3, 3] = headers[0].position
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
 
@@ -140,6 +157,12 @@ def _check_place(header: SliceHeader) -> None:
     if np.abs(turn @ turn.T - np.eye(2)).max() > SKEW:
         reason = 'its ImageOrientationPatient is no two directions at a right angle'
         raise VolumeError(where, reason, RELOAD)
+
+
+def _check_thickness(header: SliceHeader) -> None:
+    if header.thickness is not None and not SIZES[0] <= header.thickness <= SIZES[1]:
+        reason = f'its SliceThickness is {header.thickness}, which no scan has in mm'
+        raise VolumeError(header.name, reason, RELOAD)
 
 
 def _check_equal(headers: Iterable[SliceHeader]) -> None:

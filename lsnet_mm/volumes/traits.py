@@ -13,7 +13,7 @@ import numpy as np
 from .dicom_file import number, quiet, read_dicom, text
 from .header import MODALITIES
 from .series import Series
-from .stack import sort_slices, stack_heights
+from .stack import sort_slices, stack_heights, stack_step
 from .volume import VolumeError
 
 #: Codes of reconstruction kernels that may be repeated: those with a number of Siemens and Canon,
@@ -112,7 +112,7 @@ def _place(series: Series) -> dict:
     normal = np.abs(np.cross(row, column))
     axis = int(normal.argmax())
     plane = ('sagittal', 'coronal', 'axial')[axis] if normal[axis] > 0.8 else 'oblique'
-    length, apart = float(heights[-1] - heights[0]), float(np.median(np.diff(heights)))
+    length, apart = float(heights[-1] - heights[0]), stack_step(headers)
     return {'slices': len(headers), 'plane': plane, 'apart': apart, 'length': length}
 
 

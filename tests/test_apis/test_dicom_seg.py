@@ -312,3 +312,23 @@ def test_without_a_grid_or_a_segmentation_nothing_starts(series, segment):
     code, _, errors, out = segment(series, options=['--probabilities'])
     assert code == 2 and not out.exists()
     assert 'NIfTI cannot hold it. Download the series again, or segment it slice by' in errors
+
+
+def test_of_a_single_slice(study, segment, tmp_path):
+    """Named as a file, with and without its thickness."""
+    path = sorted(study.rglob('*.dcm'))[4]
+    for k, thickness in enumerate((4, None)):
+        data = pydicom.dcmread(path)
+        if thickness:
+            data.SliceThickness = thickness
+        data.SOPInstanceUID = f'1.2.3.{k}'
+        data.save_as(tmp_path / f'{k}.dcm')
+        code, _, errors, out = segment(tmp_path / f'{k}.dcm', options=['--dicom-seg', '--preview'])
+        assert code == 0 and f'single slice of {thickness or 1} mm' in errors
+        name = f'study_{k + 1:03d}'
+        mask = nib.load(out / f'{name}.nii.gz')
+        assert mask.shape[2] == 1 and np.asarray(mask.dataobj).any()
+        assert mask.header.get_zooms()[2] == pytest.approx(thickness or 1)
+        made = hd.seg.segread(out / f'{name}_seg.dcm')
+        [frame] = made.get_pixels_by_source_instance([f'1.2.3.{k}'], combine_segments=True)
+        np.testing.assert_array_equal(frame.T, np.asarray(mask.dataobj)[..., 0])

@@ -180,8 +180,6 @@ def test_no_volume_or_several(folder, tmp_path):
         read_hu(folder)
     for path in files(folder)[1:]:
         path.unlink()
-    with pytest.raises(VolumeError, match='a series of 1 files: one slice is no volume'):
-        read_hu(folder)
     files(folder)[0].unlink()
     with pytest.raises(VolumeError, match='it holds 0 series'):
         read_hu(folder)
@@ -192,3 +190,28 @@ def test_jitter_of_rounded_positions_is_even(folder):
         x, y, z = pydicom.dcmread(path).ImagePositionPatient
         rewrite(path, ImagePositionPatient=[x, y, round(float(z), 1)])
     assert_exact(folder)
+
+
+@pytest.mark.parametrize('thickness, mm', [(5.0, 5.0), (None, 1.0)])
+def test_a_single_slice(folder, thickness, mm):
+    """Given as a folder or as a file; what its header does not say is said to be unknown."""
+    path, expected = files(folder)[3], read_hu(folder)
+    for other in files(folder):
+        if other != path:
+            other.unlink()
+    if thickness:
+        rewrite(path, SliceThickness=thickness)
+    position = np.array(pydicom.dcmread(path).ImagePositionPatient, float) * (-1, -1, 1)
+    for source in (folder, path):
+        volume = read_hu(source)
+        heights = expected.affine[2, 3] + expected.affine[2, 2] * np.arange(8)
+        at = int(np.abs(heights - position[2]).argmin())
+        np.testing.assert_array_equal(volume.voxels[..., 0], expected.voxels[..., at])
+        np.testing.assert_allclose(volume.affine[:, :2], expected.affine[:, :2])
+        np.testing.assert_allclose(volume.affine[:3, 3], position)
+        np.testing.assert_allclose(np.abs(volume.affine[:3, 2]), [0, 0, mm])
+        assert not volume.irregular and f'single slice of {mm:g} mm' in volume.notes[0]
+        assert ('does not say' in volume.notes[0]) == (thickness is None)
+    rewrite(path, SliceThickness=0)
+    with pytest.raises(VolumeError, match='its SliceThickness is 0.0, which no scan has in mm'):
+        read_hu(path)
