@@ -44,7 +44,7 @@ class Candidate:
 
 
 def _whole(one: Traits, longest: float) -> tuple[int, str]:
-    return one.problem is not None, one.problem and one.problem.reason
+    return not one.whole, one.problem.reason if one.problem else 'a single slice'
 
 
 def _plane(one: Traits, longest: float) -> tuple[int, str]:
@@ -139,8 +139,8 @@ def _choose(
     pairs = sorted(((read_traits(one), one) for one in visit), key=lambda pair: pair[0].order)
     traits = {number: one for number, (one, _) in zip(count(1), pairs)}
     series = {number: one for number, (_, one) in zip(count(1), pairs)}
-    if wanted is None and all(one.problem for one in traits.values()):
-        # There is nothing to choose from: each is refused for what it is.
+    if wanted is None and not any(one.whole for one in traits.values()):
+        # There is nothing to choose from: each is taken, or refused, for what it is.
         chosen = {number for number, one in series.items() if one in scans}
         reasons = dict.fromkeys(series, 'no series of the visit is a volume')
     elif wanted is None:

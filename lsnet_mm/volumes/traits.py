@@ -87,6 +87,11 @@ class Traits:
     region: str = ''
     problem: VolumeError | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is a volume: a single slice is none where there is more to choose from."""
+        return self.problem is None and self.slices > 1
+
 
 def read_traits(series: Series) -> Traits:
     """Of a series: of all its headers where its slices are, of one file what else it says."""

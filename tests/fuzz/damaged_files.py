@@ -256,7 +256,7 @@ def company(rng, paths):
         path.with_name('._' + path.name).write_bytes(b'\0\5\x16\7\0\2\0\0Mac OS X' + bytes(300))
     elif kind == 5:
         with zipfile.ZipFile(path.with_name('scan.zip'), 'w') as file:
-            file.write(path, path.name)
+            file.write(path, 'scan' + path.suffix)  # its own name may be no text
     elif kind == 6:
         path.with_name('Thumbs.db').write_bytes(b'\xd0\xcf\x11\xe0' + bytes(500))
         path.with_name('DICOMDIR').write_bytes(bytes(128) + b'DICM' + bytes(40))

@@ -46,7 +46,10 @@ def compare_series(paths: list[str], voxels: np.ndarray, affine: np.ndarray | No
     if affine is None:
         return
     down, across = sizes[order[0]]
-    step = (places[-1] - places[0]) / (len(places) - 1)
+    if len(places) == 1:  # as thick as it says, or 1 mm
+        step = np.cross(rows, columns) * float(slices[0].get('SliceThickness') or 1)
+    else:
+        step = (places[-1] - places[0]) / (len(places) - 1)
     expected = np.column_stack([rows * across, columns * down, step, places[0]])
     expected[:2] *= -1
     # Directions are rounded decimals, to be read with or without making their length 1.
