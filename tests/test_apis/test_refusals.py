@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,13 +202,19 @@ def test_output_that_exists(series, segment, tmp_path):
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason='no real DICOM files in ../shared')
 def test_real_files(segment, tmp_path):
-    """A real CT slice in four encodings, and one without pixels: none of them is a volume."""
-    for k, name in enumerate(('tcia_pancreas_0001_slice_122.dcm', 'no_pixel_data.dcm')):
-        (tmp_path / f'real{k}').mkdir()
-        shutil.copy(SAMPLES / name, tmp_path / f'real{k}' / '1.dcm')
-        code, _, errors, out = segment(tmp_path / f'real{k}')
-        assert code == 2 and not out.exists()
-        assert errors.strip().splitlines()[-1].count('. ') >= 1, errors
+    """A real CT slice in four encodings, each a single slice; and a file without pixels."""
+    for path in sorted(SAMPLES.glob('*.dcm')):
+        code, printed, errors, out = segment(path)
+        if path.name == 'no_pixel_data.dcm':
+            assert code == 2 and 'it is a SR file, no CT slice. Choose a CT series.' in errors
+            continue
+        assert code == 0, errors
+        assert 'it is a single slice of' in errors
+        name = re.search(r'^(study_\d+) ', printed, re.MULTILINE)[1]
+        mask = np.asanyarray(nib.load(out / f'{name}.nii.gz').dataobj)[..., 0].T
+        data = pydicom.dcmread(path)
+        hu = data.pixel_array * data.get('RescaleSlope', 1) + data.get('RescaleIntercept', 0)
+        np.testing.assert_array_equal(mask, expected_mask(np.maximum(hu, -1024)))
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason='no real DICOM files in ../shared')
