@@ -269,8 +269,8 @@ show(to_png(figure))
 
 # %% [markdown]
 # *Points are the loss, lines the slope that autograd gives there. With the moving target a step
-# down leads home from both sides; with the fixed one all lines are tilted, and from one side many
-# steps lead further away.*
+# down leads home from both sides, but for the flat bottom; with the fixed one all lines are tilted,
+# and from one side most steps lead further away.*
 #
 # The same for all four edges of a box, on all slices of validation: each edge is moved at random,
 # by at most 10, 30 or 60 percent of the box's side. How often does a step down the loss lead to the
