@@ -207,7 +207,7 @@ class VolumePredictor:
         boxes = [np.array(b, np.float32).reshape(-1, 4) for b in boxes]
         scores = [np.array(s, np.float32) for s in scores]
         own = evidence if self.evidence else None
-        return VolumePrediction(mask, boxes, scores, prob, heats, own)
+        return VolumePrediction(mask, boxes, scores, prob, heats, evidence=own)
 
     def _predict(self, slices: Volume, numbers: range) -> list[BaseDataElement]:
         spacing = None if slices.picture else slices.spacing[1::-1] + slices.spacing[2:]

@@ -26,6 +26,7 @@ from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
+from ...models.utils.fold_norms import fold_norms
 from ...utils.config import train_from_scratch
 from ...utils.resizing import resize_labels
 from ...utils.versions import autocast
@@ -90,6 +91,10 @@ class System:
 
     @cached_property
     def model(self) -> nn.Module:
+        """That is trained, and counted; the predictor has its own."""
+        return self._build()
+
+    def _build(self) -> nn.Module:
         init_default_scope('mmseg')
         torch.manual_seed(0)
         if self.checkpoint:
@@ -105,7 +110,7 @@ class System:
 
     @property
     def has_two_stages(self) -> bool:
-        return isinstance(self.model, TwoStageSegmentor)
+        return issubclass(MODELS.get(self.cfg.model.type), TwoStageSegmentor)
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -118,16 +123,17 @@ class System:
 
     @cached_property
     def predictor(self) -> VolumePredictor:
-        """With the oracle, and with the spans in the place of what they are of."""
-        pipeline = slice_pipeline(self.cfg)
-        predictor = VolumePredictor(self.model, pipeline, self.batch_size, self.dtype)
+        """With a model as for a study, with the oracle, and with the spans in the place of what
+        they are of."""
+        model, pipeline = fold_norms(self._build().eval()), slice_pipeline(self.cfg)
+        predictor = VolumePredictor(model, pipeline, self.batch_size, self.dtype)
         if self.has_two_stages and not self.checkpoint:
-            predict_by_oracle(self.model, self.scene)
+            predict_by_oracle(model, self.scene)
         if self.has_two_stages:
-            self.model.segmentor.backbone.register_forward_pre_hook(
+            model.segmentor.backbone.register_forward_pre_hook(
                 lambda module, args: self.crops.append(len(args[0]))
             )
-        root = SimpleNamespace(predictor=predictor, model=self.model)
+        root = SimpleNamespace(predictor=predictor, model=model)
         for path, name in SPANS.items():
             *owners, method = path.split('.')
             owner = reduce(lambda of, part: getattr(of, part, None), owners, root)
@@ -138,7 +144,6 @@ class System:
     def predict(self) -> VolumePrediction:
         """Segments the volume; ``crops`` are then those that the second stage has segmented."""
         self.crops: list[int] = []
-        self.predictor.model.eval()
         return self.predictor(self.scene.volume)
 
     # Training
