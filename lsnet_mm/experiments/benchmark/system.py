@@ -91,26 +91,26 @@ class System:
 
     @cached_property
     def model(self) -> nn.Module:
-        """That is trained, and counted; the predictor has its own."""
-        return self._build()
+        """What is trained, and counted; the predictor has its own."""
+        model = self._build()
+        if self.compiled:
+            compile_nets(model)
+        return model
 
     def _build(self) -> nn.Module:
         init_default_scope('mmseg')
         torch.manual_seed(0)
         if self.checkpoint:
-            return load_model(self.cfg, self.checkpoint, self.device, compile=self.compiled)
+            return load_model(self.cfg, self.checkpoint, self.device)
         cfg = copy.deepcopy(self.cfg.model)
         train_from_scratch(cfg)
         model = MODELS.build(cfg)
         model.init_weights()
-        model = to_device(revert_sync_batchnorm(model), self.device)
-        if self.compiled:
-            compile_nets(model)
-        return model
+        return to_device(revert_sync_batchnorm(model), self.device)
 
     @property
     def has_two_stages(self) -> bool:
-        return issubclass(MODELS.get(self.cfg.model.type), TwoStageSegmentor)
+        return isinstance(self.model, TwoStageSegmentor)
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -126,10 +126,12 @@ class System:
         """With a model as for a study, with the oracle, and with the spans in the place of what
         they are of."""
         model, pipeline = fold_norms(self._build().eval()), slice_pipeline(self.cfg)
+        if self.compiled:
+            compile_nets(model)
         predictor = VolumePredictor(model, pipeline, self.batch_size, self.dtype)
-        if self.has_two_stages and not self.checkpoint:
-            predict_by_oracle(model, self.scene)
-        if self.has_two_stages:
+        if isinstance(model, TwoStageSegmentor):
+            if not self.checkpoint:
+                predict_by_oracle(model, self.scene)
             model.segmentor.backbone.register_forward_pre_hook(
                 lambda module, args: self.crops.append(len(args[0]))
             )
