@@ -87,6 +87,6 @@ def _around(voxels: np.ndarray) -> tuple[slice, ...]:
         others = tuple({0, 1, 2} - {axis})
         filled = np.flatnonzero(voxels[tuple(box)].any(axis=others))
         if not len(filled):
-            return (slice(0, 0),) * 3
+            return (slice(0, 1),) * 3  # scipy takes none without voxels
         box[axis] = slice(int(filled[0]), int(filled[-1]) + 1)
     return tuple(box)
