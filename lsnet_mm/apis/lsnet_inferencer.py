@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from torch import nn
 
+from ..models.utils.fold_norms import fold_norms
 from ..volumes import Volume, group_pictures, is_picture, public_name, read_hu, read_pictures
 from .cautions import list_cautions
 from .confidence import judge
@@ -84,7 +85,7 @@ class LSNetInferencer(BaseInferencer):
         return next(windows, (-100.0, 240.0))
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
-        return load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
+        return fold_norms(load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile))
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         return slice_pipeline(cfg, self.window)

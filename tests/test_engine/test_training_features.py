@@ -243,6 +243,8 @@ def test_a_fused_step_is_taken_where_torch_has_one(tmp_path):
     run(tmp_path / 'b', other)
     assert difference(one, other) < 1e-5
     has_one = has_fused_on_cpu()
+    with nullcontext() if has_one else pytest.raises(RuntimeError):
+        torch.optim.Adam([torch.zeros(1)], fused=True)
     assert bool(runner.optim_wrapper.optimizer.defaults['fused']) == has_one
     message = 'fused=True on a CPU wants weights=False'
     with pytest.raises(ValueError, match=message) if has_one else nullcontext():

@@ -26,6 +26,7 @@ from ...engine.loops import PHASES, AlternatingMixin
 from ...models.geometry import boxes_to_rois, mask_to_box
 from ...models.segmentors import TwoStageSegmentor
 from ...models.utils.compile_nets import compile_nets
+from ...models.utils.fold_norms import fold_norms
 from ...utils.config import train_from_scratch
 from ...utils.resizing import resize_labels
 from ...utils.versions import autocast
@@ -90,18 +91,22 @@ class System:
 
     @cached_property
     def model(self) -> nn.Module:
+        """What is trained, and counted; the predictor has its own."""
+        model = self._build()
+        if self.compiled:
+            compile_nets(model)
+        return model
+
+    def _build(self) -> nn.Module:
         init_default_scope('mmseg')
         torch.manual_seed(0)
         if self.checkpoint:
-            return load_model(self.cfg, self.checkpoint, self.device, compile=self.compiled)
+            return load_model(self.cfg, self.checkpoint, self.device)
         cfg = copy.deepcopy(self.cfg.model)
         train_from_scratch(cfg)
         model = MODELS.build(cfg)
         model.init_weights()
-        model = to_device(revert_sync_batchnorm(model), self.device)
-        if self.compiled:
-            compile_nets(model)
-        return model
+        return to_device(revert_sync_batchnorm(model), self.device)
 
     @property
     def has_two_stages(self) -> bool:
@@ -118,16 +123,19 @@ class System:
 
     @cached_property
     def predictor(self) -> VolumePredictor:
-        """With the oracle, and with the spans in the place of what they are of."""
-        pipeline = slice_pipeline(self.cfg)
-        predictor = VolumePredictor(self.model, pipeline, self.batch_size, self.dtype)
-        if self.has_two_stages and not self.checkpoint:
-            predict_by_oracle(self.model, self.scene)
-        if self.has_two_stages:
-            self.model.segmentor.backbone.register_forward_pre_hook(
+        """With a model as for a study, with the oracle, and with the spans in the place of what
+        they are of."""
+        model, pipeline = fold_norms(self._build().eval()), slice_pipeline(self.cfg)
+        if self.compiled:
+            compile_nets(model)
+        predictor = VolumePredictor(model, pipeline, self.batch_size, self.dtype)
+        if isinstance(model, TwoStageSegmentor):
+            if not self.checkpoint:
+                predict_by_oracle(model, self.scene)
+            model.segmentor.backbone.register_forward_pre_hook(
                 lambda module, args: self.crops.append(len(args[0]))
             )
-        root = SimpleNamespace(predictor=predictor, model=self.model)
+        root = SimpleNamespace(predictor=predictor, model=model)
         for path, name in SPANS.items():
             *owners, method = path.split('.')
             owner = reduce(lambda of, part: getattr(of, part, None), owners, root)
@@ -138,7 +146,6 @@ class System:
     def predict(self) -> VolumePrediction:
         """Segments the volume; ``crops`` are then those that the second stage has segmented."""
         self.crops: list[int] = []
-        self.predictor.model.eval()
         return self.predictor(self.scene.volume)
 
     # Training

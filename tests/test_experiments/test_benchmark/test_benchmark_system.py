@@ -32,10 +32,11 @@ def test_all_stages_run_on_organ_slices_and_on_no_others(
     build_system, scene, monkeypatch, rounds, crops
 ):
     system = build_system(LSNET, rounds=rounds)
-    head = system.model.localizer.head
+    model = system.predictor.model
+    head = model.localizer.head
     bbr = counted(monkeypatch, head.distances[0], 'forward')
     kp = counted(monkeypatch, head.keypoints[0], 'forward')
-    pasted = counted(monkeypatch, system.model.roi_extractor, 'paste')
+    pasted = counted(monkeypatch, model.roi_extractor, 'paste')
     organ = len(scene.organ_slices)
     system.predict()
     assert sum(kp) == len(scene) and sum(bbr) == organ
@@ -52,7 +53,7 @@ def test_a_coarse_net_runs_on_all_slices_and_the_fine_one_where_the_organ_is(
     build_system, scene, monkeypatch
 ):
     system = build_system(COARSE)
-    coarse = counted(monkeypatch, system.model.localizer, 'coarse_masks')
+    coarse = counted(monkeypatch, system.predictor.model.localizer, 'coarse_masks')
     system.predict()
     assert sum(coarse) == len(scene) and sum(system.crops) == len(scene.organ_slices)
 
@@ -69,8 +70,10 @@ def test_spans_of_inference(build_system):
 @pytest.mark.parametrize('config', [UNET, LSNET])
 def test_bfloat16_reaches_the_nets(build_system, config):
     system = build_system(config, dtype='bfloat16')
-    net, types = getattr(system.model, 'segmentor', system.model), []
-    net.backbone.register_forward_hook(lambda module, args, out: types.append(out[-1].dtype))
+    types = []
+    for model in (system.model, system.predictor.model):
+        net = getattr(model, 'segmentor', model)
+        net.backbone.register_forward_hook(lambda module, args, out: types.append(out[-1].dtype))
     system.predict()
     assert types and set(types) == {torch.bfloat16}
     types.clear()
@@ -81,8 +84,9 @@ def test_bfloat16_reaches_the_nets(build_system, config):
 def test_compiled_nets(build_system, monkeypatch):
     done = []
     monkeypatch.setattr(module, 'compile_nets', done.append)
-    models = [build_system(UNET, compiled=compiled).model for compiled in (False, True)]
-    assert done == models[1:]
+    plain, compiled = (build_system(UNET, compiled=compiled) for compiled in (False, True))
+    models = [s.predictor.model for s in (plain, compiled)] + [plain.model, compiled.model]
+    assert done == models[1::2]
 
 
 @pytest.mark.parametrize(('hook', 'last'), [(True, True), (False, False)])
