@@ -1,6 +1,6 @@
 """The documentation site: ``make docs`` writes it to ``build/docs``.
 
-The pages are the Markdown files that are read on GitHub, too. What a site needs beyond them is here.
+The pages are the Markdown files that are read on GitHub, too; here is what a site needs besides.
 """
 
 import json
