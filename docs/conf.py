@@ -53,7 +53,7 @@ def mend_links(app, docname, source):
         path = (folder / target).resolve()
         if path.is_relative_to(DOCS):
             return match[0]
-        page = PAGES.get(str(path.relative_to(ROOT)))
+        page = PAGES.get(relpath(path, ROOT))
         return f'[{text}]({relpath(DOCS / page, folder)}{anchor or ""})' if page else text
 
     source[0] = LINK.sub(mend, source[0])

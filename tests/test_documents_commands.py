@@ -18,7 +18,8 @@ from helpers import ROOT
 from lsnet_mm.utils.settings import read_config
 
 DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/**/*.md'))]
-COMMANDS = 'python lsnet-segment lsnet-info make pip bash torchrun srun docker mim'.split()
+COMMANDS = ('python', 'lsnet-segment', 'lsnet-info', 'make', 'pip', 'bash')
+COMMANDS += ('torchrun', 'srun', 'docker', 'mim')
 #: Of a document's blocks: what stands before it, and itself, fenced or indented.
 BLOCK = re.compile(
     r'(?P<mark>^<!-- not run: [^>]+ -->\n+)?'
@@ -27,7 +28,9 @@ BLOCK = re.compile(
     re.MULTILINE,
 )
 #: What makes a block a shell's: a command, or a variable for one.
-SHELL = re.compile(rf'^(?:\w+=\S* )*(?:(?:\S*/)?(?:{"|".join(COMMANDS)})\b(?! =)|\w+=\S)', re.MULTILINE)
+SHELL = re.compile(
+    rf'^(?:\w+=\S* )*(?:(?:\S*/)?(?:{"|".join(COMMANDS)})\b(?! =)|\w+=\S)', re.MULTILINE
+)
 #: Lines of a block that later ones need.
 VARIABLES = re.compile(r'^\w+=(?:\$\(.+\)|\S+(?: \w+=\S+)*)$', re.MULTILINE)
 #: What a reader fills in, and what may be left out.
@@ -163,6 +166,29 @@ def test_commands_are_what_their_tools_take(earlier, text, marked, monkeypatch, 
                 reader_has(tmp_path / path[1])
         with monkeypatch.context() as patch:
             assert check(words, patch) or marked, f'{" ".join(words)}: needs a reason'
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        'python tools/train.py CONFIG --no-such-option',
+        'python tools/train.py configs/lsnet/nowhere.py',
+        'python tools/train.py CONFIG --cfg-options localizer.backbone.depth=50',
+        'python tools/nothing.py',
+        'bash tools/dist_train.sh CONFIG 4 --no-such-option',
+        'lsnet-segment STUDY -o OUT --no-such-option',
+        "pip install '.[nothing]'",
+        'make nothing',
+        'docker build .',
+    ],
+)
+def test_what_is_wrong_is_found(command, monkeypatch, tmp_path):
+    [words] = split(command, tmp_path)
+    try:
+        taken = check(words, monkeypatch)
+    except (AssertionError, FileNotFoundError, ValueError):
+        taken = False
+    assert not taken
 
 
 def test_commands_are_found():

@@ -22,7 +22,7 @@ FEW = '{train,val,test}_dataloader.dataset.indices=8'
 SMALL = {
     r'(make_phantom\.py \S+(?: --(?!cases)\S+(?: \d)?)*)(?: --cases \d+)?(.*)': r'\1\2'
     ' --cases 4 --size 64 --slices 8',
-    r'(tools/train\.py .*?)((?: --cfg-options)?)( \{.+)?$': rf'\1 --cfg-options {ONE_EPOCH} {FEW}\3',
+    r'(tools/train\.py .*?)(?: --cfg-options)?( \{.+)?$': rf'\1 --cfg-options {ONE_EPOCH} {FEW}\2',
     r'(tools/test\.py .*)': rf'\1 --cfg-options test_dataloader.num_workers=0 {FEW}',
     r'--number 8': '--number 2',
 }
