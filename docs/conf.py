@@ -77,8 +77,11 @@ def markdown(cell):
         yield f'````python\n{text}\n````'
         for output in cell['outputs']:
             data = output.get('data', {})
-            if 'image/png' in data:
-                yield f'![output](data:image/png;base64,{"".join(data["image/png"]).strip()})'
+            picture = next((kind for kind in ('image/png', 'image/jpeg') if kind in data), None)
+            if picture:
+                yield f'![output](data:{picture};base64,{"".join(data[picture]).strip()})'
+            elif 'text/markdown' in data:
+                yield ''.join(data['text/markdown'])
             elif text := ''.join(output.get('text', data.get('text/plain', ''))):
                 yield f'````text\n{text.rstrip()}\n````'
 
