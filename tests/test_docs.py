@@ -38,7 +38,7 @@ NAMES = sorted(
     (path.stem for path in FOLDER.glob('*.pth')), key=lambda name: (name != DEFAULT, name)
 )
 summarize = load_tool('summarize').table
-DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/**/*.md'))]
 
 
 def tables(text):

@@ -242,6 +242,12 @@ def test_get_flops_is_ours(capsys, name, counts):
     assert '--shape' in refusal(capsys, main, [config, '--shape', '1', '2', '3'])
 
 
+def test_get_flops_names_what_does_not_fit():
+    options = ['--shape', '64', '--cfg-options', 'model.neck.in_channels=(1,2,3,4,5)']
+    with pytest.raises(SystemExit, match='UNetNeck: the backbone gives features of'):
+        load_tool('get_flops').main([str(ROOT / 'configs/unet/unet_small_slices.py'), *options])
+
+
 SHOWS = """
 import runpy, sys
 sys.argv = sys.argv[1:]

@@ -45,9 +45,10 @@ def main(argv=None) -> None:
         table.add_column(column, justify='left' if column == 'part' else 'right')
     parts = {'all': None}
     parts |= {name: part for name, part in model.named_children() if count_params(part)}
-    for name, part in parts.items():
-        count = count_params(part or model)
-        table.add_row(name, f'{count:,}', f'{count_gflops(model, inputs, part):.3f}')
+    with mistakes_said():
+        for name, part in parts.items():
+            count = count_params(part or model)
+            table.add_row(name, f'{count:,}', f'{count_gflops(model, inputs, part):.3f}')
     Console().print(table)
     print('One multiply-add is one operation; convolutions and matrix products are counted.')
 

@@ -19,7 +19,7 @@ class PerNetConstructor:
     """One optimiser over several nets, the parameters of each grouped by a rule of its own.
 
     For constructors that expect a whole model, such as MMSegmentation's layer-wise decay of
-    learning rates, which look for ``model.backbone``:
+    learning rates, which look for ``model.backbone``::
 
         optim_wrapper = dict(
             constructor='PerNetConstructor',

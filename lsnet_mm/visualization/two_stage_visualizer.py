@@ -20,8 +20,8 @@ class TwoStageVisualizer(SegLocalVisualizer):
     Args:
         name: Of the instance.
         dpi: Dots an inch; a picture is 4.4 inches wide.
-        *args, **kwargs: Of ``SegLocalVisualizer``; ``save_dir`` is also kept as an attribute, for
-            hooks that write files.
+        *args: Of ``SegLocalVisualizer``.
+        **kwargs: Likewise; ``save_dir`` is also kept as an attribute, for hooks that write files.
     """
 
     def __init__(

@@ -118,8 +118,10 @@ class RoIRecalibration(nn.Module):
     def place(
         self, probs: Tensor, rois: Tensor, size: tuple[int, int], out_size: tuple[int, int]
     ) -> Tensor:
-        """(K, C, *out_size): the mask of each RoI alone in its image, as one formula, for export;
-        arguments as in `paste`."""
+        """``(K, C, *out_size)``: the mask of each RoI alone in its image, as one formula.
+
+        For export; arguments as in `paste`.
+        """
         theta = invert_theta(boxes_to_theta(self.regions(rois, size), size))
         grid = theta_to_grid(theta, out_size)
         return sample(probs, grid) * inside(grid)
