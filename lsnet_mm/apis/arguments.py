@@ -28,6 +28,8 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """What was asked for; mistakes end the process."""
     parser = build_parser()
     args = parser.parse_intermixed_args(argv)  # studies may stand anywhere
+    if args.model and args.weights:
+        parser.error('-m/--model and -w/--weights are two ways to name a model. Give one')
     if not (args.list or args.out):
         parser.error('-o/--out is needed, but with --list')
     if args.window and not -inf < args.window[0] < args.window[1] < inf:
@@ -58,6 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar=('CONFIG', 'CHECKPOINT'),
         help='config, and the checkpoint that was trained with it; default: the weights that come '
         'along, for the pancreas',
+    )
+    parser.add_argument(
+        *('-w', '--weights'),
+        metavar='NAME',
+        help='other weights that come along, or a checkpoint of tools/export.py: both bring their '
+        'config',
     )
     parser.add_argument('-o', '--out', type=Path, help='folder to write to')
     written = parser.add_argument_group('what is written beside the mask and the JSON')

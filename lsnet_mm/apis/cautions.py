@@ -17,6 +17,9 @@ LOOKED_AT, ALIKE = 48, 1 / 3
 #: How far sizes in mm may be from the training's smallest and largest: patients and protocols of
 #: one kind differ by less, a child and a zoomed reconstruction included.
 PIXEL, THICKNESS = 1.6, 3.0
+#: What stands for them where the training's slices came without: of a body of any age, pixels,
+#: field of view and distance of slices. A rule, not measured.
+USUAL = ((0.3, 1.5), (180, 700), (0.2, 10))
 
 
 def list_cautions(card: dict | None, window: tuple[float, float], volume: Volume) -> list[str]:
@@ -83,11 +86,14 @@ def _of_sizes(card: dict, slices: Volume) -> Iterator[str]:
     ]
     if count > 1:
         known.append(('its slices lie', card['spacing'], 'slices', thickness, THICKNESS))
-    for what, ranges, axis, size, factor in known:
-        least, *_, most = ranges[axis] if ranges else (0, np.inf)
+    for (what, ranges, axis, size, factor), usual in zip(known, USUAL, strict=False):
+        least, *_, most = ranges[axis] if ranges else usual
+        if not ranges:
+            factor = 1
         if not least / factor <= size <= most * factor:
             apart = ' apart' if axis == 'slices' else ''
-            yield f'{what} {size:.3g} mm{apart}, and in the training {_range((least, most))} mm'
+            of = 'in the training' if ranges else 'in scans of a body'
+            yield f'{what} {size:.3g} mm{apart}, and {of} {_range((least, most))} mm'
 
 
 def _of_body(trained: dict, window: tuple[float, float], slices: Volume) -> Iterator[str]:

@@ -24,7 +24,7 @@ from .run_report import RunReport
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
 from .tidy_up import TidyUp
-from .weights import find_weights, read_card
+from .weights import find_weights
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,8 +61,8 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
         run.job = make_job(args)
     except (ValueError, RuntimeError, OSError) as error:
         return refuse(run, error)
-    if args.model is None and not run.rank:
-        print(f'{run.job.identity["name"]}, which comes along: {read_card()["summary"]}')
+    if (summary := run.job.identity.get('comes_along')) and not run.rank:
+        print(f'{run.job.identity["name"]}, which comes along: {summary}')
     found = run.found = find_studies(args.studies, args.series)
     if load_inferencer(**run.job.model).model.trained_on is None:
         found.notes.append(UNKNOWN)
@@ -124,13 +124,16 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         raise ValueError(f'{args.names} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    config, checkpoint = args.model or (None, find_weights())
+    config, checkpoint = args.model or (None, args.weights or find_weights())
+    if args.weights and not Path(args.weights).exists():
+        checkpoint = find_weights(args.weights)
     how = dict(dtype=args.dtype, compile=args.compile)
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
-    # Of slices that all held the organ: where there is none the net may see some, here and there.
-    largest = args.model is None if args.largest_component is None else args.largest_component
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
     loaded = load_inferencer(**model)  # whatever is wrong with the model is told here, once
+    largest = args.largest_component
+    if largest is None:
+        largest = loaded.tidy_up.largest_component
     return SegmentationJob(
         model,
         model_identity(config, checkpoint, **how),
@@ -180,21 +183,26 @@ def report(results: list[dict], found: Findings, out: Path) -> int:
         if 'record' in result:
             volumes = result['record']['classes'].items()
             print(about, *(f'{name} {_amount(one)}' for name, one in volumes), sep=': ')
-            for note in result['record']['notes']:
-                print(f'warning: {about}: it {note}', file=sys.stderr)
-            for caution in result['record']['cautions']:
-                print(f'caution: {about}: {caution}', file=sys.stderr)
-            if (judged := result['record']['confidence']) and judged['flagged']:
-                said = ' '.join([*judged['reasons'], judged['calibration'] or ''])
-                print(f'look at it: {about}: {said.strip()}', file=sys.stderr)
         elif 'skipped' in result:
             print(f'{about}: skipped, its outputs are there and of this model')
+        warn(about, result.get('record') or result.get('kept') or {})
     for message in found.refused:
         print(message, file=sys.stderr)
     failed = found.refused or any('error' in result for result in results)
     done = sum('record' in result or 'skipped' in result for result in results)
     print(f'{done} of {len(results)} studies are segmented in {out}. Not a medical device.')
     return (1 if done else 2) if failed else 0
+
+
+def warn(about: str, record: dict) -> None:
+    """What is to be doubted of a study, now or by the record of before."""
+    for note in record.get('notes') or ():
+        print(f'warning: {about}: it {note}', file=sys.stderr)
+    for caution in record.get('cautions') or ():
+        print(f'caution: {about}: {caution}', file=sys.stderr)
+    if (judged := record.get('confidence')) and judged['flagged']:
+        said = ' '.join([*judged['reasons'], judged['calibration'] or ''])
+        print(f'look at it: {about}: {said.strip()}', file=sys.stderr)
 
 
 def _amount(found: dict) -> str:

@@ -90,9 +90,9 @@ def judge(
 
     Returns:
         dict: ``flagged``; ``reasons``, sentences; ``calibration``, a sentence, None where the mask
-        is empty; ``features``: those of :func:`study_features`, ``holes``, the share of slices
-        without a mask between the first and the last that have one, and by class ``parts``, their
-        number, and ``largest_part``, its share of the volume.
+        is empty or rules alone flag it; ``features``: those of :func:`study_features`, ``holes``,
+        the share of slices without a mask between the first and the last that have one, and by
+        class ``parts``, their number, and ``largest_part``, its share of the volume.
     """
     slices = found.mask.oriented(ORIENTATION).voxels.T
     pixels = np.array([np.count_nonzero(one) for one in slices])
@@ -115,7 +115,8 @@ def judge(
         features['parts'] = {name: len(ml) for name, ml in sizes.items()}
         largest = {name: ml.max() / ml.sum() for name, ml in sizes.items() if len(ml)}
         features['largest_part'] = {name: round(float(one), 4) for name, one in largest.items()}
-    said = measured(calibration) if len(masked) else None
+    # Where a rule alone flags, nothing that was measured is about it.
+    said = measured(calibration) if len(masked) and (low or not reasons) else None
     reasons = [reason[0].upper() + reason[1:] for reason in reasons]
     return dict(flagged=bool(reasons), reasons=reasons, calibration=said, features=features)
 
@@ -123,9 +124,11 @@ def judge(
 def measured(calibration: Mapping) -> str:
     """How often held-out patients with low values were bad, and others."""
     low, others = calibration['flagged'], calibration['unflagged']
+    each = calibration.get('slices')
+    scope = f' (on {each[0]} to {each[1]} slices of each)' if each else ''
     return (
-        f'Of {low["patients"]} held-out patients flagged for low values {low["bad"]} had a DSC '
-        f'below {calibration["bad_dsc"]:g}, of the {others["patients"]} others {others["bad"]}.'
+        f'Of {low["patients"]} held-out patients{scope} flagged for low values {low["bad"]} had a '
+        f'DSC below {calibration["bad_dsc"]:g}, of the {others["patients"]} others {others["bad"]}.'
     )
 
 
@@ -149,8 +152,9 @@ def _rules(
     ] is not None:  # of cases, lowest to highest
         low, high, value, form = known[0], known[-1], size['volume_ml'], '{:.4g} ml'
     elif known := ranges.get('share'):  # of slices with it, without the rarest at both ends
-        low, high, value, form = known[1], known[-2], size['share'], '{:.2%} of its slices'
+        low, high, value, form = known[1], known[-2], size['share'], '{:.2%}'
     if known and not low <= value <= high:
         value, low, high = map(form.format, (value, low, high))
-        said.append(f'{name} has {value}, in training {low} to {high}')
+        of = '' if 'ml' in form else ' of the pixels of its slices'
+        said.append(f'{name} has {value}{of}, in training {low} to {high}')
     return [f'{one} (a rule, not measured).' for one in said]

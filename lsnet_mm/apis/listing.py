@@ -36,25 +36,33 @@ def list_series(paths: Sequence[Path], series: Sequence[int] | None = None) -> i
         table.add_section()
     if found.visits:
         console.print(table)
-    files = {study.nifti: study.place for study in found.studies if study.nifti}
-    for place in files.values():
-        print(f'{place}: a NIfTI file, which is one volume')
+    listed = {id(one.series) for _, visit in found.visits for one in visit}
+    for study in (one for one in found.studies if id(one.source) not in listed):
+        kind = 'a NIfTI file' if study.nifti else 'pictures' if study.pictures else 'a DICOM file'
+        print(f'{study.place}: {kind}, which is one study')
     for message in found.refused:
         print(message, file=sys.stderr)
-    if not all(path.is_dir() or path in files for path in paths):
+    if not all(map(Path.exists, paths)) or any(path.suffix == '.csv' for path in paths):
         print(_RENAMED, file=sys.stderr)
-    return (1 if found.studies else 2) if found.refused else 0
+    chosen = [_problem(one) for _, visit in found.visits for one in visit if one.chosen]
+    usable = len(found.studies) - sum(problem is not None for problem in chosen)
+    refused = bool(found.refused) or usable < len(found.studies)
+    return (1 if usable else 2) if refused else 0
 
 
 def _row(one: Candidate) -> list[str]:
     traits = one.traits or read_traits(one.series)
     kind = f'{traits.plane} {traits.made}'.strip() if traits.kind == 'CT slice' else traits.kind
-    why = f'yes: {one.reason}' if one.chosen else f'no: {one.reason}'
+    why = f'{"yes" if one.chosen else "no"}: {one.reason}'
     if one.chosen and traits.problem:
-        why += f', but it will be refused: {traits.problem.reason}'
+        why = f'no: {traits.problem.reason} ({one.reason})'
     sizes = ('' if size is None else f'{size:.4g} mm' for size in (traits.apart, traits.thickness))
     own = (str(one.number), traits.modality or '?', kind or 'CT slice', str(traits.slices), *sizes)
     return [*own, traits.kernel, _contrast(traits), why]
+
+
+def _problem(one: Candidate) -> object:
+    return (one.traits or read_traits(one.series)).problem
 
 
 def _contrast(traits: Traits) -> str:

@@ -17,7 +17,7 @@ from .confidence import judge
 from .model import load_model, model_config
 from .tidy_up import TidyUp, parts_of
 from .volume_predictor import VolumePrediction, VolumePredictor, slice_pipeline
-from .weights import find_weights
+from .weights import card_of, find_weights
 
 
 class LSNetInferencer(BaseInferencer):
@@ -31,8 +31,8 @@ class LSNetInferencer(BaseInferencer):
         model: Config, or the file of one; None is that in the weights. One-stage models of
             MMSegmentation will do.
         weights: Checkpoint that was trained with it; see :func:`load_model` for what is refused.
-            None are those that come along (docs/models.md), whose masks are by default their
-            largest part alone.
+            None are those that come along (docs/models.md). Of the masks of these, by whatever
+            path, only the largest part is kept, unless a ``tidy_up`` is given.
         device: By default a GPU if there is one.
         window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
@@ -69,11 +69,12 @@ class LSNetInferencer(BaseInferencer):
         self.compile = compile
         if model is not None and weights is None:
             raise ValueError('LSNetInferencer: a model needs its weights. Give a checkpoint.')
-        self.tidy_up = TidyUp(largest_component=weights is None)
         weights = find_weights() if weights is None else weights
         config = model_config(model, weights)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)
+        # Trained on slices that all held the organ: where there is none they may see some.
+        self.tidy_up = TidyUp(largest_component=card_of(weights) is not None)
         asked = tuple((self.model.confidence or {}).get('thresholds', ()))
         self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
         self.picture_window = picture_window or (self.model.trained_on or {}).get('window')
@@ -85,7 +86,8 @@ class LSNetInferencer(BaseInferencer):
         return next(windows, (-100.0, 240.0))
 
     def _init_model(self, cfg: Config, weights: str, device: str) -> nn.Module:
-        return fold_norms(load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile))
+        model = load_model(cfg, weights, device, self.unsafe_checkpoint, self.compile)
+        return model if self.compile else fold_norms(model)  # what is compiled stays as it was
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         return slice_pipeline(cfg, self.window)

@@ -19,6 +19,7 @@ from ..utils.checkpoint_config import read_checkpoint_config
 from ..utils.config import translate
 from ..utils.machine import find_device
 from ..version import __version__
+from .weights import card_of
 
 
 class WrongCheckpointError(ValueError):
@@ -122,10 +123,11 @@ def model_identity(
 ) -> dict:
     """Name and hashes of two files, without paths, for the record of what they have segmented; and
     what the nets compute in and whether they are compiled, where that is not the default. Without
-    a config it is that in the checkpoint."""
-    content = model_config(config, checkpoint)
+    a config it is that in the checkpoint; of weights that come along, what their card says."""
+    content, card = model_config(config, checkpoint), card_of(checkpoint)
     return {
         'name': Path(config or checkpoint).stem,
+        **({'comes_along': card['summary']} if card else {}),
         'config_sha256': config_sha256(content.to_dict()),
         'checkpoint_sha256': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'lsnet_mm': __version__,

@@ -133,11 +133,17 @@ class RunReport:
 
     def _settings(self) -> dict:
         """The options, without those that name files."""
+        job, taken = self.job, {}
+        if job:
+            taken = dict(
+                largest_component=job.tidy_up.largest_component, device=job.model['device']
+            )
+            taken['window'] = job.window and list(job.window)
         plain = bool | int | float | str | None
         return {
             name: value
-            for name, value in vars(self.args).items()
-            if name not in ('model', 'list')
+            for name, value in {**vars(self.args), **taken}.items()
+            if name not in ('model', 'weights', 'list')
             and all(
                 isinstance(one, plain) for one in (value if isinstance(value, list) else [value])
             )

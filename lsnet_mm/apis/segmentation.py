@@ -54,8 +54,10 @@ def segment_study(
     try:
         source = {'source': study.fingerprint(), 'scan': study.identity()}
         if _is_done(study, job, source):
-            kept = read_json(job.out / f'{study.name}{RECORD}').get('incomplete')
-            return about | {'skipped': True} | ({'error': kept} if isinstance(kept, str) else {})
+            kept = read_json(job.out / f'{study.name}{RECORD}')
+            missing = kept.get('incomplete')
+            said = {'error': missing} if isinstance(missing, str) else {}
+            return about | {'skipped': True, 'kept': kept} | said
         return about | _segment(study, job, source, on_slices)
     except VolumeError as error:
         return about | {'error': str(error), 'refused': True}
@@ -221,7 +223,9 @@ def _pack(
     if kind == 'mask':
         return [pack_nifti(found.mask, study.nifti)]
     if kind in SEGMENTATION_TYPES:
-        about = (job.identity, kind, judged['cautions'])
+        flag = judged['confidence'] or {'flagged': False}
+        doubts = ['Flagged: look at it.', *flag['reasons']] if flag['flagged'] else []
+        about = (job.identity, kind, [*doubts, *judged['cautions']])
         return [pack_dicom_seg(found.mask, study.headers(), classes, *about)]
     if kind == 'probability':
         return [pack_nifti(found.probability, study.nifti, scale=1 / 255)]
@@ -235,7 +239,8 @@ def _pack(
     x, y, z = slices.spacing
     options = dict(heatmaps=heatmaps, title=study.name, classes=classes)
     options['thickness'] = 1000 * slices.voxel_ml / (x * y)
-    about = {'model': job.identity['name'], 'version': job.identity['lsnet_mm']}
+    along = ' (comes along)' if 'comes_along' in job.identity else ''
+    about = {'model': job.identity['name'] + along, 'version': job.identity['lsnet_mm']}
     options['about'] = {**about, **judged, 'notes': list(volume.notes)}
     page = study_page(*drawn, (y, x, z), **options, window=window)
     return study_montage(*drawn, window), page

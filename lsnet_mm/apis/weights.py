@@ -1,5 +1,6 @@
 """Weights that come along: checkpoints that bring their config, each with a card beside it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -31,3 +32,10 @@ def read_card(name: str = DEFAULT) -> dict:
         FileNotFoundError: If there is none of that name.
     """
     return json.loads(find_weights(name).with_suffix('.json').read_text(encoding='utf-8'))
+
+
+def card_of(checkpoint: str | Path) -> dict | None:
+    """The card of a file that comes along, whatever it is called; None of another."""
+    digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()
+    cards = (read_card(path.stem) for path in sorted(FOLDER.glob('*.pth')))
+    return next((card for card in cards if card['file']['sha256'] == digest), None)

@@ -14,7 +14,7 @@ from .computation import config_sha256
 
 SCHEMA = 'lsnet_mm.confidence/1'
 #: What a checkpoint carries of a calibration.
-KEPT = ('bad_dsc', 'thresholds', 'flagged', 'unflagged', 'empty')
+KEPT = ('bad_dsc', 'slices', 'thresholds', 'flagged', 'unflagged', 'empty')
 LEVEL = 0.95
 #: A mask of a lower DSC is bad: it has more than four wrong pixels to three right ones.
 BAD_DSC = 60.0
@@ -61,10 +61,11 @@ def calibrate(patients: Sequence[Mapping], bad_dsc: float = BAD_DSC) -> dict:
         bad_dsc: A lower DSC is bad.
 
     Returns:
-        dict: ``bad_dsc``, ``thresholds``, ``flagged`` and ``unflagged`` (``patients``, ``bad``,
-        its ``percent`` with a 95 % Wilson interval ``low`` to ``high``, mean ``dsc``), ``empty``
-        (their number, and how many are bad), ``features``: of each by itself how
-        many it flags, how many of these are ``bad``, and its ``auc`` with ``low`` and ``high`` by
+        dict: ``bad_dsc``, ``slices`` (fewest and most of a patient), ``thresholds``, ``flagged``
+        and ``unflagged`` (``patients``, ``bad``, its ``percent`` with a 95 % Wilson interval
+        ``low`` to ``high``, mean ``dsc``), ``empty`` (their number, and how many are bad),
+        ``features``: of each by itself how many it flags, how many of these are ``bad``, and its
+        ``auc`` with ``low`` and ``high`` by
         bootstrap; ``folds`` (thresholds of each), ``patients`` with ``flagged``.
 
     Raises:
@@ -86,9 +87,11 @@ def calibrate(patients: Sequence[Mapping], bad_dsc: float = BAD_DSC) -> dict:
         for flag in (True, False)
     )
     empty = [one['dsc'] < bad_dsc for one in patients if not one['features']]
+    counts = [one['slices'] for one in seen if 'slices' in one]
     bad = np.array([one['dsc'] < bad_dsc for one in seen])
     return {
         'bad_dsc': bad_dsc,
+        'slices': [min(counts), max(counts)] if counts else None,
         'thresholds': _thresholds(seen, bad_dsc),
         'flagged': _rate(flagged, bad_dsc),
         'unflagged': _rate(unflagged, bad_dsc),

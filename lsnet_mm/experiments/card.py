@@ -83,8 +83,9 @@ def make_card(name: str, results: Path) -> dict:
     meta = safe_torch_load(path)['meta']
     folds = [read_run(results / 'slices' / name / f'fold{k}_seed0') for k in range(FOLDS)]
     other = read_run(results / 'weights' / name / 'all_seed0')
-    train = f'tools/train.py {config} --seed 0 --cfg-options {ALL} {NO_VALIDATION}'
-    epoch = f'work_dirs/weights/{name}/epoch_{meta["epoch"]}.pth'
+    run, calibration = f'work_dirs/weights/{name}', f'results/slices/{name}/confidence.json'
+    last = f'epoch_{meta["epoch"]}.pth'
+    how = f'--half --confidence {calibration}' if meta.get('confidence') else '--half'
     return {
         'name': name,
         'version': __version__,
@@ -99,8 +100,9 @@ def make_card(name: str, results: Path) -> dict:
         'data': DATA,
         'trained_on': meta.get('trained_on'),
         'made_by': [
-            f'python {train}',
-            f'python tools/export.py {config} {epoch} -o OUT --half',
+            f'python tools/train.py {config} --work-dir {run} --seed 0 --cfg-options {ALL} '
+            f'{NO_VALIDATION}',
+            f'python tools/export.py {config} {run}/{last} -o {run}/export {how}',
         ],
         'scores': {
             kind: {'on': on} | _scores(runs)

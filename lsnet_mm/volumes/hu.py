@@ -71,7 +71,8 @@ def _read_chosen(everything: list[Series], assume_hu: bool, number: int | None) 
     visits = choose_series(everything, scans, wanted)
     if len(visits) != 1 or sum(one.chosen for one in visits[0]) > 1:
         reason = f'it holds {len(scans) if visits else 0} series'
-        raise VolumeError('the folder', reason, 'Name the folder of one visit of a patient')
+        fix = 'Name the folder of one visit of a patient, or pictures one by one'
+        raise VolumeError('the folder', reason, fix)
     check_numbers(visits[0], wanted, 'the folder')
     [chosen] = [one for one in visits[0] if one.chosen]
     volume = read_slices(sort_slices(chosen.series), assume_hu)

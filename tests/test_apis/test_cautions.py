@@ -95,10 +95,15 @@ def body(voxels, card, spacing=(2, 2, 5)):
     return [one for one in found if 'part of the body' in one]
 
 
+def of_training(*args):
+    """Cautions but those of phantoms' large pixels where the training knew of none."""
+    return [one for one in list_cautions(*args) if 'in scans of a body' not in one]
+
+
 @pytest.mark.parametrize('case', range(1, 9))
 def test_an_ordinary_abdomen_is_silent(card, case):
-    assert list_cautions(card, card['window'], phantom(case)) == []
-    assert list_cautions(card, card['window'], phantom(case, 8)) == []
+    assert of_training(card, card['window'], phantom(case)) == []
+    assert of_training(card, card['window'], phantom(case, 8)) == []
 
 
 @pytest.mark.parametrize(
@@ -122,10 +127,10 @@ def test_a_scan_from_the_chest_to_the_pelvis_is_silent(card):
 
 def test_another_window(card):
     low, high = card['window']
-    [said] = list_cautions(card, (-1000, 400), phantom(1))
+    [said] = of_training(card, (-1000, 400), phantom(1))
     expected = f'trained with a window of {low:g} to {high:g} HU, and is given -1000 to 400 HU'
     assert expected in said
-    assert list_cautions(card, (low - 5, high + 5), phantom(1)) == []
+    assert of_training(card, (low - 5, high + 5), phantom(1)) == []
 
 
 @pytest.mark.parametrize(
@@ -149,10 +154,15 @@ def test_sizes_far_outside(patients, factor, words):
         )
 
 
-def test_sizes_that_nobody_knows_are_not_compared(pictures_of_patients):
+def test_sizes_that_the_training_did_not_know(pictures_of_patients):
+    """Those that no scan of a body has are told all the same."""
     one = phantom(1)
+    fine = one.voxels.repeat(5, 0).repeat(5, 1)
+    spacing = np.array(one.spacing) / (5, 5, 1)
+    assert list_cautions(pictures_of_patients, (0, 255), volume(fine, spacing)) == []
     far = volume(one.voxels, np.array(one.spacing) * 3)
-    assert list_cautions(pictures_of_patients, (0, 255), far) == []
+    said = list_cautions(pictures_of_patients, (0, 255), far)
+    assert len(said) == 3 and all('in scans of a body' in sentence for sentence in said)
     assert list_cautions(None, WINDOW, far) == []
 
 

@@ -149,7 +149,11 @@ def test_an_organ_that_was_not_found():
         ),
         (dict(volume_ml=[0.01, 0.01, 0.02, 0.03, 0.04]), [1.0], 'in training 0.01 ml to 0.04 ml'),
         (dict(volume_ml=None, share=[0.0, 0.2, 0.3, 0.6, 1.0]), [1.0], None),
-        (dict(volume_ml=None, share=[0.0, 0.6, 0.7, 0.8, 1.0]), [1.0], '50.00% of its slices, in '),
+        (
+            dict(volume_ml=None, share=[0.0, 0.6, 0.7, 0.8, 1.0]),
+            [1.0],
+            '50.00% of the pixels of its ',
+        ),
         (dict(volume_ml=None, share=None), [1.0], None),
         ({}, [0.3, 0.4, 0.3], 'in 3 parts, the largest of 40% of the volume'),
         ({}, [0.5, 0.5], None),

@@ -112,9 +112,9 @@ def test_what_will_be_refused_is_told_before(study, capsys):
     data = pydicom.dcmread(path)
     data.SliceThickness = 0
     data.save_as(path)
-    assert main(['--list', str(folder)]) == 0
+    assert main(['--list', str(folder)]) == 2
     words = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
-    assert 'yes: the only series, but it will be refused: its SliceThickness is 0' in words
+    assert 'no: its SliceThickness is 0' in words
 
 
 def test_the_list_of_before_is_told_of_its_new_name(visit, model, tmp_path, capsys):

@@ -105,7 +105,8 @@ def test_compiled_nets_give_the_same(monkeypatch, tmp_path, volume):
         masks.append((found['mask'], [box['from'] for box in found['boxes']]))
         assert bool(compiled) == switch
         for name, weight in inferencer.model.named_parameters():
-            assert torch.equal(weight, net.get_parameter(name.replace('_orig_mod.', '')))
+            if switch:  # of the others norms are folded into them
+                assert torch.equal(weight, net.get_parameter(name.replace('_orig_mod.', '')))
             # On a CPU convolutions are faster so.
             assert weight.ndim < 4 or weight.is_contiguous(memory_format=torch.channels_last)
     assert compiled == set(weights.values())  # every layer of both nets

@@ -64,7 +64,7 @@ def test_without_arguments_it_is_the_same_as_by_name(inferencer, volume):
     named = LSNetInferencer(CONFIGS[DEFAULT], find_weights(), 'cpu', show_progress=False)
     ours, theirs = (one(volume, tidy_up=named.tidy_up) for one in (inferencer, named))
     np.testing.assert_array_equal(ours['predictions'][0]['mask'], theirs['predictions'][0]['mask'])
-    assert inferencer.tidy_up.largest_component and not named.tidy_up.largest_component
+    assert inferencer.tidy_up.largest_component and named.tidy_up.largest_component
     assert load_model(None, find_weights(), 'cpu').dataset_meta['classes'][1:] == ('pancreas',)
     with pytest.raises(ValueError, match='a model needs its weights'):
         LSNetInferencer(CONFIGS[DEFAULT])
@@ -88,6 +88,18 @@ def test_a_scan_reaches_the_net_as_training_pictures_did(inferencer, volume, tmp
     for k, sample in enumerate(samples):
         expected = sample.pred_sem_seg.data[0].numpy()
         np.testing.assert_array_equal(mask[::-1, ::-1, k].T, expected)
+
+
+def test_other_weights_by_name(study, tmp_path, capsys):
+    [study] = study.glob('manifest*')
+    to = ['-o', str(tmp_path / 'out'), '--device', 'cpu']
+    assert main([str(study), *to, '-w', 'unet_small_slices']) == 0
+    record = json.loads((tmp_path / 'out' / 'study_001.json').read_text())
+    assert record['model']['name'] == 'unet_small_slices' and record['confidence'] is None
+    assert record['model']['comes_along'] == read_card('unet_small_slices')['summary']
+    assert record['tidy_up']['largest_component'] is True
+    assert main([str(study), *to, '-w', 'nothing']) == 2
+    assert 'no weights of nothing come along' in capsys.readouterr().err
 
 
 def test_one_command_without_a_model(study, tmp_path, capsys):
