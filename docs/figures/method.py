@@ -71,7 +71,7 @@ def draw():
     true = '<use href="#organ" fill="#2fbf71"/>'
     box = '<rect x="44" y="50" width="41" height="22" fill="none" stroke="#4cc9f0" stroke-width="2" stroke-dasharray="4 2"/>'  # noqa: E501
     arms = '<path d="M65 60H44M65 60H85M65 60V50M65 60V72" stroke="#ffe08a" fill="none"/><circle cx="65" cy="60" r="2.4" fill="#ffe08a"/>'  # noqa: E501
-    heat = f'<g opacity=".35">{slice_}</g><circle cx="65" cy="60" r="24" fill="url(#heat)"/>'
+    heat = f'{black}<g opacity=".35">{slice_}</g><circle cx="65" cy="60" r="24" fill="url(#heat)"/>'
     panels = [
         ('slice', slice_),
         ('heatmap', heat),
@@ -90,27 +90,28 @@ def draw():
         bracket(3, 3, 'RR: one size'),
         bracket(4, 4, 'S-Net: which pixels?'),
         # The target is cut out by the same box, below the crop.
-        f'<g transform="translate(456 250)"><rect width="124" height="62" fill="#0b0d10"/>'
-        f'<g transform="scale(1 .5)" clip-path="url(#frame)">{zoomed(true)}</g></g>',
-        text(518, 328, 'truth, cut by the same box:'),
-        text(518, 344, 'the moving target'),
-        line('M584 281H622'),
+        f'<g transform="translate(487 250) scale(.5)" clip-path="url(#frame)">{black}'
+        f'{zoomed(true)}</g>',
+        text(518, 329, 'truth, cut by the same box:'),
+        text(518, 345, 'the moving target'),
+        line('M553 270H622'),
         line('M666 194V258'),
         '<rect class="card" x="624" y="260" width="84" height="42" rx="8"/>',
         text(666, 278, 'loss of S-Net', 's'),
         text(666, 294, 'Focal + Dice', 's'),
         # The way back: through S-Net and crop, and through the target, to the box.
-        line('M650 258V222H400', 'back', 'backtip'),
-        line('M624 292H604V242H400', 'back', 'backtip'),
-        text(500, 215, 'gradient, through the crop', 's g'),
+        line('M650 258V232H400', 'back', 'backtip'),
+        line('M624 294H552', 'back', 'backtip'),
+        line('M485 281H370V254', 'back', 'backtip'),
+        text(518, 225, 'gradient, through S-Net and crop', 's g'),
         '<rect class="card" x="318" y="212" width="80" height="40" rx="8"/>',
         text(358, 229, '× γ (0.1)', 'b'),
         text(358, 245, 'on the box', 's'),
         line('M358 210V194', 'back', 'backtip'),
         line('M316 232H222V194', 'back', 'backtip'),
-        text(230, 252, 'into L-Net, which also', 's', 'middle'),
-        text(230, 268, 'has its own loss: heatmap', 's', 'middle'),
-        text(230, 284, 'and DIoU of the boxes', 's', 'middle'),
+        text(228, 252, 'into L-Net, which also', 's'),
+        text(228, 268, 'has its own loss: heatmap', 's'),
+        text(228, 284, 'and DIoU of the boxes', 's'),
     ]
     width, height = 2 * LEFT + len(panels) * SIZE + (len(panels) - 1) * GAP, 356
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
