@@ -21,6 +21,7 @@ from lsnet_mm.experiments.reproduction.record import read_records
 from lsnet_mm.experiments.reproduction.report import boxes, breakdown, markdown
 from lsnet_mm.experiments.reproduction.run import compose, composed_sha256
 from lsnet_mm.experiments.reproduction.tables import DATA, TABLES, find_system
+from lsnet_mm.version import __version__
 
 #: A marker, a table and its end; a marker without a table takes nothing of what follows.
 BODY = r' -->\n((?:(?!<!--).)*?)\n<!-- end -->'
@@ -86,6 +87,19 @@ def test_tables_come_from_result_files(path):
 def test_links_lead_somewhere(path):
     for target in LINK.findall(path.read_text()):
         assert (path.parent / target).exists(), f'{path.name} links to {target}'
+
+
+def test_the_readme_is_short_and_its_configs_can_be_copied():
+    readme = (ROOT / 'README.md').read_text()
+    named = re.findall(r'configs/[^\s`]+\.py', readme)
+    assert len(readme.splitlines()) <= 130
+    assert len(named) > 3 and [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_a_release_has_one_version():
+    change = re.findall(r'^## \[(.+?)\]', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
+    cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text())['version']
+    assert change[:2] == ['Unreleased', __version__] and str(cited) == __version__
 
 
 @pytest.mark.parametrize('name', NAMES)
