@@ -45,7 +45,7 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
             yield 'conv', module.norm_name
     elif any(kind.__module__ in RESNETS for kind in type(module).__mro__):
         for number in '123':
-            if f'conv{number}' in module._modules:
+            if {f'conv{number}', f'bn{number}'} <= module._modules.keys():  # else gn, or none
                 yield f'conv{number}', f'bn{number}'
 
 
