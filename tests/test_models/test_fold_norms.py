@@ -57,6 +57,16 @@ def test_backbones_lose_all_norms_and_keep_their_features(backbone):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
 
 
+def test_a_resnet_with_other_norms_stays():
+    init_default_scope('mmseg')
+    groups = dict(norm_cfg=dict(type='GN', num_groups=4), base_channels=16, stem_channels=16)
+    net = used(MODELS.build(dict(type='StemResNet', depth=18, **groups)))
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        before = net(image)
+        assert all(map(torch.equal, before, fold_norms(net)(image)))
+
+
 @pytest.mark.parametrize('bias', [False, True])
 def test_a_convolution_and_its_norm_in_a_row(bias):
     net = used(nn.Sequential(nn.Conv2d(3, 8, 3, bias=bias), nn.BatchNorm2d(8), nn.ReLU()))
