@@ -30,9 +30,12 @@ def list_series(paths: Sequence[Path], series: Sequence[int] | None = None) -> i
     print_any_name()
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     table = Table(*_COLUMNS)
+    unusable = 0
     for place, visit in found.visits:
         for one in visit:
-            table.add_row(place if one is visit[0] else '', *_row(one))
+            traits = one.traits or read_traits(one.series)
+            unusable += one.chosen and traits.problem is not None
+            table.add_row(place if one is visit[0] else '', *_row(one, traits))
         table.add_section()
     if found.visits:
         console.print(table)
@@ -44,14 +47,12 @@ def list_series(paths: Sequence[Path], series: Sequence[int] | None = None) -> i
         print(message, file=sys.stderr)
     if not all(map(Path.exists, paths)) or any(path.suffix == '.csv' for path in paths):
         print(_RENAMED, file=sys.stderr)
-    chosen = [_problem(one) for _, visit in found.visits for one in visit if one.chosen]
-    usable = len(found.studies) - sum(problem is not None for problem in chosen)
-    refused = bool(found.refused) or usable < len(found.studies)
-    return (1 if usable else 2) if refused else 0
+    if not (found.refused or unusable):
+        return 0
+    return 1 if len(found.studies) > unusable else 2
 
 
-def _row(one: Candidate) -> list[str]:
-    traits = one.traits or read_traits(one.series)
+def _row(one: Candidate, traits: Traits) -> list[str]:
     kind = f'{traits.plane} {traits.made}'.strip() if traits.kind == 'CT slice' else traits.kind
     why = f'{"yes" if one.chosen else "no"}: {one.reason}'
     if one.chosen and traits.problem:
@@ -59,10 +60,6 @@ def _row(one: Candidate) -> list[str]:
     sizes = ('' if size is None else f'{size:.4g} mm' for size in (traits.apart, traits.thickness))
     own = (str(one.number), traits.modality or '?', kind or 'CT slice', str(traits.slices), *sizes)
     return [*own, traits.kernel, _contrast(traits), why]
-
-
-def _problem(one: Candidate) -> object:
-    return (one.traits or read_traits(one.series)).problem
 
 
 def _contrast(traits: Traits) -> str:

@@ -155,7 +155,7 @@ class LSNetInferencer(BaseInferencer):
         if (calibration := self.model.confidence) is None:
             return [tidied]
         # Parts of the mask as the net gave it: what is tidied away was a doubt. Pictures have none.
-        solid = not getattr(inputs, 'picture', None)
+        solid = inputs.picture is None
         parts = {k: sizes for k, _, _, sizes in parts_of(found.mask)} if solid else None
         trained_on = self.model.trained_on
         classes = self.model.dataset_meta['classes']

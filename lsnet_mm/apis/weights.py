@@ -36,6 +36,9 @@ def read_card(name: str = DEFAULT) -> dict:
 
 def card_of(checkpoint: str | Path) -> dict | None:
     """The card of a file that comes along, whatever it is called; None of another."""
-    digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()
-    cards = (read_card(path.stem) for path in sorted(FOLDER.glob('*.pth')))
-    return next((card for card in cards if card['file']['sha256'] == digest), None)
+    path = Path(checkpoint).expanduser()
+    cards = (read_card(own.stem) for own in sorted(FOLDER.glob('*.pth')))
+    # By size first: a large file of somebody's own need not be read for this.
+    alike = [card for card in cards if card['file']['bytes'] == path.stat().st_size]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if alike else ''
+    return next((card for card in alike if card['file']['sha256'] == digest), None)
