@@ -147,7 +147,7 @@ def _segmentation(
     import highdicom as hd
 
     program, weights = f'lsnet_mm {__version__}', model['checkpoint_sha256'][:32]
-    about = ' '.join([f'{NOTICE}.', *cautions])
+    about = ' '.join(f'{one.rstrip(".")}.' for one in (NOTICE, *cautions))
     described = [_describe(k, name, model, about) for k, name in enumerate(classes, start=1)]
     segmentation = hd.seg.Segmentation(
         source_images=sources,
