@@ -20,13 +20,12 @@ from lsnet_mm.version import __version__  # noqa: E402
 project = 'lsnet_mm'
 author = copyright = 'The lsnet_mm authors'
 version = release = __version__
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinxcontrib.mermaid']
+extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 # Of a notebook that is paired with a text, the notebook has the outputs.
 exclude_patterns = [f'tutorials/{path.stem}.md' for path in DOCS.glob('tutorials/*.ipynb')]
 suppress_warnings = ['myst.header']  # a section may begin with an h3
 
 myst_heading_anchors = 4
-myst_fence_as_directive = ['mermaid']
 highlight_language = 'none'  # what a block without a name has on GitHub
 
 autodoc_default_options = {'members': True, 'show-inheritance': True}
