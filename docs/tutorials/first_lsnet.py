@@ -47,11 +47,12 @@ from lsnet_mm.models.geometry import boxes_to_rois
 from lsnet_mm.registry import DATASETS
 from lsnet_mm.utils import read_config
 from lsnet_mm.utils.colors import BOX, GT, PRED
-from lsnet_mm.visualization import SliceView, draw_panel
-from lsnet_mm.visualization.draw import (
+from lsnet_mm.visualization import (
     HEAT,
+    SliceView,
     draw_boxes,
     draw_mask,
+    draw_panel,
     new_figure,
     show_image,
     to_png,

@@ -104,6 +104,21 @@ def allow_external_configs() -> None:
                 MODULE2PACKAGE[module] = module
 
 
+def config_path(name: str | Path) -> Path:
+    """The file of a config; ``lsnet_mm::lsnet/NAME.py`` is one that an installed package brings.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    package, colons, inner = str(name).partition('::')
+    path = Path(name)
+    if colons and package.isidentifier() and (spec := find_spec(package)):
+        path = Path(spec.origin).parent / '.mim' / 'configs' / inner
+    if not path.is_file():
+        raise FileNotFoundError(f'config not found: {name}')
+    return path
+
+
 def require_mmdet() -> None:
     """Goes on only where MMDetection's models can be built.
 
@@ -139,8 +154,7 @@ def detector_config(name: str) -> ConfigDict:
         FileNotFoundError: If there is no such config.
     """
     require_mmdet()
-    configs = Path(find_spec('mmdet').origin).parent / '.mim' / 'configs'
-    model = Config.fromfile(configs / name).model
+    model = Config.fromfile(config_path(f'mmdet::{name}')).model
     model.pop('data_preprocessor', None)
     for part in config_parts(model):
         if 'num_classes' in part:

@@ -14,7 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from .config import allow_external_configs, translate, walk
+from .config import allow_external_configs, config_path, translate, walk
 from .mistakes import explain_file
 
 #: Read by other scripts, before options are merged, or overruled by an argument.
@@ -39,14 +39,14 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     """Read a config, with options that go over it; every tool reads configs by this.
 
     Args:
+        path: A file, or ``lsnet_mm::lsnet/NAME.py``, one that the package brings.
         options: Values by dotted path, as ``--cfg-options`` gives them.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file or an option sets what nothing reads.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'config not found: {path}')
+    path = config_path(path)
     allow_external_configs()
     try:
         check_file(path)

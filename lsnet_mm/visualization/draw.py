@@ -246,21 +246,26 @@ def draw_boxes(
 
 def _draw_legend(figure: Figure, views: Sequence[SliceView]) -> None:
     """Explain the marks that these views have, below the axes."""
-    handles = [
-        Line2D([], [], color=GT, label='ground truth'),
-        Patch(facecolor=to_rgba(PRED, 0.35), edgecolor=PRED, label='prediction'),
-    ]
-    if len(views[0].colors) > 1:
-        handles = [Patch(facecolor=color, label=name) for name, color, _ in views[0].colors]
+    true = any(view.gt is not None for view in views)
+    found = any(view.pred is not None for view in views)
+    several, handles = len(views[0].colors) > 1, []
+    if several:
+        handles += [Patch(facecolor=color, label=name) for name, color, _ in views[0].colors]
+    if true and several:
         handles.append(Line2D([], [], color=INK, label='outline: ground truth'))
         handles.append(Line2D([], [], color=GT, label='true box'))
+    elif true:
+        handles.append(Line2D([], [], color=GT, label='ground truth'))
+    if found and several:
         handles.append(Patch(facecolor=to_rgba(INK, 0.35), label='fill: prediction'))
+    elif found:
+        handles.append(Patch(facecolor=to_rgba(PRED, 0.35), edgecolor=PRED, label='prediction'))
     if any(view.pred_boxes is not None for view in views):
         label = 'predicted box (score, %)'
         handles.append(Line2D([], [], color='#B8AC00', linestyle='--', label=label))
     if any(view.heatmap is not None for view in views):
         handles.append(Patch(facecolor=HEAT(0.8), label='heatmap of centres'))
-    columns = len(handles) if figure.get_figwidth() > 6 else 2
+    columns = max(len(handles), 1) if figure.get_figwidth() > 6 else 2
     figure.legend(
         handles=handles, loc='outside lower center', ncols=columns, fontsize=8, frameon=False
     )

@@ -34,6 +34,16 @@ def test_from_scratch_and_what_pretrained_weights_need(monkeypatch):
     assert not list(pretrained_parts(model)) and train.missing_for_pretrained(model) is None
 
 
+def test_a_package_brings_its_configs(tmp_path, monkeypatch):
+    """Also to a folder without any: by the name that `_base_` gives them."""
+    monkeypatch.chdir(tmp_path)
+    name = 'lsnet/lsnet_r18_r34_unet_pancreas.py'
+    assert read_config(f'lsnet_mm::{name}').model == read_config(CONFIGS.parent / name).model
+    for name in ('lsnet_mm::lsnet/none.py', 'nobodys::none.py', './lsnet_mm::none.py', 'none.py'):
+        with pytest.raises(FileNotFoundError, match=f'config not found: {name}'):
+            read_config(name)
+
+
 def wrapped(**wrapper):
     """A config as it was: the rounds around the model."""
     config = lsnet_config()

@@ -3,6 +3,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
@@ -37,6 +38,22 @@ def test_a_view_takes_what_there_is():
     assert view(two_stage_sample(), gt=False).gt_boxes is None
     assert view(two_stage_sample(), pred=False).heatmap is None
     assert view(BaseDataElement()).pred is None
+
+
+def test_the_legend_names_what_is_drawn(monkeypatch):
+    labels = []
+
+    def legend(figure, handles, **_):
+        labels.append([handle.get_label() for handle in handles])
+
+    monkeypatch.setattr(Figure, 'legend', legend)
+    sample = two_stage_sample()
+    for kwargs in (dict(pred=False), dict(gt=False), dict(pred=False, classes=('a', 'b'))):
+        draw_panel([view(sample, **kwargs)], ['a slice'], dpi=40)
+    box, heat = 'predicted box (score, %)', 'heatmap of centres'
+    assert labels[0] == ['ground truth']
+    assert labels[1] == ['prediction', box, heat]
+    assert labels[2] == ['a', 'b', 'outline: ground truth', 'true box']
 
 
 def test_a_view_refuses_other_sizes():
