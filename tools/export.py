@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lsnet_mm.utils.cli import config_parser
+from lsnet_mm.utils.cli import add_unsafe_checkpoint, config_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -16,11 +16,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--confidence', type=Path, help='a calibration of tools/calibrate.py to go with the weights'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an export that is there')
-    parser.add_argument(
-        '--unsafe-checkpoint',
-        action='store_true',
-        help='let checkpoints run code when they are loaded; only for files that you trust',
-    )
+    add_unsafe_checkpoint(parser)
     return parser
 
 

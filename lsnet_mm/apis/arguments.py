@@ -6,7 +6,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
-from ..utils.cli import plain_parser
+from ..utils.cli import add_unsafe_checkpoint, plain_parser
 
 #: Precisions of the nets, the exact one first.
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -114,9 +114,5 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--batch-size', type=int, default=8, help='slices at a time (8)')
     parser.add_argument('--dtype', choices=DTYPES, default='float32', help='of the nets (float32)')
     parser.add_argument('--compile', action='store_true', help='the nets, by torch.compile')
-    parser.add_argument(
-        '--unsafe-checkpoint',
-        action='store_true',
-        help='let the checkpoint run code when it is loaded; only for a file that you trust',
-    )
+    add_unsafe_checkpoint(parser)
     return parser

@@ -24,7 +24,7 @@ from .run_report import RunReport
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
 from .tidy_up import TidyUp
-from .weights import find_weights
+from .weights import DEFAULT, find_weights
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -124,9 +124,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         raise ValueError(f'{args.names} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
-    config, checkpoint = args.model or (None, args.weights or find_weights())
-    if args.weights and not Path(args.weights).exists():
-        checkpoint = find_weights(args.weights)
+    config, checkpoint = args.model or (None, find_weights(args.weights or DEFAULT))
     how = dict(dtype=args.dtype, compile=args.compile)
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
     model['unsafe_checkpoint'] = args.unsafe_checkpoint

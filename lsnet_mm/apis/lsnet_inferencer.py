@@ -17,7 +17,7 @@ from .confidence import judge
 from .model import load_model, model_config
 from .tidy_up import TidyUp, parts_of
 from .volume_predictor import VolumePrediction, VolumePredictor, slice_pipeline
-from .weights import card_of, find_weights
+from .weights import DEFAULT, card_of, find_weights
 
 
 class LSNetInferencer(BaseInferencer):
@@ -31,8 +31,9 @@ class LSNetInferencer(BaseInferencer):
         model: Config, or the file of one; None is that in the weights. One-stage models of
             MMSegmentation will do.
         weights: Checkpoint that was trained with it; see :func:`load_model` for what is refused.
-            None are those that come along (docs/models.md). Of the masks of these, by whatever
-            path, only the largest part is kept, unless a ``tidy_up`` is given.
+            Without a ``model`` also the name of one that comes along (docs/models.md), None being
+            the first of these. Of their masks, by whatever path, only the largest part is kept,
+            unless a ``tidy_up`` is given.
         device: By default a GPU if there is one.
         window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
@@ -69,7 +70,7 @@ class LSNetInferencer(BaseInferencer):
         self.compile = compile
         if model is not None and weights is None:
             raise ValueError('LSNetInferencer: a model needs its weights. Give a checkpoint.')
-        weights = find_weights() if weights is None else weights
+        weights = find_weights(weights or DEFAULT) if model is None else weights
         config = model_config(model, weights)
         scope = config.get('default_scope', 'mmseg')
         super().__init__(config, str(weights), device, scope, show_progress)

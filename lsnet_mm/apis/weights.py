@@ -9,20 +9,22 @@ FOLDER = Path(__file__).parents[1] / 'weights'
 DEFAULT = 'lsnet_small_unet_slices_mask'
 
 
-def find_weights(name: str = DEFAULT) -> Path:
-    """The checkpoint of a model that comes along.
+def find_weights(weights: str | Path = DEFAULT) -> Path:
+    """The checkpoint of a model.
 
     Args:
-        name: That of its config.
+        weights: A file, or a model that comes along, by the name of its config.
 
     Raises:
-        FileNotFoundError: If there is none of that name.
+        FileNotFoundError: If it is neither.
     """
-    path = FOLDER / f'{name}.pth'
-    if not path.is_file():
-        there = ', '.join(sorted(p.stem for p in FOLDER.glob('*.pth'))) or 'none'
-        raise FileNotFoundError(f'no weights of {name} come along; there are: {there}')
-    return path
+    files = Path(weights).expanduser(), FOLDER / f'{weights}.pth'
+    if found := next(filter(Path.is_file, files), None):
+        return found
+    there = ', '.join(sorted(p.stem for p in FOLDER.glob('*.pth'))) or 'none'
+    raise FileNotFoundError(
+        f'checkpoint not found: {weights}; nor do weights of this name come along: {there}'
+    )
 
 
 def read_card(name: str = DEFAULT) -> dict:

@@ -55,12 +55,17 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         help='what started the processes of a distributed run',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_unsafe_checkpoint(parser)
+    return parser
+
+
+def add_unsafe_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """What every command has that loads one."""
     parser.add_argument(
         '--unsafe-checkpoint',
         action='store_true',
         help='let checkpoints run code when they are loaded; only for files that you trust',
     )
-    return parser
 
 
 def start_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:

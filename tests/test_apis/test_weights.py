@@ -39,7 +39,7 @@ def volume():
 def test_some_come_along():
     assert DEFAULT in NAMES and {'c2f_small_unet_slices', 'unet_small_slices'} <= set(NAMES)
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 15e6
-    with pytest.raises(FileNotFoundError, match=f'no weights of nothing come along.*{DEFAULT}'):
+    with pytest.raises(FileNotFoundError, match=f'not found: nothing; nor .*along.*{DEFAULT}'):
         find_weights('nothing')
 
 
@@ -62,6 +62,8 @@ def test_of_each_file(name):
 
 def test_without_arguments_it_is_the_same_as_by_name(inferencer, volume):
     named = LSNetInferencer(CONFIGS[DEFAULT], find_weights(), 'cpu', show_progress=False)
+    other = LSNetInferencer(weights='unet_small_slices', device='cpu', show_progress=False)
+    assert type(other.model).__name__ == 'EncoderDecoder'
     ours, theirs = (one(volume, tidy_up=named.tidy_up) for one in (inferencer, named))
     np.testing.assert_array_equal(ours['predictions'][0]['mask'], theirs['predictions'][0]['mask'])
     assert inferencer.tidy_up.largest_component and named.tidy_up.largest_component
@@ -99,7 +101,7 @@ def test_other_weights_by_name(study, tmp_path, capsys):
     assert record['model']['comes_along'] == read_card('unet_small_slices')['summary']
     assert record['tidy_up']['largest_component'] is True
     assert main([str(study), *to, '-w', 'nothing']) == 2
-    assert 'no weights of nothing come along' in capsys.readouterr().err
+    assert 'checkpoint not found: nothing;' in capsys.readouterr().err
 
 
 def test_one_command_without_a_model(study, tmp_path, capsys):
