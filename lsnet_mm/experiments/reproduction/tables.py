@@ -59,10 +59,16 @@ class Table:
     common_runs: bool = True  #: rows keep to the folds and seeds that all have that were run
 
     def short(self) -> Table:
-        """The rows that the paper has too, with masks and boxes in a figure each: for a README."""
-        paper = [row for row in self.rows if 'DSC' in row.paper]
-        rows = tuple(replace(row, paper={'DSC': row.paper['DSC']}) for row in paper)
-        return replace(self, rows=rows, columns=_MASKS | _BOXES)
+        """The rows that conclusions are drawn from, with what they are compared with, and with
+        masks and boxes in a figure each: for a README."""
+        claims = [row for row in self.rows if row.claim]
+        systems = {system for row in claims for system in (row.system, row.reference)}
+        few = [
+            replace(row, paper={k: v for k, v in row.paper.items() if k == 'DSC'})
+            for row in self.rows
+            if row.system in systems
+        ]
+        return replace(self, rows=tuple(few), columns=_MASKS | _BOXES)
 
 
 #: The config of each net by scale. ``small``: of width 16, all but Table 5's on 160x160 pixels,
