@@ -16,7 +16,7 @@
 # %% [markdown]
 # # A first L-SNet
 #
-# A pancreas fills a hundredth of a CT slice. L-SNet looks for it first, then looks closely:
+# A pancreas fills less than a hundredth of most CT slices. L-SNet looks for it first, then looks closely:
 #
 #     slice -> L-Net -> box -> RoI recalibration -> crop -> S-Net -> mask -> pasted back
 #
@@ -211,8 +211,8 @@ show(to_png(figure))
 
 # %% [markdown]
 # *The map is hot in the organ's middle; the crop is what lies in the dashed box, L-Net's with a
-# margin. What the crop leaves out S-Net cannot find: compare its mask (orange) with the true
-# outline (green).*
+# margin. L-Net's own (solid) cuts the left end of the organ off, the margin gives it back, and
+# S-Net still misses a part of it: compare its mask (orange) with the true outline (green).*
 #
 # ## The way of the gradient
 #
@@ -270,8 +270,8 @@ show(to_png(figure))
 
 # %% [markdown]
 # *Points are the loss, lines the slope that autograd gives there. With the moving target a step
-# down leads home from both sides, but for the flat bottom; with the fixed one all lines are tilted,
-# and from one side most steps lead further away.*
+# down leads home from both sides, but for the flat bottom; with the fixed one nearly all lines point
+# down to the right, so that from there most steps lead further away.*
 #
 # The same for all four edges of a box, on all slices of validation: each edge is moved at random,
 # by at most 10, 30 or 60 percent of the box's side. How often does a step down the loss lead to the

@@ -26,6 +26,8 @@ from ..utils.files import is_absolute, write_atomic
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'
 
+#: Of metrics that are no percentages, by how their names end.
+UNITS = {'hd95': ' mm', 'box/size': ' log2', 'box/rounds': ' rounds'}
 #: What mmengine logs beside metrics.
 _CLOCKS = frozenset({'step', 'epoch', 'iter', 'lr', 'base_lr', 'time', 'data_time', 'memory'})
 
@@ -146,7 +148,7 @@ def metric_table(result: dict) -> Table:
     metrics = dict(result['metrics'])
     data = '/'.join(str(result['data'][key]) for key in ('name', 'split') if result['data'][key])
     title = ', '.join(text for text in (result['config'], data) if text)
-    table = Table(title=title or None, caption='percent; hd95 in mm')
+    table = Table(title=title or None, caption='percent, where no other unit stands')
     for column in ('', 'DSC', 'precision', 'recall'):
         table.add_column(column, justify='right' if column else 'left')
     units = [key.removesuffix('/dsc') for key in metrics if key.endswith('/dsc')]
@@ -157,7 +159,8 @@ def metric_table(result: dict) -> Table:
         table.add_row(unit.removeprefix('class/'), *(f'{metrics.pop(key):.2f}' for key in keys))
     table.add_section()
     for key, value in metrics.items():
-        table.add_row(key, f'{value:.2f}')
+        unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), '')
+        table.add_row(key, f'{value:.2f}{unit}')
     return table
 
 

@@ -96,8 +96,9 @@ def test_a_loss_that_is_not_a_number_shows(tmp_path):
 def test_scores_of_other_metrics_stand_in_the_table():
     """``mine/dsc`` without precision and recall is a row of its own."""
     own = {'case/dsc': 1.0, 'case/precision': 2.0, 'case/recall': 3.0, 'mine/dsc': 4.0}
+    own |= {'case/hd95': 5.0, 'box/size': 0.5}
     table = metric_table(dict(config='a', data=dict(name='b', split='c'), metrics=own))
     assert [list(column.cells) for column in table.columns][:2] == [
-        ['case', 'mine/dsc'],
-        ['1.00', '4.00'],
+        ['case', 'mine/dsc', 'case/hd95', 'box/size'],
+        ['1.00', '4.00', '5.00 mm', '0.50 log2'],
     ]
