@@ -87,6 +87,11 @@ def test_a_learning_rate_with_a_name_of_its_own():
     assert config.default_hooks.result.out_dir.endswith('/{config}/seed{seed}')
 
 
+def test_the_table_names_every_config():
+    files = {f'{path.parent.name}/{path.name}' for path in ROOT.glob('configs/[a-z]*/*.py')}
+    assert set(re.findall(r'`([a-z]\w+/\w+\.py)`', TEXT.split('## All configs')[1])) == files
+
+
 def test_another_segmentor_is_another_base(tmp_path):
     (base,) = re.findall(r"^    '\.\./(_base_/models/\S+\.py)',$", TEXT, re.MULTILINE)
     text = MAIN.read_text().replace('_base_/models/lsnet_r18_r34_unet.py', base)

@@ -79,7 +79,7 @@ def test_several_classes_are_those_of_the_segmentor(name):
 
 @pytest.mark.parametrize('name', ['upernet', 'ocrnet_hrnet', 'segformer'])
 def test_one_channel(name):
-    """A binary mask from a sigmoid, as docs/combinations.md has it."""
+    """A binary mask from a sigmoid, as docs/migrating.md has it."""
     model = config(name, num_classes=2)
     binary = dict(
         out_channels=1, threshold=0.5, loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True)
