@@ -1,7 +1,8 @@
 """The registries that components are written into and built from: the scope ``lsnet_mm``.
 
 mmengine writes this scope into what ``_base_ = 'lsnet_mm::...'`` inherits. Each registry is a child
-of MMSegmentation's of its name, so that it finds all that is there, too.
+of MMSegmentation's of its name, so that it finds all that is there, too: ``MODELS``,
+``TASK_UTILS``, ``DATASETS``, ``TRANSFORMS``, ``METRICS``, ``VISUALIZERS``, ``HOOKS``, ``LOOPS``, ...
 """
 
 from mmengine import registry as mmengine
