@@ -42,6 +42,8 @@ autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_preserve_defaults = True
+napoleon_attr_annotations = False  # the signature has them
+toc_object_entries_show_parents = 'hide'
 
 html_theme = 'furo'
 html_title = f'lsnet_mm {__version__}'
@@ -64,7 +66,7 @@ def mend_links(app, docname, source):
         path = (folder / target).resolve()
         if path.is_relative_to(DOCS):
             return match[0]
-        name = relpath(path, ROOT)
+        name = relpath(path, ROOT) + '/' * path.is_dir()
         if page := PAGES.get(name):
             return f'[{text}]({relpath(DOCS / page, folder)}{anchor or ""})'
         return f'`{name}`' if name.endswith(text.strip('`')) else f'{text} (`{name}`)'

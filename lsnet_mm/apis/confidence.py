@@ -34,8 +34,9 @@ def slice_evidence(sample: BaseDataElement) -> dict[str, float]:
         sample: With ``pred_sem_seg``.
 
     Returns:
-        dict: ``box_score``, the highest; ``agreement``, see :meth:`~lsnet_mm.models.TwoStageSegmentor.judge`;
-        ``probability``, the mean in the mask. Empty without a mask.
+        dict: ``box_score``, the highest; ``agreement``, see
+        :meth:`~lsnet_mm.models.TwoStageSegmentor.judge`; ``probability``, the mean in the mask.
+        Empty without a mask.
     """
     mask = sample.pred_sem_seg.data[0] > 0
     if not mask.any():

@@ -45,7 +45,8 @@ class LSNetInferencer(BaseInferencer):
         assume_hu: Take the voxels of folders and files for HU even if they do not look so.
         picture_window: HU of grey 0 and 255 in PNG and JPG files; by default what the checkpoint
             says it was trained on.
-        spine: Where it is in these files, ``'top'`` or ``'bottom'``; see :func:`~lsnet_mm.volumes.read_pictures`.
+        spine: Where it is in these files, ``'top'`` or ``'bottom'``; see
+            :func:`~lsnet_mm.volumes.read_pictures`.
     """
 
     forward_kwargs = {'probability', 'heatmaps', 'tidy_up', 'on_slices'}

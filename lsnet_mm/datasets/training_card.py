@@ -32,8 +32,8 @@ def training_card(datasets: Sequence) -> dict:
         - ``synthetic``: whether none is of patients. ``window``: in HU.
         - ``size``: ``rows`` and ``columns``; ``field_of_view``: the same in mm; ``spacing``:
           ``rows``, ``columns`` and ``slices`` in mm.
-        - ``look``: see :func:`~lsnet_mm.volumes.look.slice_look`; and ``width``, the side in mm of a
-          square of the body's area.
+        - ``look``: see :func:`~lsnet_mm.volumes.look.slice_look`; and ``width``, the side in mm of
+          a square of the body's area.
         - ``classes``: of each but the background ``slices``, the share of slices with it,
           ``share`` of such a slice, ``area_mm2`` there, and ``volume_ml`` in a case.
         - ``looked_at``: how many slices.

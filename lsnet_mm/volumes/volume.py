@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 from nibabel import orientations
 
-#: Columns to the left, rows to the front, slices to the feet, as are the axes of Pancreas-CT's files.
-#: All that a net sees is brought to them, or it would be shown some patients upside down.
+#: Columns to the left, rows to the front, slices to the feet, as in Pancreas-CT's files. All
+#: that a net sees is brought to them, or it would be shown some patients upside down.
 ORIENTATION = 'LAI'
 #: As radiologists look at slices, the front at the top, the patient's right on the left.
 READING = 'LPI'

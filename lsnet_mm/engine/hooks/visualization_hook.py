@@ -15,8 +15,8 @@ class TwoStageVisualizationHook(Hook):
 
     The image is the one in the batch, since a slice of a volume has no file of its own. Stock
     ``tools/test.py`` turns it on by ``--show`` or ``--show-dir``; pictures of a test are named
-    ``<case>_<slice>``, or as their image, where MMSegmentation puts its own: ``vis_data/vis_image`` below the
-    visualizer's ``save_dir``.
+    ``<case>_<slice>``, or as their image, where MMSegmentation puts its own:
+    ``vis_data/vis_image`` below the visualizer's ``save_dir``.
 
     Args:
         draw: Draw at all.
