@@ -1,7 +1,8 @@
 """The registries that components are written into and built from: the scope ``lsnet_mm``.
 
 mmengine writes this scope into what ``_base_ = 'lsnet_mm::...'`` inherits. Each registry is a child
-of MMSegmentation's of its name, so that it finds all that is there, too.
+of MMSegmentation's of its name, so that it finds all that is there, too: ``MODELS``,
+``DATASETS``, ``TRANSFORMS``, ``METRICS``, ``HOOKS``, ``LOOPS`` and the others.
 """
 
 from mmengine import registry as mmengine
@@ -37,5 +38,5 @@ OPTIM_WRAPPER_CONSTRUCTORS = _registry(
 )
 OPTIM_WRAPPERS = _registry('OPTIM_WRAPPERS')
 OPTIMIZERS = _registry('OPTIMIZERS')
-#: Without components of ours; parts of an inherited config look for them in this scope, too.
+# Without components of ours; parts of an inherited config look for them in this scope, too.
 OTHERS = [_registry(name) for name in mmseg.__all__ if name not in globals()]

@@ -67,6 +67,13 @@ def test_no_room_imports_from_above():
     assert not upwards
 
 
+def test_the_pages_of_the_api_stand_in_that_order():
+    """From the top down, but for what has no names of its own to call."""
+    index = (ROOT.parent / 'docs' / 'api' / 'index.md').read_text()
+    pages = [line for line in index.splitlines() if line in ROOMS]
+    assert pages == [name for name in reversed(ROOMS) if name not in ('lazy', 'version')]
+
+
 def test_no_module_imports_itself_by_others():
     """The graph of what modules import has an order; a package's own list of names is no module."""
     packages = {name for path, name in modules() if path.name == '__init__.py'}

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..volumes import ORIENTATION, Volume, air_share, slice_look
+from ..volumes import ORIENTATION, Volume
+from ..volumes.look import air_share, slice_look
 
 #: Of a checkpoint of before they told.
 UNKNOWN = (

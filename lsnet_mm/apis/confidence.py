@@ -15,6 +15,8 @@ from ..volumes import ORIENTATION
 if TYPE_CHECKING:
     from .volume_predictor import VolumePrediction
 
+__all__ = ['EVIDENCE', 'judge', 'slice_evidence', 'study_features']
+
 #: What a mask says of itself, from 0 to 1, in words.
 EVIDENCE = {
     'box_score': 'the score of its boxes',
@@ -32,8 +34,9 @@ def slice_evidence(sample: BaseDataElement) -> dict[str, float]:
         sample: With ``pred_sem_seg``.
 
     Returns:
-        dict: ``box_score``, the highest; ``agreement``, see :meth:`TwoStageSegmentor.judge`;
-        ``probability``, the mean in the mask. Empty without a mask.
+        dict: ``box_score``, the highest; ``agreement``, see
+        :meth:`~lsnet_mm.models.TwoStageSegmentor.judge`; ``probability``, the mean in the mask.
+        Empty without a mask.
     """
     mask = sample.pred_sem_seg.data[0] > 0
     if not mask.any():
@@ -85,7 +88,7 @@ def judge(
         parts: Volumes of the parts of each class by its label, before the mask was tidied; None
             where slices do not follow each other.
         classes: Names, background first.
-        calibration: Of :func:`~lsnet_mm.evaluation.calibration.calibrate`.
+        calibration: Of ``lsnet_mm.evaluation.calibration.calibrate``.
         trained_on: Of the checkpoint; its ``classes`` have ranges of volumes.
 
     Returns:

@@ -23,6 +23,8 @@ from .weights import DEFAULT, card_of, find_weights
 class LSNetInferencer(BaseInferencer):
     """Segments CT volumes, as an inferencer of OpenMMLab. ``lsnet-segment`` is its command line.
 
+    ::
+
         inferencer = LSNetInferencer()                  # or ('config.py', 'checkpoint.pth')
         result = inferencer('folder/of/dicom')          # or a NIfTI file, a Volume, a list of them
         mask = result['predictions'][0]['mask']         # the shape and the axes of the input
@@ -43,7 +45,8 @@ class LSNetInferencer(BaseInferencer):
         assume_hu: Take the voxels of folders and files for HU even if they do not look so.
         picture_window: HU of grey 0 and 255 in PNG and JPG files; by default what the checkpoint
             says it was trained on.
-        spine: Where it is in these files, ``'top'`` or ``'bottom'``; see :func:`read_pictures`.
+        spine: Where it is in these files, ``'top'`` or ``'bottom'``; see
+            :func:`~lsnet_mm.volumes.read_pictures`.
     """
 
     forward_kwargs = {'probability', 'heatmaps', 'tidy_up', 'on_slices'}

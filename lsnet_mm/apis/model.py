@@ -80,8 +80,8 @@ def load_model(
     Returns:
         nn.Module: With ``cfg``, ``dataset_meta``: its ``classes``, background first; and, None if
         the checkpoint has none, ``trained_on``, what it says of its data (see
-        :class:`TrainedOnHook`), and ``confidence``, of
-        :func:`~lsnet_mm.evaluation.calibration.calibrate`.
+        :class:`~lsnet_mm.engine.hooks.TrainedOnHook`), and ``confidence``, of
+        ``lsnet_mm.evaluation.calibration.calibrate``.
 
     Raises:
         FileNotFoundError: If there is no such file.

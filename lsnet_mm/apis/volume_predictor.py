@@ -133,7 +133,8 @@ class VolumePredictor:
         model: Any segmentor of MMSegmentation, one stage or two.
         pipeline: From :func:`slice_pipeline`.
         batch_size: Slices at a time.
-        dtype: Out of :data:`DTYPES`, by autocast, which is what the nets compute in.
+        dtype: ``'float32'``, ``'bfloat16'`` or ``'float16'``, by autocast, which is what the
+            nets compute in.
         evidence: What slices are asked of their masks, names out of :data:`.confidence.EVIDENCE`.
             Of two stages ``agreement`` costs a crop more for each slice with a mask.
     """

@@ -1,8 +1,11 @@
 # ruff: noqa: E402
+"""Data sets of slices, from volumes or folders, and the transforms of their pipelines."""
+
 from ..utils.quiet import import_quietly
 
 import_quietly('mmseg.datasets')
 
+from .ct_slice_dataset import CTSliceDataset
 from .pancreas_ct import PancreasCTDataset
 from .slice_folder import SliceFolderDataset
 from .transforms.augmentation import RandomCTAffine, RandomIntensity
@@ -20,6 +23,7 @@ from .worker_init import epoch_worker_init_fn
 
 __all__ = [
     'BoxesFromMask',
+    'CTSliceDataset',
     'CTSliceFromMemory',
     'GreySliceFromMemory',
     'HUWindow',

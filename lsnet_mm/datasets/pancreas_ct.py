@@ -21,8 +21,8 @@ class PancreasCTDataset(CTSliceDataset):
 
         data_root/imagesTr/<case>_0000.nii    int16, HU
         data_root/labelsTr/<case>.nii         0 background, 1 pancreas, or as dataset.json says
-        data_root/dataset.json                nnU-Net v2; its ``labels`` are the classes, its
-                                              optional ``name`` names the data
+        data_root/dataset.json                nnU-Net v2; its "labels" are the classes, its
+                                              optional "name" names the data
         data_root/splits_final.json           a list of folds {"train": [case], "val": [case]}
 
     ``metainfo=dict(classes=('background', 'liver'))`` selects and orders classes; what is left

@@ -46,7 +46,7 @@ class SliceFolderDataset(CTSliceDataset):
         fold: Which of them, from 0.
         metainfo: Of mmseg's ``BaseSegDataset``.
         by_case: Take what is before the number of a name for the patient.
-        facts: What such files cannot say, out of :data:`FACTS`; see :class:`CTSliceDataset`.
+        facts: What such files cannot say, out of ``FACTS``; see :class:`CTSliceDataset`.
         **kwargs: Of mmseg's ``BaseSegDataset``: ``pipeline``, ``indices``, ``test_mode``, ...
 
     Raises:

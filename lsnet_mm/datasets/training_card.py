@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..volumes import NIFTI, open_nifti, slice_look, summary
+from ..volumes import NIFTI, open_nifti
+from ..volumes.look import slice_look, summary
 
 #: Slices that are looked at, cases whose organs are measured, and slices of each: for the time.
 SLICES, CASES, CASE_SLICES = 128, 40, 64
@@ -24,15 +25,15 @@ def training_card(datasets: Sequence) -> dict:
         datasets: Of mmengine. What one does not say is left None.
 
     Returns:
-        dict: Ranges are a :func:`~lsnet_mm.volumes.summary` each, None where nothing is known.
+        dict: Ranges are a :func:`~lsnet_mm.volumes.look.summary` each, None where nothing is known.
 
         - ``data``: of each data set ``name``, ``split``, ``fold``, ``slices``, ``cases``,
           ``sha256`` (of at most 1 GiB), ``synthetic``, ``source``.
         - ``synthetic``: whether none is of patients. ``window``: in HU.
         - ``size``: ``rows`` and ``columns``; ``field_of_view``: the same in mm; ``spacing``:
           ``rows``, ``columns`` and ``slices`` in mm.
-        - ``look``: see :func:`~lsnet_mm.volumes.slice_look`; and ``width``, the side in mm of a
-          square of the body's area.
+        - ``look``: see :func:`~lsnet_mm.volumes.look.slice_look`; and ``width``, the side in mm of
+          a square of the body's area.
         - ``classes``: of each but the background ``slices``, the share of slices with it,
           ``share`` of such a slice, ``area_mm2`` there, and ``volume_ml`` in a case.
         - ``looked_at``: how many slices.

@@ -1,3 +1,5 @@
+"""The loops that alternate between a model's phases."""
+
 from collections.abc import Sequence
 
 from mmengine.model import is_model_wrapper

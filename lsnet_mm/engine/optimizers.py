@@ -1,3 +1,5 @@
+"""Optimisers over several nets."""
+
 import copy
 
 import torch

@@ -1,11 +1,9 @@
 """The folder that one run leaves behind, and the only source of tables, statistics and plots.
 
-==============  ==================================================================================
-``result.json`` what was run, on which data, with which code, and what came out (``SCHEMA``)
-``slices.csv``  one row a slice, as :mod:`lsnet_mm.evaluation.functional` describes them
-``curve.json``  losses of training and metrics of validation over time
-``panel.png``   the best, the median and the worst slices
-==============  ==================================================================================
+- ``result.json``: what was run, on which data, with which code, and what came out (``SCHEMA``)
+- ``slices.csv``: one row a slice, as ``lsnet_mm.evaluation.functional`` describes them
+- ``curve.json``: losses of training and metrics of validation over time
+- ``panel.png``: the best, the median and the worst slices
 
 A subfolder ``train_split`` holds the same of the slices of training, where these were scored too.
 """
@@ -22,6 +20,8 @@ import numpy as np
 from rich.table import Table
 
 from ..utils.files import is_absolute, write_atomic
+
+__all__ = ['read_curve', 'read_run', 'run_folders']
 
 SCHEMA = 'lsnet_mm.result/1'
 TRAIN_SPLIT = 'train_split'

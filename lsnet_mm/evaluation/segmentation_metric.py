@@ -34,7 +34,7 @@ class TwoStageSegMetric(BaseMetric):
     of several classes their means, and ``class/<name>/`` with those by case and by slice of each;
     ``slice_fg/failed`` and ``slice_empty/found``; for two-stage models also ``box/miou``,
     ``box/miss`` and what centres and sizes cost (see :func:`box_scores`), ``box/low`` and
-    ``slice_empty/boxes`` (see :func:`failure_rates`) and, where the model predicts with
+    ``slice_empty/boxes`` (see ``failure_rates``) and, where the model predicts with
     ground-truth boxes too, the first set again under ``oracle/``. With ``surface`` also
     ``case/hd95`` in mm and ``case/nsd`` (tolerance 2 mm) in percent.
 
@@ -45,7 +45,7 @@ class TwoStageSegMetric(BaseMetric):
     file, below the folder that all such files share, as slice 0.
 
     After :meth:`compute_metrics`, ``rows`` holds what the metrics were computed from, sorted by
-    case and slice (see :mod:`lsnet_mm.evaluation.functional` for the columns), and ``cases`` the
+    case and slice (see ``lsnet_mm.evaluation.functional`` for the columns), and ``cases`` the
     case of each file that gave one its name.
 
     Args:

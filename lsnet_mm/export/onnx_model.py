@@ -9,12 +9,16 @@ import numpy as np
 import onnxruntime
 from scipy import ndimage
 
+__all__ = ['ONNXModel']
+
 SCHEMAS = (1, 2)  # 2 is of models with a mask beside the boxes
 EIGHT_CONNECTED = np.ones((3, 3), int)
 
 
 class ONNXModel:
     """Masks from slices, by the graphs and the rules that `tools/export.py --onnx` wrote.
+
+    ::
 
         model = ONNXModel('exported')
         results = model(volume_in_hu)          # (slices, rows, columns)

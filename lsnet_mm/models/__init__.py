@@ -1,3 +1,5 @@
+"""What a config names under ``model``, and the geometry behind it."""
+
 from .backbones import EfficientNetLite0, StemResNet
 from .decode_heads import ConvHead
 from .dense_heads import KPBBRHead

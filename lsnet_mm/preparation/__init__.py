@@ -1,6 +1,7 @@
 """From downloads to data sets: everything is checked, paired and written as nnU-Net reads it.
 
-The way back, to COCO's form for detectors, is in :mod:`.coco`, which loads OpenMMLab.
+The way back, to COCO's form for detectors, is in ``lsnet_mm.preparation.coco``, which loads
+OpenMMLab.
 """
 
 from .labels import alignment_scores, best_alternative

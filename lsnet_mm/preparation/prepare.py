@@ -53,13 +53,13 @@ class Source:
     """A data set as it was found, before anything of it is read in full."""
 
     name: str  #: Short name of the data, for ``dataset.json`` and result folders.
-    labels: dict[str, int]  #: nnU-Net's: value of each class.
+    labels: dict[str, int]  #: Value of each class, as nnU-Net has them.
     cases: tuple[Case, ...]  #: By name.
     #: From the sorted names of prepared cases to where their folds come from, and these.
     folds: Callable[[list[str]], tuple[str, Folds]]
     notes: tuple[str, ...] = ()  #: What was left aside, for the report.
     channel: str = 'CT'  #: Name of the image's only channel.
-    synthetic: bool = False  #: Of no patient, for ``dataset.json``: a model of it tells so.
+    synthetic: bool = False  #: Of no patient, for ``dataset.json``; a model of it tells so.
 
 
 def prepare(source: Source, out: Path, pool: Pool) -> dict:

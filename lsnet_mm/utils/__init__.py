@@ -1,3 +1,5 @@
+"""Configs, and checkpoints from elsewhere."""
+
 from typing import TYPE_CHECKING
 
 from ..lazy import lazy_names

@@ -15,6 +15,8 @@ from mmengine.utils import import_modules_from_strings
 from .checkpoint import safe_torch_load
 from .config import config_parts, translate
 
+__all__ = ['TRUSTED_IMPORTS', 'ConfigTextError', 'read_checkpoint_config']
+
 #: Packages that a config may import from.
 TRUSTED_IMPORTS = ('lsnet_mm', 'mmseg', 'mmdet', 'mmpretrain')
 # A name in a registry, perhaps with its scope; a longer dotted path would be any object of Python.

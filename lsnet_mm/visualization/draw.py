@@ -23,7 +23,7 @@ from ..utils.colors import BOX, GT, PRED, class_colors
 
 INK, PAPER = '#1A1A1A', '#FFFFFF'
 
-#: Transparent to opaque: where the heatmap is silent the image shows.
+#: From transparent to opaque, so that where the heatmap is silent the image shows.
 HEAT = LinearSegmentedColormap.from_list(
     'heat', [to_rgba('#440154', 0.0), to_rgba('#CC4778', 0.55), to_rgba('#FCE640', 0.9)]
 )
@@ -33,7 +33,8 @@ MARGIN, SMALLEST = 24, 96  # pixels around what is marked, and the least side of
 
 
 class SliceView:
-    """What can be seen of one slice, in the pixels of the original image.
+    """What can be seen of one slice, in the pixels of the original image; None is what its
+    sample has not, or what is not shown.
 
     Args:
         image: (H, W) or (H, W, C), grey values in [0, 255], at the original size.
@@ -43,11 +44,13 @@ class SliceView:
         pred: Show the prediction.
         classes: Names of the labels from 1 on; of several each has a colour of its own.
 
-    Attributes, of which the sample's are None where it has no such thing, or it is not shown:
+    Attributes:
         image: (H, W) uint8.
-        gt, pred: (H, W) uint8 labels, ignored pixels being 0.
+        gt: (H, W) uint8 labels, ignored pixels being 0.
+        pred: The same of the prediction.
         colors: (class, colour of its ground truth, of its prediction), from label 1 on.
-        gt_boxes, pred_boxes: (n, 4) continuous pixel edges ``x1, y1, x2, y2``.
+        gt_boxes: (n, 4) continuous pixel edges ``x1, y1, x2, y2``.
+        pred_boxes: The same of the prediction.
         scores: (n,) in [0, 1], of the predicted boxes.
         heatmap: (h, w) in [0, 1], covering the whole image at its own resolution.
 

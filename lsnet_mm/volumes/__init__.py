@@ -4,7 +4,6 @@ from .choice import Candidate, check_numbers, choose_series
 from .folder import files_below
 from .header import PHANTOM, BrokenFile, SliceHeader, read_header
 from .hu import check_finite, check_hu, read_hu, read_slices
-from .look import air_share, slice_look, summary
 from .nifti import check_placement, open_nifti, pack_nifti, read_nifti, read_slice
 from .nifti_file import NIFTI, is_nifti
 from .pictures import Pictures, group_pictures, is_picture, pack_picture, read_pictures
@@ -29,7 +28,6 @@ __all__ = [
     'Traits',
     'Volume',
     'VolumeError',
-    'air_share',
     'check_finite',
     'check_hu',
     'check_numbers',
@@ -53,7 +51,5 @@ __all__ = [
     'read_slice',
     'read_slices',
     'read_traits',
-    'slice_look',
     'sort_slices',
-    'summary',
 ]

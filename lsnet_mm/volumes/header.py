@@ -18,7 +18,7 @@ MODALITIES = frozenset(
     ('CR', 'DX', 'MG', 'MR', 'NM', 'PT', 'RF', 'US', 'XA', 'OT', 'SC', 'SEG', 'SR', 'PR', 'KO')
     + ('DOC', 'REG', 'RTDOSE', 'RTIMAGE', 'RTPLAN', 'RTSTRUCT')
 )
-#: The Manufacturer of our phantoms: never to be mistaken for patients.
+#: The Manufacturer of our phantoms, never to be mistaken for patients.
 PHANTOM = 'lsnet_mm phantom'
 NO_DICOM = 'is no DICOM file, in spite of its name'
 
@@ -43,14 +43,14 @@ class SliceHeader:
     frames: int  #: Images in the file.
     samples: int  #: Colour channels.
     bits: tuple[int | None, ...]  #: (allocated, stored, highest) of a voxel.
-    signed: int | None  #: PixelRepresentation: 1 if voxels have a sign.
+    signed: int | None  #: PixelRepresentation, 1 if voxels have a sign.
     slope: float | None  #: RescaleSlope; NaN if it is no number, as the next.
     intercept: float | None  #: RescaleIntercept.
     unit: str  #: RescaleType.
     padding: tuple[int | None, int | None]  #: Stored values that are no voxels, from and to.
     table: bool  #: Whether a table of values takes the place of slope and intercept.
     compressed: bool
-    enhanced: bool = False  #: Whether geometry and scale stand with the frames: Enhanced CT.
+    enhanced: bool = False  #: Whether geometry and scale stand with the frames, as in Enhanced CT.
     frame: int | None = None  #: Which of an enhanced file this is, from 0.
 
     @property

@@ -72,6 +72,6 @@ def _find_body(solid: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def summary(values: Iterable[float]) -> list[float] | None:
-    """The :data:`QUANTILES` of some values, rounded; None of none."""
+    """The ``QUANTILES`` of some values, rounded; None of none."""
     values = list(values)
     return [float(f'{q:.4g}') for q in np.quantile(values, QUANTILES)] if values else None

@@ -77,7 +77,7 @@ def read_pictures(
     Args:
         pictures: Of one size, as they are shown: turned as their EXIF data say.
         window: HU of grey 0 and 255.
-        spine: Where it is in them, out of :data:`SPINES`; None: at the top, which its notes say.
+        spine: Where it is in them, ``'top'`` or ``'bottom'``; None: at the top, as its notes say.
 
     Returns:
         Volume: Columns, rows, slices, float32; ``picture`` is the window, and lengths are pixels.

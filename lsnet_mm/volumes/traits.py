@@ -89,7 +89,7 @@ class Traits:
 
     @property
     def whole(self) -> bool:
-        """Whether it is a volume: a single slice is none where there is more to choose from."""
+        """Whether it is a volume; a single slice is none where there is more to choose from."""
         return self.problem is None and self.slices > 1
 
 

@@ -10,10 +10,10 @@ import nibabel as nib
 import numpy as np
 from nibabel import orientations
 
-#: Columns to the left, rows to the front, slices to the feet: the axes of Pancreas-CT's files.
-#: All that a net sees is brought to them, or it would be shown some patients upside down.
+#: Columns to the left, rows to the front, slices to the feet, as in Pancreas-CT's files. All
+#: that a net sees is brought to them, or it would be shown some patients upside down.
 ORIENTATION = 'LAI'
-#: As radiologists look at slices: the front at the top, the patient's right on the left.
+#: As radiologists look at slices, the front at the top, the patient's right on the left.
 READING = 'LPI'
 #: What mends a damaged series.
 RELOAD = 'Download the series again'
@@ -81,7 +81,7 @@ class Volume:
 
     @property
     def orientation(self) -> str:
-        """Where the three axes point, nearly: ``'LAI'`` is left, anterior (front), inferior."""
+        """Where the three axes point, nearly; ``'LAI'`` is left, anterior (front), inferior."""
         return ''.join(nib.aff2axcodes(self.affine))
 
     def oriented(self, codes: str) -> Volume:

@@ -20,7 +20,7 @@ from lsnet_mm.datasets import PancreasCTDataset, SliceFolderDataset
 from lsnet_mm.datasets.training_card import training_card
 from lsnet_mm.experiments.phantom import make_case, write_prepared
 from lsnet_mm.utils import safe_torch_load
-from lsnet_mm.volumes import air_share, slice_look
+from lsnet_mm.volumes.look import air_share, slice_look
 
 SHAPE, CASES, SEED = (48, 40, 12), 4, 3
 NUMBER = itertools.count()

@@ -135,7 +135,7 @@ class ResizeSlice(Resize):
     """Resize image and masks to a size, so that they stay on one grid.
 
     The image is that of MMCV's ``Resize(keep_ratio=False)``, whose masks are displaced by up to
-    half a pixel; here they are resized by :func:`lsnet_mm.utils.resizing.resize_labels`.
+    half a pixel; here they are resized by ``lsnet_mm.utils.resizing.resize_labels``.
 
     Required key: ``img``. Modified keys: ``img``, the masks of ``seg_fields`` if there are any,
     ``gt_bboxes`` if there, ``img_shape``. Added keys: ``scale`` and ``scale_factor`` (w, h),

@@ -1,3 +1,5 @@
+"""What is done before, during and after a run."""
+
 from .check_hook import CheckHook
 from .checkpoint_hook import DurableCheckpointHook
 from .progress_hook import ProgressHook

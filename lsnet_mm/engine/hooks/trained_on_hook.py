@@ -11,7 +11,7 @@ from .check_hook import leaves
 class TrainedOnHook(Hook):
     """Writes what a model was trained on into its checkpoints, as ``meta['trained_on']``.
 
-    That is :func:`~lsnet_mm.datasets.training_card.training_card` of the training's data, and
+    That is ``lsnet_mm.datasets.training_card.training_card`` of the training's data, and
     ``environment``, the versions and the commit. It costs seconds when a training starts. A
     training that resumes keeps what its checkpoint says; fine-tuning has data of its own.
     """

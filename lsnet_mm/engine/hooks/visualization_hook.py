@@ -15,8 +15,8 @@ class TwoStageVisualizationHook(Hook):
 
     The image is the one in the batch, since a slice of a volume has no file of its own. Stock
     ``tools/test.py`` turns it on by ``--show`` or ``--show-dir``; pictures of a test are named
-    by :func:`slice_name`, where MMSegmentation puts its own: ``vis_data/vis_image`` below the
-    visualizer's ``save_dir``.
+    ``<case>_<slice>``, or as their image, where MMSegmentation puts its own:
+    ``vis_data/vis_image`` below the visualizer's ``save_dir``.
 
     Args:
         draw: Draw at all.
@@ -70,7 +70,7 @@ class TwoStageVisualizationHook(Hook):
 class MaskWriter(Hook):
     """Writes each predicted mask of a test as a PNG of class numbers, at the slice's own size.
 
-    Files are named by :func:`slice_name`.
+    Files are named ``<case>_<slice>``, or as their image.
 
     Args:
         folder: Where to write; made if it is not there.

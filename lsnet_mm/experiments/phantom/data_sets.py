@@ -114,9 +114,10 @@ def write_download(
         n_cases: Number of cases: PANCREAS_0001 and so on, leaving out the withdrawn numbers.
         shape: (X, Y, Z) voxels of a volume: columns, rows, slices.
         seed: Of the whole set.
-        layout: ``'nbia'``: manifest-*/Pancreas-CT/<patient>/<study>/<series>/1-001.dcm;
-            ``'doi'``: DOI/<patient>/<uid>/<uid>/000000.dcm, numbers that do not follow the slices;
-            ``'bare'``: <uid>/1-001.dcm.
+        layout: ``'nbia'``: ``manifest-*/Pancreas-CT/<patient>/<study>/<series>/1-001.dcm``;
+            ``'doi'``: ``DOI/<patient>/<uid>/<uid>/000000.dcm``, numbers that do not follow the
+            slices;
+            ``'bare'``: ``<uid>/1-001.dcm``.
         slice_order: ``'ascending'``, as in the collection: file 1 is nearest to the head, and
             positions ascend along the series' normal, which points to the feet. ``'descending'``:
             the same bodies at the same positions, file 1 nearest to the feet.

@@ -37,10 +37,10 @@ class KPBBRHead(BaseModule):
         norm_cfg: Normalisation of the convolutions.
         train_cfg: ``topk`` (3): a training proposal is one of that many most probable cells.
             ``inside_only`` (False): only cells inside the box are positives.
-        test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see :func:`decode`; ``max_per_img``
+        test_cfg: ``score_thr`` (0.5) and ``vote`` (False), see ``decode``; ``max_per_img``
             (100) boxes at most. With a mask also ``mask_thr`` (0.5), in training too, and
-            ``veto_thr`` (0.5), see :class:`MaskBranch`.
-        loss_mask: If given, a :class:`MaskBranch` with this loss corrects the boxes, of which an
+            ``veto_thr`` (0.5), see ``MaskBranch``.
+        loss_mask: If given, a ``MaskBranch`` with this loss corrects the boxes, of which an
             image then has one at most.
         init_cfg: As in mmengine.
     """

@@ -46,7 +46,7 @@ class FocalDiceLoss(nn.Module):
         self.loss_weight = loss_weight
         self._loss_name = loss_name
 
-    #: The second stage's target may move with its box (:func:`soft_targets`).
+    #: The second stage's target may move with its box (``soft_targets``).
     takes_soft_targets = True
 
     @property

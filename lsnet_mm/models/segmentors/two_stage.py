@@ -15,6 +15,8 @@ TEST_CFG = dict(oracle=False, rounds=0, agreement=0.95, judge=False)
 class TwoStageSegmentor(BaseSegmentor):
     """How a localizer and a segmentor answer together; how they are trained is a subclass's affair.
 
+    ::
+
         images -> localizer -> boxes -> RoI extractor -> crops -> segmentor -> masks -> paste
 
     Args:
@@ -173,7 +175,7 @@ class TwoStageSegmentor(BaseSegmentor):
     def segment_boxes(
         self, inputs: Tensor, boxes: list[Tensor], data_samples: list
     ) -> list[Tensor]:
-        """:func:`foreground_probabilities` (1, C, H, W) in original pixels, from boxes of each
+        """``foreground_probabilities`` (1, C, H, W) in original pixels, from boxes of each
         image in input pixels."""
         rois, extractor = boxes_to_rois(boxes), self.roi_extractor
         probs = [inputs.new_zeros((0, self.out_channels, *extractor.size))]
