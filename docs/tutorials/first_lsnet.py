@@ -16,7 +16,8 @@
 # %% [markdown]
 # # A first L-SNet
 #
-# A pancreas fills less than a hundredth of most CT slices. L-SNet looks for it first, then looks closely:
+# A pancreas fills less than a hundredth of most CT slices. L-SNet looks for it first, then looks
+# closely:
 #
 #     slice -> L-Net -> box -> RoI recalibration -> crop -> S-Net -> mask -> pasted back
 #
@@ -270,8 +271,8 @@ show(to_png(figure))
 
 # %% [markdown]
 # *Points are the loss, lines the slope that autograd gives there. With the moving target a step
-# down leads home from both sides, but for the flat bottom; with the fixed one nearly all lines point
-# down to the right, so that from there most steps lead further away.*
+# down leads home from both sides, but for the flat bottom; with the fixed one nearly all lines
+# point down to the right, so that from there most steps lead further away.*
 #
 # The same for all four edges of a box, on all slices of validation: each edge is moved at random,
 # by at most 10, 30 or 60 percent of the box's side. How often does a step down the loss lead to the

@@ -89,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs=2,
         type=float,
         metavar=('LOW', 'HIGH'),
-        help='HU of grey 0 and 255; known where the checkpoint says its own',
+        help='HU of grey 0 and 255, in them and in those that the model was trained on; known '
+        'where the checkpoint says its own',
     )
     pictures.add_argument('--spine', choices=('top', 'bottom'), help='where it is in them (top)')
     parser.add_argument(

@@ -8,9 +8,11 @@ from ..volumes import ORIENTATION, Volume
 from ..volumes.look import air_share, slice_look
 
 #: Of a checkpoint of before they told.
-UNKNOWN = (
-    'the checkpoint does not say what it was trained on: no study can be compared with that, and '
-    'there will be no cautions'
+UNKNOWN = 'the checkpoint does not say what it was trained on: no study can be compared with that'
+#: Of a model of pictures whose HU are not known, on a scan.
+GUESSED_WINDOW = (
+    'nothing says which HU were black and white in the pictures that the model was trained on, and '
+    'it is given 0 to 255 HU; state them by --window LOW HIGH, in Python window=(LOW, HIGH)'
 )
 #: So many slices are looked at. One in three has to look like the training's: a scan from the chest
 #: to the pelvis has as many.
@@ -63,7 +65,7 @@ def _of_picture(own: tuple[float, float], window: tuple[float, float]) -> Iterat
 def _of_data(card: dict, phantom: bool) -> Iterator[str]:
     if card['synthetic'] and not phantom:
         yield 'the model was trained on synthetic phantoms, not on patients'
-    if phantom and not card['synthetic']:
+    if phantom and card['synthetic'] is False:
         yield 'this is a synthetic phantom, and the model was trained on patients'
 
 

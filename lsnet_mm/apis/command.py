@@ -66,7 +66,8 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
     found = run.found = find_studies(args.studies, args.series)
     if load_inferencer(**run.job.model).model.trained_on is None:
         found.notes.append(UNKNOWN)
-    if (args.window or args.spine) and not any(study.pictures for study in found.studies):
+    of_pictures = args.spine or (args.window and 'window' not in run.job.model)
+    if of_pictures and not any(study.pictures for study in found.studies):
         found.notes.append('--window and --spine are of PNG and JPG slices, and there are none')
     try:
         studies = name_studies(found.studies, args.out)
@@ -129,6 +130,9 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
     loaded = load_inferencer(**model)  # whatever is wrong with the model is told here, once
+    if args.window and loaded.guesses_window:
+        how['window'] = model['window'] = tuple(args.window)
+        loaded = load_inferencer(**model)
     largest = args.largest_component
     if largest is None:
         largest = loaded.tidy_up.largest_component

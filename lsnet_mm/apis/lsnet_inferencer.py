@@ -10,9 +10,10 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from torch import nn
 
+from ..datasets import GreySliceFromMemory
 from ..models.utils.fold_norms import fold_norms
 from ..volumes import Volume, group_pictures, is_picture, public_name, read_hu, read_pictures
-from .cautions import list_cautions
+from .cautions import GUESSED_WINDOW, list_cautions
 from .confidence import judge
 from .model import load_model, model_config
 from .tidy_up import TidyUp, parts_of
@@ -37,14 +38,16 @@ class LSNetInferencer(BaseInferencer):
             the first of these. Of their masks, by whatever path, only the largest part is kept,
             unless a ``tidy_up`` is given.
         device: By default a GPU if there is one.
-        window: HU of 0 and 255 in 8-bit slices; see :func:`slice_pipeline`.
+        window: HU of 0 and 255 in the 8-bit slices that the model was trained on, if it was; see
+            :func:`~lsnet_mm.apis.slice_pipeline`. None: what the checkpoint says of them, else 0
+            and 255, with a caution for each volume.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
         dtype: Of the nets; see :class:`VolumePredictor`.
         compile: Compile the nets; see :func:`load_model`.
         show_progress: Show a bar.
         assume_hu: Take the voxels of folders and files for HU even if they do not look so.
-        picture_window: HU of grey 0 and 255 in PNG and JPG files; by default what the checkpoint
-            says it was trained on.
+        picture_window: HU of grey 0 and 255 in PNG and JPG files; by default the ``window``, given
+            or of the checkpoint.
         spine: Where it is in these files, ``'top'`` or ``'bottom'``; see
             :func:`~lsnet_mm.volumes.read_pictures`.
     """
@@ -57,7 +60,7 @@ class LSNetInferencer(BaseInferencer):
         model: str | Path | Config | None = None,
         weights: str | Path | None = None,
         device: str | None = None,
-        window: tuple[float, float] = (0, 255),
+        window: tuple[float, float] | None = None,
         unsafe_checkpoint: bool = False,
         show_progress: bool = True,
         dtype: str = 'float32',
@@ -81,7 +84,13 @@ class LSNetInferencer(BaseInferencer):
         self.tidy_up = TidyUp(largest_component=card_of(weights) is not None)
         asked = tuple((self.model.confidence or {}).get('thresholds', ()))
         self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
-        self.picture_window = picture_window or (self.model.trained_on or {}).get('window')
+        self.picture_window = picture_window or self.window
+
+    @property
+    def guesses_window(self) -> bool:
+        """Whether the model was trained on pictures, and nothing says which HU were black and
+        white in them."""
+        return self.window is None and isinstance(self.pipeline.transforms[0], GreySliceFromMemory)
 
     @property
     def grey_window(self) -> tuple[float, float]:
@@ -94,7 +103,8 @@ class LSNetInferencer(BaseInferencer):
         return model if self.compile else fold_norms(model)  # what is compiled stays as it was
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        return slice_pipeline(cfg, self.window)
+        self.window = self.window or (self.model.trained_on or {}).get('window')
+        return slice_pipeline(cfg, self.window or (0, 255))
 
     def _init_collate(self, cfg: Config) -> None:
         return None  # batches are the predictor's
@@ -154,8 +164,10 @@ class LSNetInferencer(BaseInferencer):
         """Segment one volume."""
         found = self.predictor(inputs, probability, heatmaps, on_slices)
         tidy_up = self.tidy_up if tidy_up is None else tidy_up
-        cautions = tuple(list_cautions(self.model.trained_on, self.grey_window, inputs))
-        tidied = replace(found, mask=tidy_up(found.mask), cautions=cautions)
+        cautions = list_cautions(self.model.trained_on, self.grey_window, inputs)
+        if self.guesses_window and inputs.picture is None:
+            cautions.append(GUESSED_WINDOW)
+        tidied = replace(found, mask=tidy_up(found.mask), cautions=tuple(cautions))
         if (calibration := self.model.confidence) is None:
             return [tidied]
         # Parts of the mask as the net gave it: what is tidied away was a doubt. Pictures have none.

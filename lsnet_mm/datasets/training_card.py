@@ -29,7 +29,8 @@ def training_card(datasets: Sequence) -> dict:
 
         - ``data``: of each data set ``name``, ``split``, ``fold``, ``slices``, ``cases``,
           ``sha256`` (of at most 1 GiB), ``synthetic``, ``source``.
-        - ``synthetic``: whether none is of patients. ``window``: in HU.
+        - ``synthetic``: whether none is of patients, None where one does not say. ``window``: in
+          HU.
         - ``size``: ``rows`` and ``columns``; ``field_of_view``: the same in mm; ``spacing``:
           ``rows``, ``columns`` and ``slices`` in mm.
         - ``look``: see :func:`~lsnet_mm.volumes.look.slice_look`; and ``width``, the side in mm of
@@ -50,7 +51,7 @@ def training_card(datasets: Sequence) -> dict:
     windows = {one['window'] for one in seen}
     return {
         'data': about,
-        'synthetic': bool(about) and all(one['synthetic'] for one in about),
+        'synthetic': _all([one['synthetic'] for one in about]),
         'window': list(*windows) if len(windows) == 1 and None not in windows else None,
         'size': _by_axis([one['size'] for one in seen]),
         'spacing': _by_axis([one['spacing'] for one in seen]),
@@ -76,7 +77,14 @@ def _describe(dataset: object, cases: int, facts: dict) -> dict:
     if hasattr(dataset, 'sha256'):
         size = sum(path.stat().st_size for pair in dataset.split_files() for path in pair)
         about['sha256'] = dataset.sha256() if size <= HASHED else None
-    return about | dict(synthetic=bool(facts.get('synthetic')), source=facts.get('source'))
+    # Who states facts and says nothing of a phantom has patients.
+    synthetic = bool(facts.get('synthetic')) if facts else None
+    return about | dict(synthetic=synthetic, source=facts.get('source'))
+
+
+def _all(answers: list[bool | None]) -> bool | None:
+    """Whether all say yes, None if one does not say."""
+    return None if None in answers else bool(answers) and all(answers)
 
 
 def _cases(dataset: object) -> list[list[dict]]:

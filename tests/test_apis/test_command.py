@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from threshold_segmentor import write_model
 
 from lsnet_mm.apis.command import main
 from lsnet_mm.apis.model import model_identity
@@ -70,6 +71,25 @@ def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     (out / 'study_001_probability.nii.gz').write_bytes(b'from elsewhere')
     code, _, errors, _ = segment(images, model=(config, model[1]), options=['--probabilities'])
     assert code == 2 and 'is not what this command would write' in errors
+
+
+def test_a_model_of_pictures_has_its_window_stated(images, segment, tmp_path):
+    """Scans come with it from one window; without it a caution, with another other masks."""
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLSNetInputs')]
+    eight_bits = write_model(tmp_path / 'model', pipeline=pipeline)
+    code, printed, errors, out = segment(images, model=eight_bits)
+    assert code == 0 and errors.count('which HU were black and white') == 3, errors
+    window = ['--window', '-255', '255']
+    code, _, errors, _ = segment(images, model=eight_bits, options=window)
+    assert code == 2 and errors.count('it exists, and is not what') == 3
+    options = [*window, '--overwrite']
+    code, printed, errors, _ = segment(images, model=eight_bits, options=options)
+    assert code == 0 and 'black and white' not in errors and 'PNG and JPG' not in printed
+    record = json.loads((out / 'study_001.json').read_text())
+    assert record['model']['window'] == [-255, 255]
+    mask = nib.load(out / 'study_001.nii.gz').get_fdata()
+    hu = find_studies([images]).studies[0].load()
+    np.testing.assert_array_equal(mask, hu.voxels >= 0)
 
 
 def test_how_nets_compute_is_part_of_the_model(model):

@@ -172,8 +172,24 @@ def test_eight_bit_configs_see_their_window(tmp_path, volume):
     model = write_model(tmp_path, pipeline=pipeline)
     [found] = LSNetInferencer(*model, device='cpu')(volume)['predictions']
     np.testing.assert_array_equal(found['mask'], volume.voxels >= 128)
+    assert [one for one in found['cautions'] if 'black and white' in one]  # 0 to 255 is a guess
     other = LSNetInferencer(*model, device='cpu', window=(-255, 255))
-    np.testing.assert_array_equal(other(volume)['predictions'][0]['mask'], volume.voxels >= 0)
+    [found] = other(volume)['predictions']
+    np.testing.assert_array_equal(found['mask'], volume.voxels >= 0)
+    assert not [one for one in found['cautions'] if 'black and white' in one]
+
+
+def test_eight_bit_models_see_the_window_of_their_training(tmp_path, volume):
+    """As the checkpoint states it."""
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLSNetInputs')]
+    config, checkpoint = write_model(tmp_path, pipeline=pipeline)
+    content = torch.load(checkpoint, weights_only=True)
+    card = dict(window=[-255, 255], synthetic=None, spacing=None, field_of_view=None)
+    content.setdefault('meta', {})['trained_on'] = card | dict(look=dict(body=None))
+    torch.save(content, checkpoint)
+    [found] = LSNetInferencer(config, checkpoint, device='cpu')(volume)['predictions']
+    np.testing.assert_array_equal(found['mask'], volume.voxels >= 0)
+    assert not [one for one in found['cautions'] if 'window' in one or 'black' in one]
 
 
 def test_neighbours(tmp_path, volume):
