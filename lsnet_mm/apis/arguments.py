@@ -18,7 +18,7 @@ def main() -> int:
     if args.list:
         from .listing import list_series
 
-        return list_series(args.studies, args.series)
+        return list_series(args.studies, args.series, args.names)
     from .command import main
 
     return main()

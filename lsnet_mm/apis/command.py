@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     print_any_name()
     args = read_arguments(argv)
     if args.list:
-        return list_series(args.studies, args.series)
+        return list_series(args.studies, args.series, args.names)
     rank, ranks = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
     run = RunReport(args, rank, ranks)
     try:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +10,8 @@ from rich.table import Table
 
 from ..utils.cli import print_any_name
 from ..volumes import Candidate, Traits, read_traits
+from ..utils.files import why
+from .names import write_list
 from .study import find_studies
 
 _RENAMED = 'To write which study is which file, use --names FILE.'
@@ -16,18 +19,27 @@ _COLUMNS = ('visit', 'series', 'modality', 'type', 'slices', 'apart', 'thickness
 _COLUMNS += ('contrast', 'segmented?')
 
 
-def list_series(paths: Sequence[Path], series: Sequence[int] | None = None) -> int:
+def list_series(
+    paths: Sequence[Path], series: Sequence[int] | None = None, names: Path | None = None
+) -> int:
     """Print a table of all visits, without patients, dates, UIDs or any text of the headers.
 
     Args:
         paths: Folders and files.
         series: Numbers that were asked for; see :func:`find_studies`.
+        names: Where to write which of the places that are printed is which folder and series.
 
     Returns:
         int: 0, or if something cannot be used 1, 2 if nothing can.
     """
     found = find_studies(paths, series)
     print_any_name()
+    try:
+        if names:
+            write_list(names, [replace(study, name=study.place) for study in found.studies])
+    except OSError as error:
+        print(f'{names}: {why(error)}. Name another file.', file=sys.stderr)
+        return 2
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     table = Table(*_COLUMNS)
     unusable = 0

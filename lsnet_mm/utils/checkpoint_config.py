@@ -111,7 +111,8 @@ def check_config(config: dict, trusted_imports: Sequence[str] = TRUSTED_IMPORTS)
     for module in custom_imports(config):
         if str(module).split('.')[0] not in trusted_imports:
             raise ConfigTextError(
-                f'the config imports {module!r}; if you trust that package, add its name to '
+                f'the config imports {module!r}: give the config as a file beside the checkpoint '
+                '(-m CONFIG CHECKPOINT), or if you trust that package, in Python, add its name to '
                 'trusted_imports'
             )
 

@@ -66,11 +66,15 @@ def _registered(root: Registry) -> set[str]:
 
 
 def install_line(package: str) -> str:
-    """How to have a package of OpenMMLab's family, by the name of its module."""
-    title, _ = PACKAGES.get(package, (package, ''))
+    """How to have a package, by the name of its module: of OpenMMLab's family, or any."""
     original = MODULE2PACKAGE.get(package, package)
-    fork = f"pip install 'lsnet_mm[{package}]', or " if package in PACKAGES else ''
-    return (
-        f'{title}, which is not installed: {fork}pip install {original}'
-        f'{" where you have the original packages" if fork else ""}.'
-    )
+    if package in PACKAGES:
+        fork, where = (
+            f"pip install 'lsnet_mm[{package}]', or ",
+            ' where you have the original packages.',
+        )
+        return (
+            f'{PACKAGES[package][0]}, which is not installed: {fork}pip install {original}{where}'
+        )
+    own = 'If it is a module of your own, put its folder into PYTHONPATH (export PYTHONPATH=$PWD)'
+    return f'{package}, which is not there. {own}; else pip install {original}.'

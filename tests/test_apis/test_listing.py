@@ -1,5 +1,6 @@
 """One series of a visit, chosen and told, or others by number."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -127,3 +128,14 @@ def test_the_list_of_before_is_told_of_its_new_name(visit, model, tmp_path, caps
     with pytest.raises(SystemExit):
         main(['--list', str(visit), '--series', '2;3'])
     assert "'2;3' is neither all nor numbers as 2 or 1,3" in capsys.readouterr().err
+
+
+def test_which_place_is_which_folder_is_written(visit, tmp_path, capsys):
+    """For the eyes of who asked; what is printed stays without."""
+    names = tmp_path / 'names.csv'
+    assert main([str(visit), '--list', '--names', str(names)]) == 0
+    [_, row] = csv.reader(names.read_text().splitlines())
+    assert row[0].startswith('argument 1') and row[1].startswith(str(visit)) and row[2]
+    assert str(visit) not in capsys.readouterr().out
+    assert main([str(visit), '--list', '--names', str(tmp_path)]) == 2
+    assert 'Name another file' in capsys.readouterr().err
