@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..utils.cli import print_any_name
-from ..volumes import Candidate, Traits, read_traits
 from ..utils.files import why
+from ..volumes import Candidate, Traits, read_traits
 from .names import write_list
 from .study import find_studies
 
