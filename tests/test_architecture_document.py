@@ -27,10 +27,11 @@ def test_the_tree_names_every_room():
 
 @pytest.fixture(scope='module', autouse=True)
 def parts():
-    """All its pieces of Python, one after the other; other tests do not see them."""
+    """All its pieces of Python, each as a module of its own; other tests do not see them."""
     registries = (MODELS, DATASETS, METRICS)
     before = [set(registry.module_dict) for registry in registries]
-    exec('\n'.join(re.findall(r'```python\n(.+?)```', TEXT, re.DOTALL)), {'__name__': 'document'})
+    for piece in re.findall(r'```python\n(.+?)```', TEXT, re.DOTALL):
+        exec(piece, {'__name__': 'document'})
     new = [set(r.module_dict) - old for r, old in zip(registries, before, strict=True)]
     yield
     for registry, names in zip(registries, new, strict=True):
