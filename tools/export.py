@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from lsnet_mm.utils.cli import add_unsafe_checkpoint, config_parser
 
 
@@ -43,9 +45,9 @@ def main(argv=None) -> None:
         parser.error(str(error))
     before = Path(args.checkpoint)
     if before.is_file():
-        print(f'{before}: {before.stat().st_size / 1e6:.2f} MB')
+        print(f'{before}: {decimal(before.stat().st_size)}')
     for file in files:
-        print(f'{file}: {file.stat().st_size / 1e6:.2f} MB')
+        print(f'{file}: {decimal(file.stat().st_size)}')
 
 
 if __name__ == '__main__':

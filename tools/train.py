@@ -1,6 +1,7 @@
 """Train a model from a config."""
 
 import re
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from lsnet_mm.utils.cli import build_parser, start_run
@@ -42,9 +43,10 @@ def missing_for_pretrained(model_cfg: dict) -> str | None:
     if not missing:
         return None
     urls, packages = (', '.join(sorted({*names})) for names in (missing, missing.values()))
+    torch = version('torch').split('+')[0]  # or pip would take the newest torchvision and its torch
     return (
         f'{urls} needs {packages}, which is not installed. '
-        "Either pip install 'lsnet_mm[pretrained]', or train with --from-scratch."
+        f"Either pip install 'lsnet_mm[pretrained]' torch=={torch}, or train with --from-scratch."
     )
 
 
