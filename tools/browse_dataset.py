@@ -3,6 +3,7 @@ net is trained on, augmentation and all. A file a slice, named after its case an
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from mmengine.config import Config
 from rich.console import Console
@@ -18,7 +19,7 @@ def parse_args(argv=None):
         '--split', choices=('train', 'val', 'test'), default='train', help='dataloader (train)'
     )
     parser.add_argument('--output-dir', type=Path, help='default: work_dirs/<config name>/browse')
-    parser.add_argument('--number', type=int, default=50, help='slices, spread over all (50)')
+    parser.add_argument('--number', type=int, default=50, help='slices, chosen at random (50)')
     args = parser.parse_args(argv)
     if args.number < 1:
         parser.error(f'--number must be at least 1, got {args.number}')
@@ -35,8 +36,8 @@ def draw(cfg: Config, split: str, number: int) -> Iterator[tuple[str, bytes]]:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
     classes = (dataset.metainfo.get('classes') or ())[1:]
-    count = min(number, len(dataset))
-    chosen = [k * len(dataset) // count for k in range(count)]
+    # At random, always the same: even steps might meet the same place of each case.
+    chosen = sorted(Random(0).sample(range(len(dataset)), min(number, len(dataset))))
     for k in track(chosen, description=split, console=Console(stderr=True)):
         packed = dataset[k]
         sample = packed['data_samples']

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from threshold_segmentor import write_model
 
 from lsnet_mm.apis import LSNetInferencer, TidyUp
 from lsnet_mm.experiments.phantom import downloaded_case
@@ -131,6 +133,23 @@ def test_beside_a_series(study, segment):
     assert '--window and --spine are of PNG and JPG slices, and there are none' in printed
     assert 'note: argument 1: 1 x picture left out' in printed
     assert json.loads((out / 'study_001.json').read_text())['beside'] == {'picture': 1}
+
+
+@pytest.mark.parametrize('stated', [True, False])
+def test_a_model_of_pictures_sees_them_as_in_its_test(slices, segment, tmp_path, stated):
+    """Whether its checkpoint states their window, or the command does: greys stay as they are."""
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLSNetInputs')]
+    config, checkpoint = write_model(tmp_path / 'eight', pipeline=pipeline)
+    if stated:
+        content = torch.load(checkpoint, weights_only=True)
+        card = dict(window=[-100, 240], synthetic=None, spacing=None, field_of_view=None)
+        content['meta']['trained_on'] = card | dict(look=dict(body=None))
+        torch.save(content, checkpoint)
+    options = WINDOW[3:] if stated else WINDOW
+    code, _, errors, out = segment(slices, options=options, model=(config, checkpoint))
+    assert code == 0 and 'caution' not in errors, errors
+    for number, k in (('_3', 3), ('_4', 4), ('_12', 2)):
+        np.testing.assert_array_equal(read(out / f'study_001_mask{number}.png'), expected(k))
 
 
 def test_the_inferencer(model, slices):
