@@ -23,8 +23,13 @@
 #
 # Here we train one on an invented abdomen (a *phantom*: no patients, no download) and look inside
 # it, in about three minutes on a CPU. It runs where it lies, in a clone with `make venv` or
-# the [installation](../get_started.md#install) done; for an editor, `pip install jupyterlab`. What
-# it writes goes to a temporary folder, which the last cell removes.
+# the [installation](../get_started.md#install) done:
+#
+#     pip install jupyterlab
+#     cd docs/tutorials
+#     jupyter lab first_lsnet.ipynb      # first_lsnet.py has the same cells as text, for an editor
+#
+# What it writes goes to a temporary folder, which the last cell removes.
 
 # %%
 import tempfile

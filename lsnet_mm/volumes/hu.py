@@ -70,7 +70,8 @@ def _read_chosen(everything: list[Series], assume_hu: bool, number: int | None) 
     wanted = None if number is None else {number}
     visits = choose_series(everything, scans, wanted)
     if len(visits) != 1 or sum(one.chosen for one in visits[0]) > 1:
-        reason = f'it holds {len(scans) if visits else 0} series'
+        of_one = f'{len(scans) if visits else 0} series'
+        reason = f'it holds {f"{len(visits)} visits" if len(visits) > 1 else of_one}'
         fix = 'Name the folder of one visit of a patient, or pictures one by one'
         raise VolumeError('the folder', reason, fix)
     check_numbers(visits[0], wanted, 'the folder')

@@ -176,7 +176,7 @@ def test_errors_hold_no_names(folder):
 
 def test_no_volume_or_several(folder, tmp_path):
     write_download(folder / 'other', 1, SHAPE, seed=1, withdrawn=False)
-    with pytest.raises(VolumeError, match='it holds 2 series. Name the folder of one'):
+    with pytest.raises(VolumeError, match='it holds 2 visits. Name the folder of one'):
         read_hu(folder)
     for path in files(folder)[1:]:
         path.unlink()
