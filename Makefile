@@ -43,7 +43,7 @@ demo: plan $(READY) $(PHANTOM)/dataset.json  ## phantom as TCIA delivers, prepar
 	    "{train,val,test}_dataloader.dataset.data_root=data/mine"
 
 plan:
-	@echo "1. An environment, in .venv (the first time: minutes, and a download of about a gigabyte)"
+	@echo "1. An environment, in .venv (the first time: minutes, and a download of gigabytes; of one with TORCH_INDEX, see make help)"
 	@echo "2. 32 phantoms of an abdomen as DICOM, and their preparation (half a minute)"
 	@echo "3. A training of L-SNet (about five minutes on two cores)"
 	@echo "4. A test, scores and a picture. Nothing outside of this folder is changed."

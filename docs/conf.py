@@ -39,6 +39,7 @@ nitpick_ignore_regex = [(r'py:.*', r'(?!lsnet_mm\.)[a-z]\w*\..*|Compose|Path|Ten
 autodoc_default_options = {'members': True, 'show-inheritance': True}
 autodoc_default_options |= {'special-members': '__call__'}
 autodoc_inherit_docstrings = False
+autodoc_mock_imports = ['onnxruntime']  # an extra of its own
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_preserve_defaults = True
@@ -107,7 +108,7 @@ def markdown(cell):
 
 def find_names():
     """Autodoc sees the names of packages that import them when asked, and what is said of constants
-    where their values are."""
+    where their values are: an analyser keeps one dict of a module for all who ask, autodoc too."""
     for package in (apis, evaluation, utils, visualization, volumes):
         names = {name: getattr(package, name) for name in package.__all__}
         vars(package).update(names)
@@ -126,7 +127,7 @@ def open_pictures(app, doctree, docname):
     """A click on a picture opens it in its full size."""
     for picture in [*doctree.findall(nodes.image)]:
         if picture['uri'] in app.env.images and not isinstance(picture.parent, nodes.reference):
-            target = f'_images/{app.env.images[picture["uri"]][1]}'
+            target = f'{app.builder.imagedir}/{app.env.images[picture["uri"]][1]}'
             uri = relative_uri(app.builder.get_target_uri(docname), target)
             link = nodes.reference('', '', picture.deepcopy(), refuri=uri, internal=True)
             picture.replace_self(link)

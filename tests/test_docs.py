@@ -33,6 +33,7 @@ BENCHMARK = re.compile(r'<!-- benchmark: (\S+), ([^>]+)' + BODY, re.DOTALL)
 CONFIDENCE = re.compile(r'<!-- confidence: (\S+)' + BODY, re.DOTALL)
 GRADIENT = re.compile(r'<!-- box gradient: (\S+)' + BODY, re.DOTALL)
 CARDS = re.compile(r'<!-- cards' + BODY, re.DOTALL)
+NARROW = re.compile(r'<!-- narrow: (\w+)' + BODY, re.DOTALL)
 LINK = re.compile(r'\]\(((?!https?:)[^)#]+)')
 #: Of weights that come along, the one first that is taken where none is named.
 NAMES = sorted(
@@ -65,12 +66,33 @@ def tables(text):
         report = benchmark_tables(json.loads((folder / 'benchmark.json').read_text()))
         yield f'{name}, the .md', (folder / 'benchmark.md').read_text(), report
         yield name, table, report.split(f'**{title}**\n\n')[1].split('\n\n')[0].rstrip('\n')
+    for name, table in NARROW.findall(text):
+        results = json.loads((ROOT / 'results' / 'benchmark' / 'narrow.json').read_text())
+        yield name, table, narrow_table(name, results[name])
     for table in CARDS.findall(text):
         yield 'cards', table, card_table([read_card(name) for name in NAMES])
     for name, found in CONFIDENCE.findall(text):
         yield name, found, calibration_tables(json.loads((ROOT / name).read_text()))
     for name, table in GRADIENT.findall(text):
         yield name, table, gradient_table(json.loads((ROOT / name).read_text()))
+
+
+def narrow_table(name, found):
+    """Of a narrow net: its ways to run, or where its time goes."""
+    if name == 'ways':
+        head = ('way', 'speed', 'logits move by')
+        rows = [(way, f'{w["speed"]:.2f}', f'{w["moved"]:.0e}') for way, w in found.items()]
+    else:
+        head = ('part of the net', '% of the work', '% of the time', '% of the rate reached')
+        least = found['least_ms']
+        parts = [(part, row['work'], row['ms']) for part, row in found['parts'].items()]
+        rows = [
+            (part, f'{100 * work:.0f}', f'{100 * ms / found["net_ms"]:.0f}',
+             f'{100 * work * least / ms:.0f}' if work else '-')
+            for part, work, ms in [*parts, ('all of it', 1, found['net_ms'])]
+        ]  # fmt: skip
+    ruler = ('---', *['---:'] * (len(head) - 1))
+    return '\n'.join(f'| {" | ".join(line)} |' for line in (head, ruler, *rows))
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)

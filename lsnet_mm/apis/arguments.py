@@ -32,6 +32,8 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('-m/--model and -w/--weights are two ways to name a model. Give one')
     if not (args.list or args.out):
         parser.error('-o/--out is needed, but with --list')
+    if args.names and args.out and args.names.resolve().is_relative_to(args.out.resolve()):
+        parser.error(f'{args.names} is inside {args.out}, which may be shared. Name another')
     if args.window and not -inf < args.window[0] < args.window[1] < inf:
         parser.error('--window takes the lower HU first, then the higher')
     return args
@@ -99,13 +101,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--overwrite', action='store_true', help='replace other outputs in OUT')
     chosen = parser.add_argument_group('which series of a visit, by default one')
     chosen.add_argument(
-        '--list', action='store_true', help='show the series and why one is chosen; nothing else'
+        '--list', action='store_true', help='show the series and why one is chosen; segment none'
     )
     chosen.add_argument(
         '--series', type=_numbers, metavar='N[,N]', help='take these of that list, or all'
     )
     parser.add_argument(
-        '--names', type=Path, metavar='FILE', help='write there which study is which file'
+        '--names',
+        type=Path,
+        metavar='FILE',
+        help='write there which study, or place in a list, is which file',
     )
     parser.add_argument(
         '--report', type=Path, metavar='FILE', help='write there what the run did, as JSON'

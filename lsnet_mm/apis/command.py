@@ -66,13 +66,17 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
     found = run.found = find_studies(args.studies, args.series)
     if load_inferencer(**run.job.model).model.trained_on is None:
         found.notes.append(UNKNOWN)
-    of_pictures = args.spine or (args.window and 'window' not in run.job.model)
-    if of_pictures and not any(study.pictures for study in found.studies):
-        found.notes.append('--window and --spine are of PNG and JPG slices, and there are none')
+    if not any(study.pictures for study in found.studies):
+        stated = {'--window': args.window and not run.job.trained_window, '--spine': args.spine}
+        found.notes += [
+            f'{option} is of PNG and JPG slices, and there are none'
+            for option, idle in stated.items()
+            if idle
+        ]
     try:
         studies = name_studies(found.studies, args.out)
         if args.names and not run.rank:
-            write_list(args.names, studies)
+            write_list(args.names, [(study.name, study.source) for study in studies])
     except OSError as error:
         return refuse(run, f'{args.out}: {why(error)}. Name another folder, and free space.')
     if args.workers > 1:  # which inherit this, and read it when they start
@@ -121,8 +125,6 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         check_installed()
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'{args.out} is no folder. Name one to write to.')
-    if args.names and args.names.resolve().is_relative_to(args.out.resolve()):
-        raise ValueError(f'{args.names} is inside {args.out}, which may be shared. Name another.')
     if not args.unsafe_checkpoint:
         refuse_unsafe_checkpoints()
     config, checkpoint = args.model or (None, find_weights(args.weights or DEFAULT))
@@ -130,9 +132,6 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
     model = dict(how, model=config, weights=checkpoint, device=args.device or _own_device())
     model['unsafe_checkpoint'] = args.unsafe_checkpoint
     loaded = load_inferencer(**model)  # whatever is wrong with the model is told here, once
-    if args.window and loaded.guesses_window:
-        how['window'] = model['window'] = tuple(args.window)
-        loaded = load_inferencer(**model)
     largest = args.largest_component
     if largest is None:
         largest = loaded.tidy_up.largest_component
@@ -146,6 +145,7 @@ def make_job(args: argparse.Namespace) -> SegmentationJob:
         overwrite=args.overwrite,
         assume_hu=args.assume_hu,
         window=args.window or loaded.picture_window,
+        trained_window=tuple(args.window) if args.window and loaded.of_pictures else None,
         spine=args.spine,
     )
 

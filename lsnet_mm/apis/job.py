@@ -26,6 +26,8 @@ class SegmentationJob:
         overwrite: Replace outputs that are there already.
         assume_hu: Take voxels for HU whatever they look like.
         window: HU of grey 0 and 255 in pictures.
+        trained_window: The same of those that the model was trained on, as the user states it;
+            None: it is as the checkpoint says, or it was trained on none.
         spine: Where it is in pictures.
     """
 
@@ -38,7 +40,14 @@ class SegmentationJob:
     overwrite: bool = False
     assume_hu: bool = False
     window: tuple[float, float] | None = None
+    trained_window: tuple[float, float] | None = None
     spine: str | None = None
+
+    def model_for(self, study: Study) -> dict:
+        """The model, with the window that was stated: pictures of another one than the training's
+        are mapped to that, and scans are given in it."""
+        key = 'picture_window' if study.pictures else 'window'
+        return self.model | ({key: self.trained_window} if self.trained_window else {})
 
     def made(self, study: Study) -> dict:
         """What the outputs of a study depend on beside its files, as its record says it."""
@@ -46,6 +55,8 @@ class SegmentationJob:
         if study.pictures:
             window = self.window and [float(hu) for hu in self.window]
             made['picture'] = {'window_hu': window, 'spine': self.spine or 'top'}
+        elif self.trained_window:
+            made['model'] = {**self.identity, 'window_hu': list(self.trained_window)}
         return made
 
     def names(self, study: Study, kinds: Collection[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,19 +26,14 @@ def list_series(
     Args:
         paths: Folders and files.
         series: Numbers that were asked for; see :func:`find_studies`.
-        names: Where to write which of the places that are printed is which folder and series.
+        names: Where to write which of the places that are printed is which folder and series, if
+            there is any.
 
     Returns:
         int: 0, or if something cannot be used 1, 2 if nothing can.
     """
     found = find_studies(paths, series)
     print_any_name()
-    try:
-        if names:
-            write_list(names, [replace(study, name=study.place) for study in found.studies])
-    except OSError as error:
-        print(f'{names}: {why(error)}. Name another file.', file=sys.stderr)
-        return 2
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     table = Table(*_COLUMNS)
     unusable = 0
@@ -51,13 +45,26 @@ def list_series(
         table.add_section()
     if found.visits:
         console.print(table)
-    listed = {id(one.series) for _, visit in found.visits for one in visit}
-    for study in (one for one in found.studies if id(one.source) not in listed):
+    series = [
+        (f'{place}, series {one.number}', one.series)
+        for place, visit in found.visits
+        for one in visit
+    ]
+    listed = {id(one) for _, one in series}
+    others = [study for study in found.studies if id(study.source) not in listed]
+    for study in others:
         kind = 'a NIfTI file' if study.nifti else 'pictures' if study.pictures else 'a DICOM file'
         print(f'{study.place}: {kind}, which is one study')
     for message in found.refused:
         print(message, file=sys.stderr)
-    if not all(map(Path.exists, paths)) or any(path.suffix == '.csv' for path in paths):
+    if names and (places := [*series, *((study.place, study.source) for study in others)]):
+        try:
+            write_list(names, places, 'place')
+        except OSError as error:
+            print(f'{names}: {why(error)}. Name another file.', file=sys.stderr)
+            return 2
+    renamed = not all(map(Path.exists, paths)) or any(path.suffix == '.csv' for path in paths)
+    if renamed and not names:
         print(_RENAMED, file=sys.stderr)
     if not (found.refused or unusable):
         return 0

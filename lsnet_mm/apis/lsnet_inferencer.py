@@ -39,8 +39,8 @@ class LSNetInferencer(BaseInferencer):
             unless a ``tidy_up`` is given.
         device: By default a GPU if there is one.
         window: HU of 0 and 255 in the 8-bit slices that the model was trained on, if it was; see
-            :func:`~lsnet_mm.apis.slice_pipeline`. None: what the checkpoint says of them, else 0
-            and 255, with a caution for each volume.
+            :func:`~lsnet_mm.apis.slice_pipeline`. None: what the checkpoint says of them, else the
+            ``picture_window``, else 0 and 255, with a caution for each volume.
         unsafe_checkpoint: Let the checkpoint run code when it is loaded.
         dtype: Of the nets; see :class:`VolumePredictor`.
         compile: Compile the nets; see :func:`load_model`.
@@ -72,6 +72,7 @@ class LSNetInferencer(BaseInferencer):
         self.assume_hu = assume_hu
         self.spine = spine
         self.window = window
+        self.picture_window = picture_window
         self.unsafe_checkpoint = unsafe_checkpoint
         self.compile = compile
         if model is not None and weights is None:
@@ -84,13 +85,11 @@ class LSNetInferencer(BaseInferencer):
         self.tidy_up = TidyUp(largest_component=card_of(weights) is not None)
         asked = tuple((self.model.confidence or {}).get('thresholds', ()))
         self.predictor = VolumePredictor(self.model, self.pipeline, dtype=dtype, evidence=asked)
-        self.picture_window = picture_window or self.window
 
     @property
-    def guesses_window(self) -> bool:
-        """Whether the model was trained on pictures, and nothing says which HU were black and
-        white in them."""
-        return self.window is None and isinstance(self.pipeline.transforms[0], GreySliceFromMemory)
+    def of_pictures(self) -> bool:
+        """Whether the model was trained on 8-bit slices, so that scans need a window."""
+        return isinstance(self.pipeline.transforms[0], GreySliceFromMemory)
 
     @property
     def grey_window(self) -> tuple[float, float]:
@@ -103,7 +102,9 @@ class LSNetInferencer(BaseInferencer):
         return model if self.compile else fold_norms(model)  # what is compiled stays as it was
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        self.window = self.window or (self.model.trained_on or {}).get('window')
+        trained = (self.model.trained_on or {}).get('window')
+        self.window = self.window or trained or self.picture_window
+        self.picture_window = self.picture_window or self.window
         return slice_pipeline(cfg, self.window or (0, 255))
 
     def _init_collate(self, cfg: Config) -> None:
@@ -165,7 +166,7 @@ class LSNetInferencer(BaseInferencer):
         found = self.predictor(inputs, probability, heatmaps, on_slices)
         tidy_up = self.tidy_up if tidy_up is None else tidy_up
         cautions = list_cautions(self.model.trained_on, self.grey_window, inputs)
-        if self.guesses_window and inputs.picture is None:
+        if self.of_pictures and self.window is None and inputs.picture != self.grey_window:
             cautions.append(GUESSED_WINDOW)
         tidied = replace(found, mask=tidy_up(found.mask), cautions=tuple(cautions))
         if (calibration := self.model.confidence) is None:

@@ -119,16 +119,11 @@ def to_device(model: nn.Module, device: str | torch.device) -> nn.Module:
 
 
 def model_identity(
-    config: str | None,
-    checkpoint: str | Path,
-    dtype: str = 'float32',
-    compile: bool = False,
-    window: tuple[float, float] | None = None,
+    config: str | None, checkpoint: str | Path, dtype: str = 'float32', compile: bool = False
 ) -> dict:
     """Name and hashes of two files, without paths, for the record of what they have segmented; and
-    what the nets compute in, whether they are compiled, and the window that was stated for them,
-    where that is not the default. Without a config it is that in the checkpoint; of weights that
-    come along, what their card says."""
+    what the nets compute in and whether they are compiled, where that is not the default. Without
+    a config it is that in the checkpoint; of weights that come along, what their card says."""
     content, card = model_config(config, checkpoint), card_of(checkpoint)
     return {
         'name': Path(config or checkpoint).stem,
@@ -138,7 +133,6 @@ def model_identity(
         'lsnet_mm': __version__,
         **({'dtype': dtype} if dtype != 'float32' else {}),
         **({'compile': True} if compile else {}),
-        **({'window': list(window)} if window else {}),
     }
 
 

@@ -8,12 +8,13 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ..utils.files import locked, read_json, remove_partials, whole_name, write_atomic
+from ..volumes import Pictures, Series
 from .study import Study
 
 #: What may be written of a study, and how the names of its files end.
@@ -119,18 +120,20 @@ def give_back(studies: Sequence[Study], out: Path) -> None:
         out.rmdir()
 
 
-def write_list(path: Path, studies: Sequence[Study]) -> None:
+def write_list(
+    path: Path, named: Iterable[tuple[str, Path | Series | Pictures]], head: str = 'study'
+) -> None:
     """Write which name is which source, as CSV: for who has the patients' data only."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(('study', 'path', 'series'))
-    for study in studies:
-        if not study.dicom:
-            table.writerows((study.name, file.absolute(), '') for file in study.files())
-            continue
-        folders = sorted({header.path.parent.absolute() for header in study.source.headers})
-        for folder in folders:
-            table.writerow((study.name, folder, study.source.headers[0].series))
+    table.writerow((head, 'path', 'series'))
+    for name, source in named:
+        if isinstance(source, Series):
+            folders = sorted({header.path.parent.absolute() for header in source.headers})
+            table.writerows((name, folder, source.headers[0].series) for folder in folders)
+        else:
+            files = source.paths if isinstance(source, Pictures) else [source]
+            table.writerows((name, file.absolute(), '') for file in files)
     write_atomic(path, os.fsencode(text.getvalue()))
 
 

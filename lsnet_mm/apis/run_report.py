@@ -153,6 +153,7 @@ class RunReport:
         """A message of before the first study, which may call files as the user has called them."""
         args = self.args
         files = [*args.studies, *(args.model or ()), args.out, args.names, args.report]
+        files += [args.weights] if args.weights and Path(args.weights).suffix else []  # else a name
         files = [Path(file) for file in files if file]
         named = {str(one) for file in files for one in (file, file.absolute(), file.resolve())}
         for path in sorted(named, key=len, reverse=True):

@@ -26,7 +26,7 @@ from .volume_predictor import VolumePrediction
 GRIDS = ('mask', 'probability')
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # of pictures and of scans
 def load_inferencer(**model: object) -> LSNetInferencer:
     """The model of a job, loaded once in a process."""
     keep_memory()  # of a process that has loaded a model, for its activations
@@ -116,7 +116,7 @@ def _names_in(record: dict, key: str) -> list[str]:
 def _segment(
     study: Study, job: SegmentationJob, source: dict[str, str], on_slices: Callable
 ) -> dict:
-    inferencer = load_inferencer(**job.model)
+    inferencer = load_inferencer(**job.model_for(study))
     classes = inferencer.model.dataset_meta['classes']
     clock = [time.perf_counter()]
     if study.pictures:
@@ -215,7 +215,7 @@ def _pack(
     judged: dict,
 ) -> Sequence[bytes]:
     """Content of the files of a kind; ``judged`` are cautions and confidence."""
-    inferencer = load_inferencer(**job.model)
+    inferencer = load_inferencer(**job.model_for(study))
     classes = inferencer.model.dataset_meta['classes'][1:]
     if study.pictures and kind != 'preview':
         grey = found.mask if kind == 'mask' else found.probability

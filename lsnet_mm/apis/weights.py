@@ -18,7 +18,7 @@ def find_weights(weights: str | Path = DEFAULT) -> Path:
     Raises:
         FileNotFoundError: If it is neither.
     """
-    files = Path(weights).expanduser(), FOLDER / f'{weights}.pth'
+    files = FOLDER / f'{weights}.pth', Path(weights).expanduser()
     if found := next(filter(Path.is_file, files), None):
         return found
     there = ', '.join(sorted(p.stem for p in FOLDER.glob('*.pth'))) or 'none'
@@ -33,7 +33,10 @@ def read_card(name: str = DEFAULT) -> dict:
     Raises:
         FileNotFoundError: If there is none of that name.
     """
-    return json.loads(find_weights(name).with_suffix('.json').read_text(encoding='utf-8'))
+    weights = find_weights(name)
+    if weights.parent != FOLDER:
+        raise FileNotFoundError(f'{name} does not come along, and has no card')
+    return json.loads(weights.with_suffix('.json').read_text(encoding='utf-8'))
 
 
 def card_of(checkpoint: str | Path) -> dict | None:

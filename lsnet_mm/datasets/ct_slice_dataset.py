@@ -18,7 +18,8 @@ class CTSliceDataset(BaseSegDataset):
         split: The part that this dataset holds.
         facts: What its files do not say of the data, for whoever asks what a model was trained on:
             ``window`` (HU that became 0 and 255), ``spacing`` (row, column, slice) in mm,
-            ``synthetic`` (True: no patients), ``source``. They compute nothing.
+            ``synthetic`` (True: no patients), ``source``. In training they compute nothing; a model
+            of pictures is given scans in the ``window``.
     """
 
     METAINFO = dict(classes=('background', 'pancreas'), palette=class_palette(['pancreas']))

@@ -29,7 +29,7 @@ def training_card(datasets: Sequence) -> dict:
 
         - ``data``: of each data set ``name``, ``split``, ``fold``, ``slices``, ``cases``,
           ``sha256`` (of at most 1 GiB), ``synthetic``, ``source``.
-        - ``synthetic``: whether none is of patients, None where one does not say. ``window``: in
+        - ``synthetic``: whether none is of patients, None where that is not said. ``window``: in
           HU.
         - ``size``: ``rows`` and ``columns``; ``field_of_view``: the same in mm; ``spacing``:
           ``rows``, ``columns`` and ``slices`` in mm.
@@ -83,8 +83,10 @@ def _describe(dataset: object, cases: int, facts: dict) -> dict:
 
 
 def _all(answers: list[bool | None]) -> bool | None:
-    """Whether all say yes, None if one does not say."""
-    return None if None in answers else bool(answers) and all(answers)
+    """Whether all say yes; None if none says no, and one does not say."""
+    if False in answers:
+        return False
+    return None if None in answers else bool(answers)
 
 
 def _cases(dataset: object) -> list[list[dict]]:

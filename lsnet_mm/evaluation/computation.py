@@ -39,7 +39,7 @@ _TESTED = {
     'DetectorLocalizer': {'score_thr', 'max_per_img'},
 }
 #: Keys of paths and names of files, of how data and scores get from process to process, and of what
-#: is only said of data.
+#: is only said of data (and goes with the checkpoint).
 _LOCAL = re.compile(r'((.*_)?(root|dir|file|path|filename)|.+_prefix)')
 _TRANSPORT = {'collect_device', 'pin_memory', 'prefetch_factor'}
 _SAID = {'facts'}

@@ -111,12 +111,14 @@ def config_path(name: str | Path) -> Path:
         FileNotFoundError: If there is no such file.
     """
     package, colons, inner = str(name).partition('::')
-    path = Path(name)
-    if colons and package.isidentifier() and (spec := find_spec(package)):
-        path = Path(spec.origin).parent / '.mim' / 'configs' / inner
-    if not path.is_file():
-        raise FileNotFoundError(f'config not found: {name}')
-    return path
+    places = [Path(name)]
+    spec = find_spec(package) if colons and package.isidentifier() else None
+    if spec and spec.origin:  # in a checkout that is not installed they lie beside the package
+        home = Path(spec.origin).parent
+        places += [home / '.mim' / 'configs' / inner, home.parent / 'configs' / inner]
+    if found := next(filter(Path.is_file, places), None):
+        return found
+    raise FileNotFoundError(f'config not found: {name}')
 
 
 def require_mmdet() -> None:

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import torch
 from threshold_segmentor import write_model
 
 from lsnet_mm.apis.command import main
@@ -86,10 +87,28 @@ def test_a_model_of_pictures_has_its_window_stated(images, segment, tmp_path):
     code, printed, errors, _ = segment(images, model=eight_bits, options=options)
     assert code == 0 and 'black and white' not in errors and 'PNG and JPG' not in printed
     record = json.loads((out / 'study_001.json').read_text())
-    assert record['model']['window'] == [-255, 255]
+    assert record['model']['window_hu'] == [-255, 255]
     mask = nib.load(out / 'study_001.nii.gz').get_fdata()
     hu = find_studies([images]).studies[0].load()
     np.testing.assert_array_equal(mask, hu.voxels >= 0)
+
+
+def test_a_stated_window_goes_before_that_of_the_checkpoint(images, segment, tmp_path):
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLSNetInputs')]
+    config, checkpoint = write_model(tmp_path / 'model', pipeline=pipeline)
+    content = torch.load(checkpoint, weights_only=True)
+    card = dict(window=[0, 255], synthetic=None, spacing=None, field_of_view=None)
+    content['meta']['trained_on'] = card | dict(look=dict(body=None))
+    torch.save(content, checkpoint)
+    options = ['--window', '-255', '255', '--workers', '2']
+    code, printed, errors, out = segment(images, model=(config, checkpoint), options=options)
+    assert code == 0 and 'PNG and JPG' not in printed
+    assert errors.count('with a window of 0 to 255 HU, and is given -255 to 255 HU') == 3
+    mask = nib.load(out / 'study_001.nii.gz').get_fdata()
+    hu = find_studies([images]).studies[0].load()
+    np.testing.assert_array_equal(mask, hu.voxels >= 0)
+    code, printed, errors, _ = segment(images, model=(config, checkpoint), options=options)
+    assert code == 0 and printed.count('skipped') == 3
 
 
 def test_how_nets_compute_is_part_of_the_model(model):

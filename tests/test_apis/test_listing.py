@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -133,9 +134,17 @@ def test_the_list_of_before_is_told_of_its_new_name(visit, model, tmp_path, caps
 def test_which_place_is_which_folder_is_written(visit, tmp_path, capsys):
     """For the eyes of who asked; what is printed stays without."""
     names = tmp_path / 'names.csv'
-    assert main([str(visit), '--list', '--names', str(names)]) == 0
-    [_, row] = csv.reader(names.read_text().splitlines())
-    assert row[0].startswith('argument 1') and row[1].startswith(str(visit)) and row[2]
+    asked = ['--list', '--names', str(names)]
+    assert main([str(visit), *asked]) == 0
+    head, *rows = csv.reader(names.read_text().splitlines())
+    assert head == ['place', 'path', 'series']
+    assert [row[0] for row in rows] == [f'argument 1, series {k}' for k in (1, 2, 3, 4)]
+    assert [Path(row[1]).name for row in rows][:3] == ['bone', 'odd', 'scout']
+    assert len({row[2] for row in rows}) == 4
     assert str(visit) not in capsys.readouterr().out
+    before = names.read_text()
+    assert main([str(tmp_path / 'nothing'), *asked]) == 2 and names.read_text() == before
     assert main([str(visit), '--list', '--names', str(tmp_path)]) == 2
     assert 'Name another file' in capsys.readouterr().err
+    with pytest.raises(SystemExit):  # a folder of outputs may be shared
+        main([str(visit), *asked, '-o', str(tmp_path)])

@@ -130,7 +130,8 @@ def test_beside_a_series(study, segment):
     Image.fromarray(GREYS[0]).save(next(study.rglob('*.dcm')).with_name('thumbnail.png'))
     code, printed, errors, out = segment(next(study.rglob('*.dcm')).parent, options=WINDOW)
     assert code == 0, errors
-    assert '--window and --spine are of PNG and JPG slices, and there are none' in printed
+    for option in ('--window', '--spine'):
+        assert f'{option} is of PNG and JPG slices, and there are none' in printed
     assert 'note: argument 1: 1 x picture left out' in printed
     assert json.loads((out / 'study_001.json').read_text())['beside'] == {'picture': 1}
 
@@ -150,6 +151,16 @@ def test_a_model_of_pictures_sees_them_as_in_its_test(slices, segment, tmp_path,
     assert code == 0 and 'caution' not in errors, errors
     for number, k in (('_3', 3), ('_4', 4), ('_12', 2)):
         np.testing.assert_array_equal(read(out / f'study_001_mask{number}.png'), expected(k))
+
+
+def test_a_window_of_pictures_is_that_of_their_model(slices, tmp_path):
+    """Where nothing else is known: greys stay as they are, whatever they are."""
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackLSNetInputs')]
+    eight_bits = write_model(tmp_path / 'eight', pipeline=pipeline)
+    options = dict(device='cpu', show_progress=False, picture_window=(-160, 300), spine='top')
+    [found] = LSNetInferencer(*eight_bits, **options)(str(slices / 'scan.png'))['predictions']
+    np.testing.assert_array_equal(found['mask'][..., 0].T, expected(5))
+    assert found['cautions'] == []
 
 
 def test_the_inferencer(model, slices):

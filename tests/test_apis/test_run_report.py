@@ -115,6 +115,15 @@ def test_why_nothing_could_start(patients, segment, model, tmp_path, case):
     assert 'DOE' not in text and str(tmp_path) not in text
 
 
+def test_weights_of_ones_own_are_a_path(tmp_path, monkeypatch, patients):
+    monkeypatch.chdir(tmp_path)
+    report = tmp_path / 'run.json'
+    arguments = [patients[0], '-w', 'JANE_DOE/best.pth', '-o', 'out', '--report', report]
+    assert command.main([str(argument) for argument in arguments]) == 2
+    assert json.loads(report.read_text())['reason'].startswith('checkpoint not found: [path];')
+    assert 'DOE' not in report.read_text()
+
+
 def test_interrupted_between_two_studies(patients, segment, tmp_path, monkeypatch):
     real = command.segment_study
 

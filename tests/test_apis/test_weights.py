@@ -36,6 +36,16 @@ def volume():
     return Volume(voxels, np.diag([1.5, -1.5, -4.0, 1.0]))
 
 
+def test_a_file_of_the_same_name_does_not_take_their_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / DEFAULT).write_bytes(b'anything')
+    own = tmp_path / 'own.pth'
+    own.write_bytes(b'anything')
+    assert find_weights() == FOLDER / f'{DEFAULT}.pth' and find_weights(own) == own
+    with pytest.raises(FileNotFoundError, match='has no card'):
+        read_card(str(own))
+
+
 def test_some_come_along():
     assert DEFAULT in NAMES and {'c2f_small_unet_slices', 'unet_small_slices'} <= set(NAMES)
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 15e6

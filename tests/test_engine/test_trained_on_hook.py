@@ -164,7 +164,10 @@ def test_facts_are_what_files_cannot_say(tmp_path):
     assert known['spacing']['rows'] == [0.8] * 5 and unknown['spacing'] is None
     assert known['field_of_view']['columns'] == pytest.approx([0.7 * 64] * 5)
     assert (known['synthetic'], known['data'][0]['source']) == (True, 'made up')
-    assert (unknown['synthetic'], unknown['data'][0]['source']) == (False, None)
+    assert (unknown['synthetic'], unknown['data'][0]['source']) == (None, None)
+    stated = SliceFolderDataset(str(root), pipeline=GREY, facts=dict(window=(0, 255)))
+    assert training_card([stated])['synthetic'] is False  # or it would have been said, too
+    assert training_card([stated, [1]])['synthetic'] is False
     with pytest.raises(ValueError, match=r"window, spacing, synthetic, source; got \['windows'\]"):
         SliceFolderDataset(str(root), pipeline=GREY, facts=dict(windows=(0, 255)))
 
@@ -193,7 +196,7 @@ def test_many_slices_cost_no_more_than_some(prepared):
 def test_data_of_no_dataset_of_openmmlab_are_counted():
     card = training_card([[1, 2, 3]])
     assert card['data'][0]['slices'] == 3 and card['looked_at'] == 0
-    assert card['look']['body'] is card['window'] is None and card['synthetic'] is False
+    assert card['look']['body'] is card['window'] is card['synthetic'] is None
 
 
 def test_the_tool_gives_the_hook_to_any_config():

@@ -39,7 +39,13 @@ def test_a_package_brings_its_configs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = 'lsnet/lsnet_r18_r34_unet_pancreas.py'
     assert read_config(f'lsnet_mm::{name}').model == read_config(CONFIGS.parent / name).model
-    for name in ('lsnet_mm::lsnet/none.py', 'nobodys::none.py', './lsnet_mm::none.py', 'none.py'):
+    for name in (
+        'lsnet_mm::lsnet/none.py',
+        'nobodys::none.py',
+        'results::none.py',
+        './lsnet_mm::none.py',
+        'none.py',
+    ):
         with pytest.raises(FileNotFoundError, match=f'config not found: {name}'):
             read_config(name)
 

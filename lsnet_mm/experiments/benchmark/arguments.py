@@ -20,7 +20,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'checkpoint a net has random weights and oracle predictions, from the label.'
     )
     add = parser.add_argument
-    add('configs', nargs='+', type=_file, help='config files, the baseline first')
+    add('configs', nargs='+', type=_config, help='config files, the baseline first')
     add('--checkpoint', nargs='+', type=_weights, default=[], metavar='CONFIG=FILE',
         help='weights of a config, by its name; it then finds what it finds')  # fmt: skip
     add('--peers', nargs='*', choices=PEERS, metavar='NAME', help='nets of other libraries, with '
@@ -57,6 +57,15 @@ def _file(text: str) -> Path:
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f'file not found: {text}')
     return Path(text)
+
+
+def _config(text: str) -> Path:
+    from ...utils.config import config_path
+
+    try:
+        return config_path(text)
+    except FileNotFoundError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _weights(text: str) -> tuple[str, Path]:
