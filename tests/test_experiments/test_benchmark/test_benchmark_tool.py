@@ -61,7 +61,7 @@ def test_peak_memory_of_each_run(capfd, tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['no/such.py'], 'file not found: no/such.py'),
+        (['no/such.py'], 'config not found: no/such.py'),
         ([UNET, UNET], 'two configs of one name'),
         ([UNET, '--checkpoint', 'file.pth'], 'expected CONFIG=FILE'),
         ([UNET, '--checkpoint', f'other={UNET}'], 'other: not among'),
