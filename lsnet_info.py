@@ -54,6 +54,7 @@ def describe() -> dict:
         'compiled_ops': ask('mmcv', _has_ops),
         'weights': ask('weights', _weights),
     }
+    ask('torchvision, which has to be of the build of torch', _import_torchvision)
     return {**found, 'problems': problems}
 
 
@@ -115,6 +116,11 @@ def _devices() -> list[str]:
     count = torch.cuda.device_count()
     gpus = [f'cuda:{k} ({torch.cuda.get_device_name(k)})' for k in range(count)]
     return [*gpus, f'cpu ({torch.get_num_threads()} threads)']
+
+
+def _import_torchvision() -> None:
+    if find_spec('torchvision'):
+        import torchvision  # noqa: F401
 
 
 def _extras() -> dict[str, list[str]]:

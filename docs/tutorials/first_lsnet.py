@@ -201,7 +201,7 @@ found_at.imshow(heatmap, cmap=HEAT, vmin=0, vmax=1, extent=(0, size[1], size[0],
 draw_boxes(found_at, found.bboxes.numpy(), BOX)
 draw_boxes(found_at, model.roi_extractor.regions(rois, size).numpy(), BOX, '--')
 for axes in (cropped, segmented):
-    axes.imshow(crop, cmap='gray')
+    axes.imshow(crop, cmap='gray', extent=(0, crop.shape[1], crop.shape[0], 0))
     axes.set(xticks=[], yticks=[])
 draw_mask(segmented, logits[0, 0].numpy() > 0, PRED, filled=True)
 show_image(back, grey(slices[largest]))
@@ -277,7 +277,7 @@ show(to_png(figure))
 # %% [markdown]
 # *Points are the loss, lines the slope that autograd gives there. With the moving target a step
 # down leads home from both sides, but for the flat bottom; with the fixed one nearly all lines
-# point down to the right, so that from there most steps lead further away.*
+# point down to the right: on the right of the true box most steps lead further away.*
 #
 # The same for all four edges of a box, on all slices of validation: each edge is moved at random,
 # by at most 10, 30 or 60 percent of the box's side. How often does a step down the loss lead to the
@@ -288,7 +288,8 @@ directions = box_gradient(model, dataset, seed=0)
 display(Markdown(gradient_table({'this notebook': directions})))
 
 # %% [markdown]
-# *By chance it would be half. The moving target leads home more often than the fixed one, at every
+# *The last column: how often the loss is lower at the true box than at the moved one. By chance all
+# would be half. The moving target leads home more often than the fixed one, at every
 # error; that is why it is the default (`moving_target=True`).*
 #
 # How much of the gradient reaches L-Net is `gamma`'s affair, by default a tenth: a loss of masks is

@@ -6,10 +6,11 @@ import pytest
 import torch
 from helpers import ROOT, lsnet, segmentor
 from mmengine.registry import DATASETS, MODELS, init_default_scope
+from PIL import Image
 from torch import nn
 
-import lsnet_mm.datasets
 import lsnet_mm.engine  # noqa: F401  registers
+from lsnet_mm.datasets import SliceFolderDataset
 from lsnet_mm.engine.hooks.check_hook import check_cases, check_classes, check_weights
 from lsnet_mm.utils import read_config
 
@@ -182,6 +183,22 @@ def test_the_same_part_openly_and_other_folders(phantom_folder, tmp_path):
     with pytest.raises(ValueError, match='data_root='):  # a link to the same is the same
         linked = dict(split='val', fold=1, data_root=str(tmp_path / 'copy'))
         check_cases(cases(phantom_folder, **own), cases(phantom_folder, **linked))
+
+
+@pytest.mark.parametrize(
+    'by_case, advice', [(True, 'set by_case=False'), (False, 'no two may have one name')]
+)
+def test_names_that_say_nothing_of_patients(tmp_path, by_case, advice):
+    for split in ('train', 'val'):
+        for kind in ('images', 'masks'):
+            (tmp_path / split / kind).mkdir(parents=True)
+            Image.new('L', (8, 8)).save(tmp_path / split / kind / 'img_1.png')
+    train, val = (
+        SliceFolderDataset(str(tmp_path), split=split, pipeline=[], by_case=by_case)
+        for split in ('train', 'val')
+    )
+    with pytest.raises(ValueError, match=advice):
+        check_cases(train, val)
 
 
 def test_validation_data_among_several_of_training():

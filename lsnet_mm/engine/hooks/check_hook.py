@@ -133,9 +133,10 @@ def check_cases(train: object, val: object) -> None:
             if not shared or (own == others and len(trained) == 1):
                 continue
             keys = [key for key in _SETTINGS if own.get(key) != others.get(key)] or [*own]
-            names = ''
-            if hasattr(one, 'by_case'):
-                names = ' If names of files say nothing of patients, set by_case=False in each.'
+            names = {
+                True: ' If names of files say nothing of patients, set by_case=False in each.',
+                False: ' With by_case=False each file is a case: no two may have one name.',
+            }.get(getattr(one, 'by_case', None), '')
             said = [
                 f'{place} has ' + ', '.join(f'{key}={of.get(key)!r:.60}' for key in keys)
                 for place, of in ((path, own), (other_path, others))
