@@ -15,7 +15,7 @@ ENV PIP_NO_CACHE_DIR=1
 RUN pip install -c requirements/constraints.txt --extra-index-url "$TORCH_INDEX" torch
 RUN pip install -c requirements/constraints.txt '.[openmmlab,dicom,dicom-seg]'
 RUN pip uninstall -y opencv-python
-RUN pip install --no-deps -c requirements/constraints.txt opencv-python-headless
+RUN pip install --no-deps --force-reinstall -c requirements/constraints.txt opencv-python-headless
 
 # Nobody; docker run --user names another, to whom the folder of the outputs belongs.
 USER 65534:65534

@@ -10,7 +10,8 @@ import json
 import platform
 import re
 from collections.abc import Callable
-from importlib import metadata
+from functools import partial
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,11 @@ PACKAGE = 'lsnet_mm'
 FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmdetection')
 FORKS += ('onedl-mmpretrain',)
 ORIGINALS = ('mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation', 'mmdet', 'mmpretrain')
+#: What may be installed and broken, with what is to be said of it.
+BROKEN = {
+    'cv2': 'cv2, which opencv-python or opencv-python-headless brings, not both',
+    'torchvision': 'torchvision, which has to be of the build of torch',
+}
 #: For who develops.
 QUIET = ('test', 'dev')
 
@@ -54,7 +60,8 @@ def describe() -> dict:
         'compiled_ops': ask('mmcv', _has_ops),
         'weights': ask('weights', _weights),
     }
-    ask('torchvision, which has to be of the build of torch', _import_torchvision)
+    for module, package in BROKEN.items():
+        ask(package, partial(_import, module))
     return {**found, 'problems': problems}
 
 
@@ -118,9 +125,9 @@ def _devices() -> list[str]:
     return [*gpus, f'cpu ({torch.get_num_threads()} threads)']
 
 
-def _import_torchvision() -> None:
-    if find_spec('torchvision'):
-        import torchvision  # noqa: F401
+def _import(module: str) -> None:
+    if find_spec(module) or module == 'cv2':
+        import_module(module)
 
 
 def _extras() -> dict[str, list[str]]:

@@ -153,7 +153,7 @@ def test_the_readmes_backbone_builds(tmp_path):
     readme = (ROOT / 'README.md').read_text()
     text = readme[readme.index('    _base_ =') :].split('\n\n**')[0]
     path = tmp_path / 'user.py'
-    path.write_text(textwrap.dedent(text).replace("'./", f"'{ROOT}/configs/lsnet/"))
+    path.write_text(textwrap.dedent(text).replace("'./", f"'{ROOT}/"))  # in the checkout
     cfg = Config.fromfile(path)
     init_default_scope('mmseg')
     train_from_scratch(cfg.model)

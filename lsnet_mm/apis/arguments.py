@@ -31,7 +31,7 @@ def read_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     if args.model and args.weights:
         parser.error('-m/--model and -w/--weights are two ways to name a model. Give one')
     if not (args.list or args.out):
-        parser.error('-o/--out is needed, but with --list')
+        parser.error('-o/--out is needed, except with --list')
     if args.names and args.out and args.names.resolve().is_relative_to(args.out.resolve()):
         parser.error(f'{args.names} is inside {args.out}, which may be shared. Name another')
     if args.window and not -inf < args.window[0] < args.window[1] < inf:

@@ -19,7 +19,7 @@ from .cautions import UNKNOWN
 from .dicom_seg import SEGMENTATION_TYPES, check_installed
 from .listing import list_series
 from .model import model_identity
-from .names import give_back, name_studies, write_list
+from .names import give_back, name_studies, outputs_in, write_list
 from .run_report import RunReport
 from .segmentation import SegmentationJob, load_inferencer, segment_study
 from .study import Findings, Study, find_studies
@@ -63,7 +63,7 @@ def segment(args: argparse.Namespace, run: RunReport) -> int:
         return refuse(run, error)
     if (summary := run.job.identity.get('comes_along')) and not run.rank:
         print(f'{run.job.identity["name"]}, which comes along: {summary}')
-    found = run.found = find_studies(args.studies, args.series)
+    found = run.found = find_studies(args.studies, args.series, outputs_in(args.out))
     if load_inferencer(**run.job.model).model.trained_on is None:
         found.notes.append(UNKNOWN)
     if not any(study.pictures for study in found.studies):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console
@@ -35,15 +36,18 @@ def list_series(
     found = find_studies(paths, series)
     print_any_name()
     console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
-    table = Table(*_COLUMNS)
-    unusable = 0
+    lines, unusable = [], 0
     for place, visit in found.visits:
         for one in visit:
             traits = one.traits or read_traits(one.series)
             unusable += one.chosen and traits.problem is not None
-            table.add_row(place if one is visit[0] else '', *_row(one, traits))
-        table.add_section()
-    if found.visits:
+            lines.append((place if one is visit[0] else '', *_row(one, traits)))
+    # What no header says would only make the rest narrow.
+    said = [k for k in range(len(_COLUMNS)) if any(line[k] for line in lines)]
+    table = Table(*(_COLUMNS[k] for k in said))
+    for line, following in zip_longest(lines, lines[1:]):
+        table.add_row(*(line[k] for k in said), end_section=following is None or following[0] != '')
+    if lines:
         console.print(table)
     series = [
         (f'{place}, series {one.number}', one.series)

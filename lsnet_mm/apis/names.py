@@ -137,6 +137,12 @@ def write_list(
     write_atomic(path, os.fsencode(text.getvalue()))
 
 
+def outputs_in(out: Path) -> set[Path]:
+    """What records in a folder name as their files: studies may be looked for there, too."""
+    named = (read_json(record).get('files') for record in out.glob(f'[!.]*{RECORD}'))
+    return {(out / str(n)).resolve() for names in named if isinstance(names, list) for n in names}
+
+
 def _look(out: Path) -> tuple[dict[str, str], set[str]]:
     """Scans that have a record, by name, and all names that files there have, in lower case."""
     recorded, taken = {}, set()

@@ -97,9 +97,10 @@ def _is_done(study: Study, job: SegmentationJob, source: dict[str, str]) -> bool
         return False  # it has no place in NIfTI, and that will be said
     if same and all(name in listed and (job.out / name).is_file() for name in wanted):
         return True
-    # What could not be made is tried again, with all that was: no file is lost by it.
-    made_or_not = [*listed, *_names_in(kept, 'failed')]
-    again = same and {*wanted} == {*made_or_not} and {*there} <= {*listed, record.name}
+    # What could not be made is tried again, and what else is asked for is made, with all that was:
+    # no file is lost by it.
+    made_or_not = {*listed, *_names_in(kept, 'failed')}
+    again = same and made_or_not <= {*wanted} and {*there} <= {*listed, record.name}
     if kept and not job.overwrite and not again:
         reason = 'it exists, and is not what this command would write'
         fix = 'Name another folder, or replace it with --overwrite'

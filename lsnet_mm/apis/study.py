@@ -162,7 +162,11 @@ class Findings:
         self.studies.append(Study(name, place, source, *map(tuple, more), choice=choice))
 
 
-def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -> Findings:
+def find_studies(
+    paths: Sequence[Path],
+    series: Collection[int] | None = None,
+    passed_over: Collection[Path] = (),
+) -> Findings:
     """Find CT series and NIfTI files, at any depth.
 
     Series are told apart by their UIDs, whatever their folders; of each visit one is taken. A NIfTI
@@ -172,6 +176,7 @@ def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -
         paths: Folders and files.
         series: Numbers of the series to take of each visit; empty: all of CT. None: one, by
             :func:`~lsnet_mm.volumes.choose_series`.
+        passed_over: Files in folders that are no studies, resolved.
 
     Returns:
         Findings: A path that cannot be used is refused by itself.
@@ -181,7 +186,7 @@ def find_studies(paths: Sequence[Path], series: Collection[int] | None = None) -
         place = f'argument {number}'
         try:
             if path.is_dir():
-                _find_in_folder(found, path, place, series)
+                _find_in_folder(found, path, place, series, passed_over)
             elif is_nifti(path) and path.is_file():
                 found.add(place, path)
             elif is_picture(path):
@@ -219,7 +224,11 @@ def _may_be_nifti(path: Path) -> bool:
 
 
 def _find_in_folder(
-    found: Findings, folder: Path, place: str, wanted: Collection[int] | None
+    found: Findings,
+    folder: Path,
+    place: str,
+    wanted: Collection[int] | None,
+    passed_over: Collection[Path],
 ) -> None:
     next(folder.iterdir(), None)  # os.walk would pass over a folder that it may not read
     everything, broken = find_series(folder)
@@ -228,9 +237,9 @@ def _find_in_folder(
     for file in broken:
         beside[file.path.parent].append(file)
     known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
-    files = sorted(p for p in files_below(folder) if p not in known and _may_be_nifti(p))
-    seen = {*known, *files}
-    pictures = [path for path in files_below(folder) if path not in seen and is_picture(path)]
+    others = [p for p in files_below(folder) if p not in known and p.resolve() not in passed_over]
+    files = sorted(filter(_may_be_nifti, others))
+    pictures = [path for path in others if path not in files and is_picture(path)]
     if not scans and not files and not broken:
         if pictures:
             return _find_pictures(found, pictures, place)

@@ -52,6 +52,27 @@ def test_a_folder_of_studies_and_again(images, segment):
     assert [path.name for path in out.glob('.*')] == []
 
 
+def test_more_of_the_same_is_made(images, segment):
+    """Another kind of output of the same studies and model costs nothing that is there."""
+    code, _, errors, out = segment(images)
+    masks = {path: path.read_bytes() for path in out.glob('*.nii.gz')}
+    code, printed, errors, _ = segment(images, options=['--probabilities'])
+    assert code == 0 and len(masks) == 3, errors
+    assert len([*out.glob('*_probability.nii.gz')]) == 3
+    assert {path: path.read_bytes() for path in masks} == masks
+
+
+def test_masks_that_lie_among_the_studies(images, model, capsys):
+    """They are no studies when the command is started again."""
+    arguments = [images, '-m', *model, '-o', images / 'out', '--device', 'cpu', '--preview']
+    for _ in range(2):
+        assert main([str(argument) for argument in arguments]) == 0
+        printed = capsys.readouterr()
+        assert '3 of 3 studies' in printed.out and 'no HU' not in printed.err
+    nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4)), images / 'out' / 'x.nii')
+    assert main([str(argument) for argument in arguments]) == 1  # no output of ours
+
+
 def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     """Nor does it stay: beside a new mask an old probability would pass for this model's."""
     _, _, _, out = segment(images, options=['--probabilities'])
@@ -71,7 +92,7 @@ def test_what_is_not_the_same_is_not_skipped(images, segment, model, tmp_path):
     assert names(out) == [f'study_00{k}.{e}' for k in (1, 2, 3) for e in ('json', 'nii.gz')]
     (out / 'study_001_probability.nii.gz').write_bytes(b'from elsewhere')
     code, _, errors, _ = segment(images, model=(config, model[1]), options=['--probabilities'])
-    assert code == 2 and 'is not what this command would write' in errors
+    assert code == 1 and 'is not what this command would write' in errors
 
 
 def test_a_model_of_pictures_has_its_window_stated(images, segment, tmp_path):

@@ -100,8 +100,9 @@ def test_list_needs_no_model_and_no_torch(visit):
         ['3', 'CT', 'localizer', '10'],
         ['4', 'CT', 'axial original', '10'],
     ]
-    assert rows[0][4] == f'{step:.4g} mm' and [row[6] for row in rows] == ['B70f', '', '', '']
-    assert [row[8][:3] for row in rows] == ['no:', 'no:', 'no:', 'yes']
+    assert rows[0][4] == f'{step:.4g} mm' and [row[5] for row in rows] == ['B70f', '', '', '']
+    assert [row[6][:3] for row in rows] == ['no:', 'no:', 'no:', 'yes']
+    assert 'thickness' not in done.stdout and 'contrast' not in done.stdout  # nothing says them
     for text in (SECRET, 'JANE', '1952', str(data.SeriesInstanceUID), str(visit)):
         assert text not in done.stdout + done.stderr
 
