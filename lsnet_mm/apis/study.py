@@ -237,9 +237,11 @@ def _find_in_folder(
     for file in broken:
         beside[file.path.parent].append(file)
     known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
-    others = [p for p in files_below(folder) if p not in known and p.resolve() not in passed_over]
+    others = [path for path in files_below(folder) if path not in known]
+    if passed_over:
+        others = [path for path in others if path.resolve() not in passed_over]
     files = sorted(filter(_may_be_nifti, others))
-    pictures = [path for path in others if path not in files and is_picture(path)]
+    pictures = [path for path in sorted({*others} - {*files}) if is_picture(path)]
     if not scans and not files and not broken:
         if pictures:
             return _find_pictures(found, pictures, place)
