@@ -41,6 +41,7 @@ NAMES = sorted(
 )
 summarize = load_tool('summarize').table
 DOCUMENTS = [ROOT / 'README.md', *sorted(ROOT.glob('docs/**/*.md'))]
+DOCUMENTS += [ROOT / 'results' / 'benchmark' / 'narrow.md']
 
 
 def tables(text):
@@ -103,6 +104,18 @@ def test_tables_come_from_result_files(path):
     # Of a benchmark two are compared, its own file too.
     others = text.count('<!-- combinations')
     assert len(found) - len(BENCHMARK.findall(text)) + others == text.count('<!-- end -->')
+
+
+def test_the_roofline_in_words_is_that_of_the_files():
+    words = (ROOT / 'docs' / 'performance.md').read_text().split('## The roofline')[1]
+    found = dict(re.findall(r'(\S+): inference \|.*\| (\d+) \|', (
+        ROOT / 'results' / 'benchmark' / 'volumes' / 'benchmark.md').read_text()))  # fmt: skip
+    narrow = (ROOT / 'results' / 'benchmark' / 'narrow.md').read_text()
+    last = re.findall(r'\| (\d+) \|$', narrow, re.MULTILINE)
+    wide, two_stages, (_, first, single, whole) = *found.values(), last
+    assert f'reaches {wide}% of it and L-SNet {two_stages}%' in ' '.join(words.split())
+    assert f'the U-Net reaches {whole}%' in words and f'at full size reach {first}%' in words
+    assert f'to one, {single}%' in words
 
 
 @pytest.mark.parametrize('path', DOCUMENTS, ids=lambda p: p.name)
