@@ -478,6 +478,9 @@ def test_what_is_to_be_doubted_stands_at_the_top(browser, study, tmp_path):
     page = open_about(browser, study, tmp_path / 'calm.html', confidence=calm, cautions=[])
     text = page.find('summary').text
     assert 'Not flagged' in text and 'Of ten, one is bad.' in text and 'Caution' not in text
+    assert 'see the caution' not in text
+    page = open_about(browser, study, tmp_path / 'odd.html', confidence=calm)
+    assert 'Not flagged, but see the caution' in page.find('summary').text
     page = open_about(browser, study, tmp_path / 'none.html', confidence=None)
     assert 'lagged' not in page.find('summary').text
 

@@ -210,12 +210,14 @@ data.classes.forEach((name, i) => {
   volumes.append(element('dt', {}, swatch, name), element('dd', {}, `${data.volumes[i].toFixed(1)} ml`));
 });
 by('summary').append(element('div', {id: 'volumes'}, element('h2', {}, 'Volume'), volumes));
+if (cautions.length) say('Caution', cautions, 'warning');
 if (confidence) {
   const {flagged, reasons = [], calibration} = confidence;
-  const head = flagged ? 'Flagged: check this study' : 'Not flagged';
+  // What a flag is worth was measured on scans like those of the training.
+  const calm = cautions.length ? 'Not flagged, but see the caution' : 'Not flagged';
+  const head = flagged ? 'Flagged: check this study' : calm;
   say(head, [...reasons, calibration].filter(Boolean), flagged ? 'warning' : '');
 }
-if (cautions.length) say('Caution', cautions, 'warning');
 if (notes.length) say('Notes', notes.map((note) => `The scan ${note}`));
 
 // ---- start: this slice, then its neighbours, and so on outwards
