@@ -144,12 +144,14 @@ class Findings:
         refused: Messages of what can be no study.
         notes: What was left out.
         visits: Where series were chosen, and all that there were.
+        skip: What is passed over in folders.
     """
 
     studies: list[Study] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     visits: list[tuple[str, list[Candidate]]] = field(default_factory=list)
+    skip: Collection[Path] = ()
 
     def add(
         self, place: str, source: Path | Series | Pictures, *more: Sequence, choice=None
@@ -163,9 +165,7 @@ class Findings:
 
 
 def find_studies(
-    paths: Sequence[Path],
-    series: Collection[int] | None = None,
-    passed_over: Collection[Path] = (),
+    paths: Sequence[Path], series: Collection[int] | None = None, skip: Collection[Path] = ()
 ) -> Findings:
     """Find CT series and NIfTI files, at any depth.
 
@@ -176,17 +176,17 @@ def find_studies(
         paths: Folders and files.
         series: Numbers of the series to take of each visit; empty: all of CT. None: one, by
             :func:`~lsnet_mm.volumes.choose_series`.
-        passed_over: Files in folders that are no studies, resolved.
+        skip: Files in folders that are no studies, resolved.
 
     Returns:
         Findings: A path that cannot be used is refused by itself.
     """
-    found = Findings()
+    found = Findings(skip=skip)
     for number, path in enumerate(paths, start=1):
         place = f'argument {number}'
         try:
             if path.is_dir():
-                _find_in_folder(found, path, place, series, passed_over)
+                _find_in_folder(found, path, place, series)
             elif is_nifti(path) and path.is_file():
                 found.add(place, path)
             elif is_picture(path):
@@ -224,11 +224,7 @@ def _may_be_nifti(path: Path) -> bool:
 
 
 def _find_in_folder(
-    found: Findings,
-    folder: Path,
-    place: str,
-    wanted: Collection[int] | None,
-    passed_over: Collection[Path],
+    found: Findings, folder: Path, place: str, wanted: Collection[int] | None
 ) -> None:
     next(folder.iterdir(), None)  # os.walk would pass over a folder that it may not read
     everything, broken = find_series(folder)
@@ -237,9 +233,7 @@ def _find_in_folder(
     for file in broken:
         beside[file.path.parent].append(file)
     known = {file.path for one in everything for file in one.headers} | {f.path for f in broken}
-    others = [path for path in files_below(folder) if path not in known]
-    if passed_over:
-        others = [path for path in others if path.resolve() not in passed_over]
+    others = [p for p in files_below(folder) if p not in known and p.resolve() not in found.skip]
     files = sorted(filter(_may_be_nifti, others))
     pictures = [path for path in sorted({*others} - {*files}) if is_picture(path)]
     if not scans and not files and not broken:
