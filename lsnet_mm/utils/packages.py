@@ -69,12 +69,9 @@ def install_line(package: str) -> str:
     """How to have a package, by the name of its module: of OpenMMLab's family, or any."""
     original = MODULE2PACKAGE.get(package, package)
     if package in PACKAGES:
-        fork, where = (
-            f"pip install 'lsnet_mm[{package}]', or ",
-            ' where you have the original packages.',
-        )
         return (
-            f'{PACKAGES[package][0]}, which is not installed: {fork}pip install {original}{where}'
+            f"{PACKAGES[package][0]}, which is not installed: pip install 'lsnet_mm[{package}]', "
+            f'or pip install {original} where you have the original packages.'
         )
     own = 'If it is a module of your own, put its folder into PYTHONPATH (export PYTHONPATH=$PWD)'
     return f'{package}, which is not there. {own}; else pip install {original}.'
